@@ -1,0 +1,113 @@
+"""The configuration of a core: every size, validated where it is made."""
+
+from dataclasses import dataclass, fields, replace
+
+__all__ = ["Config", "ConfigError", "PRESETS"]
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be built. The message says what to change."""
+
+
+def _choice(name, value, choices):
+    if value not in choices:
+        raise ConfigError(f"{name} is {value!r}; choose one of {', '.join(map(str, choices))}")
+
+
+def _between(name, value, low, high):
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ConfigError(f"{name} is {value!r}; give a whole number from {low} to {high}")
+    if not low <= value <= high:
+        raise ConfigError(f"{name} is {value}; choose a number from {low} to {high}")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Parameters of one SIOMMU.
+
+    Parameters
+    ----------
+    device_ports : int
+        Device ports ``dev0`` … (1..8, §2.1).
+    cpu_port : bool
+        Whether the processor port ``cpu`` exists (§2.1).
+    port_depth : int
+        Requests that one port may have outstanding (a power of two, 4..128). A port that
+        reaches it is not ready until one of its requests has been answered.
+    tlb_entries : int
+        Entries of the fully associative first-level TLB (a power of two, 2..256).
+    device_entries : int
+        Entries of the device-context cache (1..64).
+    context_entries : int
+        Entries of the PASID-context cache (1..64). One holds the table root of one address
+        space and one FT.
+    walks : int
+        Page-table walks in flight, each with an AXI id of its own (1..16).
+    axi_data_width : int
+        Bits of ``m_axi_rdata`` and ``m_axi_wdata`` (64, 128, 256 or 512, §2.2).
+
+    Raises
+    ------
+    ConfigError
+        The configuration cannot be built.
+    """
+
+    device_ports: int = 2
+    cpu_port: bool = True
+    port_depth: int = 32
+    tlb_entries: int = 32
+    device_entries: int = 4
+    context_entries: int = 8
+    walks: int = 8
+    axi_data_width: int = 64
+
+    def __post_init__(self):
+        _between("device_ports", self.device_ports, 1, 8)
+        if not isinstance(self.cpu_port, bool):
+            raise ConfigError(f"cpu_port is {self.cpu_port!r}; give True or False")
+        _choice("port_depth", self.port_depth, (4, 8, 16, 32, 64, 128))
+        _choice("tlb_entries", self.tlb_entries, (2, 4, 8, 16, 32, 64, 128, 256))
+        _between("device_entries", self.device_entries, 1, 64)
+        _between("context_entries", self.context_entries, 1, 64)
+        _between("walks", self.walks, 1, 16)
+        _choice("axi_data_width", self.axi_data_width, (64, 128, 256, 512))
+
+    @property
+    def ports(self):
+        """Number of request ports: the devices, then the processor."""
+        return self.device_ports + int(self.cpu_port)
+
+    @property
+    def port_names(self):
+        """Prefixes of the request ports, in the order of their numbers (``dev0`` …, ``cpu``)."""
+        names = tuple(f"dev{index}" for index in range(self.device_ports))
+        return names + ("cpu",) if self.cpu_port else names
+
+    @property
+    def axi_id_width(self):
+        """Bits of the AXI ids: one id for every walk and one for the queues, at least 4 bits."""
+        return max(4, self.walks.bit_length())
+
+    @property
+    def axi_bytes(self):
+        """Bytes of one full AXI beat."""
+        return self.axi_data_width // 8
+
+    def with_(self, **changes):
+        """A copy with some parameters changed, validated again."""
+        known = {field.name for field in fields(self)}
+        for name in changes:
+            if name not in known:
+                raise ConfigError(f"there is no parameter {name!r}; "
+                                  f"choose among {', '.join(sorted(known))}")
+        return replace(self, **changes)
+
+
+#: Named configurations, from the smallest useful one to the largest usual one.
+PRESETS = {
+    "small": Config(device_ports=1, cpu_port=False, port_depth=8, tlb_entries=8,
+                    device_entries=1, context_entries=2, walks=2),
+    "default": Config(),
+    "large": Config(device_ports=4, port_depth=64, tlb_entries=64, device_entries=8,
+                    context_entries=16, walks=16, axi_data_width=128),
+}
