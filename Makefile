@@ -1,0 +1,81 @@
+# One command per job; `make help` lists them. Everything but Python 3.11, make and a C++ compiler
+# comes from PyPI into .venv, pinned with hashes by requirements.lock.
+
+SHELL := /bin/sh
+PYTHON ?= $(or $(shell command -v python3.11 2>/dev/null),python3)
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+VERILOG := build/siommu.v
+HDL := $(wildcard hdl/siommu/*.py)
+SEEDS ?= 20
+export PYTHON
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help verilog test regress lint demo waves formal lock clean distclean
+
+help: ## this list
+	@echo "SIOMMU: storage I/O memory management unit"
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | \
+		while IFS='|' read -r name text; do printf '  make %-9s %s\n' "$$name" "$$text"; done
+
+$(STAMP): requirements.lock pyproject.toml
+	@sh scripts/check_tools.sh python
+	@echo "siommu: making the virtual environment $(VENV) with $(PYTHON)"
+	@rm -rf $(VENV)
+	@"$(PYTHON)" -m venv $(VENV)
+	@echo "siommu: installing the pinned packages from PyPI (about 100 MB)"
+	@$(PY) -m pip install --quiet --require-hashes --no-deps -r requirements.lock
+	@echo "siommu: installing this package into $(VENV)"
+	@PYTHONWARNINGS=ignore $(PY) -m pip install --quiet --no-deps --no-build-isolation --no-index -e .
+	@touch $@
+
+$(VERILOG): $(STAMP) $(HDL)
+	@echo "siommu: generating $@"
+	@mkdir -p build
+	@$(PY) -m siommu generate --output $@
+
+verilog: $(VERILOG) ## write the core as build/siommu.v
+	@echo "siommu: $(VERILOG) is up to date"
+
+test: $(STAMP) ## unit tests and regression (SEED=n replays one random world)
+	@sh scripts/check_tools.sh compiler libpython
+	@echo "siommu: running the tests"
+	@$(PY) -m pytest $(ARGS)
+
+regress: $(STAMP) ## the regression alone with many random worlds (SEEDS=20)
+	@sh scripts/check_tools.sh compiler libpython
+	@echo "siommu: running the regression with $(SEEDS) seeds"
+	@SEEDS=$(SEEDS) $(PY) -m pytest tests/regression $(ARGS)
+
+lint: $(VERILOG) ## verilator --lint-only -Wall on the exported Verilog
+	@echo "siommu: linting $(VERILOG)"
+	@$(PY) scripts/verilator --lint-only -Wall --top-module siommu scripts/siommu.vlt $(VERILOG)
+	@echo "siommu: no warnings but the waivers in scripts/siommu.vlt"
+
+demo: $(STAMP) ## an SSD with a real ext4 image, read through the core
+	@sh scripts/check_tools.sh compiler libpython
+	@$(PY) -m tests.demo
+
+waves: $(STAMP) ## waves of one test for GTKWave (TEST=name)
+	@sh scripts/check_tools.sh compiler libpython
+	@$(PY) -m tests.regression.waves "$(TEST)"
+
+formal: $(STAMP) ## the proofs, and twins with planted faults that must fail
+	@$(PY) -m tests.formal
+
+lock: ## write requirements.lock anew from pyproject.toml
+	@test -x $(VENV)/bin/pip-compile || { "$(PYTHON)" -m venv $(VENV) && \
+		$(PY) -m pip install --quiet $$(sed -n 's/^ *"\(pip-tools==[^"]*\)",/\1/p' pyproject.toml); }
+	@echo "siommu: resolving the dependencies on PyPI"
+	@PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= CUSTOM_COMPILE_COMMAND="make lock" \
+		$(VENV)/bin/pip-compile --quiet --all-extras --generate-hashes --allow-unsafe --strip-extras \
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+		--output-file requirements.lock pyproject.toml
+
+clean: ## remove everything generated but the virtual environment
+	rm -rf build .pytest_cache
+
+distclean: clean ## remove the virtual environment as well
+	rm -rf $(VENV)
