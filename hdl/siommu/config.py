@@ -72,6 +72,18 @@ class Config:
         _between("walks", self.walks, 1, 16)
         _choice("axi_data_width", self.axi_data_width, (64, 128, 256, 512))
 
+    @classmethod
+    def summary(cls, name):
+        """One line about the parameter ``name``, from the documentation of this class."""
+        lines = [line.strip() for line in cls.__doc__.splitlines()]
+        start = next(i for i, line in enumerate(lines) if line.startswith(f"{name} : "))
+        text = ""
+        for line in lines[start + 1:]:
+            if " : " in line or not line:
+                break
+            text += " " + line
+        return text.strip().split(". ")[0].rstrip(".")
+
     @property
     def ports(self):
         """Number of request ports: the devices, then the processor."""

@@ -1,0 +1,90 @@
+"""A small fully associative cache for contexts: the device directory's and the PASIDs'."""
+
+from amaranth import Module, Signal
+from amaranth.lib import memory, wiring
+from amaranth.lib.wiring import In, Out
+
+from .choose import lowest, one_hot_index
+
+__all__ = ["ContextCache"]
+
+
+class ContextCache(wiring.Component):
+    """Keeps the latest contexts, replaced in turn.
+
+    As in the TLB, a tag is written one cycle before its value, so that a look-up that compared
+    before the tag changed reads the value that belonged to the old one.
+
+    Parameters
+    ----------
+    key, value : shape
+    entries : int
+
+    Members
+    -------
+    key : In(key)
+        Compared in every cycle.
+    hit : Out(1), value : Out(value)
+        Result for the key of the cycle before.
+    fill : In(1), fill_key, fill_value
+        Adds an entry, or renews the one of the same key. Takes effect within three cycles.
+    flush : In(1)
+        Drops every entry, fills under way included.
+    """
+
+    def __init__(self, *, key, value, entries):
+        self._entries, self._key, self._value = entries, key, value
+        super().__init__({
+            "key": In(key),
+            "hit": Out(1),
+            "value": Out(value),
+            "fill": In(1),
+            "fill_key": In(key),
+            "fill_value": In(value),
+            "flush": In(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        entries = self._entries
+        valid, match = Signal(entries), Signal(entries)
+        tags = [Signal(self._key, name=f"tag_{index}") for index in range(entries)]
+        m.submodules.values = values = memory.Memory(shape=self._value, depth=entries, init=[])
+        write, read = values.write_port(), values.read_port(domain="comb")
+
+        def matches(key):
+            return [valid[index] & (tag == key) for index, tag in enumerate(tags)]
+
+        # Two fills of one key may follow each other closely enough to make two entries: equal
+        # ones, so any of them will do.
+        for index, matched in enumerate(matches(self.key)):
+            m.d.sync += match[index].eq(matched)
+        m.d.comb += [
+            self.hit.eq(match.any()),
+            read.addr.eq(one_hot_index(lowest(match))),
+            self.value.eq(read.data),
+        ]
+
+        place, place_key, place_value = Signal(), Signal(self._key), Signal(self._value)
+        present = Signal(entries)
+        turn, index = Signal(range(entries)), Signal(range(entries))
+        m.d.sync += [place.eq(self.fill), place_key.eq(self.fill_key),
+                     place_value.eq(self.fill_value)]
+        for bit, matched in zip(present, matches(self.fill_key)):
+            m.d.sync += bit.eq(matched)
+        m.d.comb += index.eq(turn)
+        with m.If(present.any()):
+            m.d.comb += index.eq(one_hot_index(lowest(present)))
+        with m.If(place):
+            for number, tag in enumerate(tags):
+                with m.If(index == number):
+                    m.d.sync += [tag.eq(place_key), valid[number].eq(1)]
+            with m.If(~present.any()):
+                with m.If(turn == entries - 1):
+                    m.d.sync += turn.eq(0)
+                with m.Else():
+                    m.d.sync += turn.eq(turn + 1)
+        m.d.sync += [write.en.eq(place), write.addr.eq(index), write.data.eq(place_value)]
+        with m.If(self.flush):
+            m.d.sync += [valid.eq(0), place.eq(0)]
+        return m

@@ -1,0 +1,65 @@
+"""Choosing one of several: round-robin and lowest-first, as plain combinational helpers."""
+
+from amaranth import C, Cat, Module, Signal, unsigned
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import bits_for
+
+__all__ = ["lowest", "one_hot_index", "RoundRobin"]
+
+
+def lowest(bits):
+    """One-hot vector of the lowest set bit of ``bits``; 0 when none is set."""
+    return (bits & (~bits + 1))[:len(bits)]
+
+
+def one_hot_index(bits):
+    """Index of the only set bit of ``bits`` (an OR of encodings: 0 when none is set)."""
+    width = bits_for(max(len(bits) - 1, 1))
+    return Cat(*(Cat(*(bits[i] for i in range(len(bits)) if i >> k & 1)).any()
+                 if len(bits) > 1 << k else C(0, 1) for k in range(width)))
+
+
+class RoundRobin(wiring.Component):
+    """A round-robin arbiter.
+
+    Parameters
+    ----------
+    count : int
+        Number of requesters.
+
+    Members
+    -------
+    requests : In(count)
+    grant : Out(count)
+        One-hot, combinational: the first requester behind the last one that was served.
+    index : Out
+        Number of the granted requester.
+    taken : In(1)
+        The grant is used in this cycle; its requester becomes the last in the round.
+    """
+
+    def __init__(self, count):
+        self._count = count
+        super().__init__({
+            "requests": In(unsigned(count)),
+            "grant": Out(unsigned(count)),
+            "index": Out(bits_for(max(count - 1, 1))),
+            "taken": In(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        behind = Signal(self._count)  # set for the requesters behind the last one served
+        preferred = self.requests & behind
+        m.d.comb += self.grant.eq(lowest(_or_else(preferred, self.requests)))
+        m.d.comb += self.index.eq(one_hot_index(self.grant))
+        with m.If(self.taken & self.requests.any()):
+            # all bits above the granted one
+            m.d.sync += behind.eq(~((self.grant - 1) | self.grant))
+        return m
+
+
+def _or_else(first, second):
+    """``first`` when it has a bit set, else ``second``."""
+    return first | (second & (~first.any()).replicate(len(second)))
