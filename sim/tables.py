@@ -397,6 +397,7 @@ class FileTable:
         self.devid = devid
         self.reserve = reserve
         self._chunks = {}               # index -> (address of the level-1 page or block, large)
+        self._absent = {}               # index of an absent chunk -> its disposition
         self._attached = []             # (page table, vaddr, read, write)
 
     def entry_address(self, file_page):
@@ -404,13 +405,20 @@ class FileTable:
         chunk = self._chunks.get(file_page // CHUNK)
         return None if chunk is None or chunk[1] else chunk[0] + 8 * (file_page % CHUNK)
 
+    def has_chunk(self, index):
+        """Whether the ``index``-th 2 MiB has a table of its own or a 2 MiB leaf."""
+        return index in self._chunks
+
     def _page(self, file_page):
         if not 0 <= file_page < self.reserve * CHUNK:
             raise TableError(f"page {file_page} lies beyond the {self.reserve * CHUNK} pages "
                              f"that this file table reserves")
         index = file_page // CHUNK
         if index not in self._chunks:
-            self._chunks[index] = self.memory.alloc_pages(), False
+            page = self.memory.alloc_pages()
+            code = self._absent.pop(index, 0)
+            self.memory.write(page, (code << 1).to_bytes(8, "little") * CHUNK)
+            self._chunks[index] = page, False
             self._publish(index)
         addr = self.entry_address(file_page)
         if addr is None:
@@ -444,6 +452,7 @@ class FileTable:
         _pfn(block_addr, "the block address")
         if file_page // CHUNK in self._chunks:
             raise TableError(f"pages {file_page} to {file_page + CHUNK - 1} are already in use")
+        self._absent.pop(file_page // CHUNK, None)
         self._chunks[file_page // CHUNK] = block_addr, True
         self._publish(file_page // CHUNK)
 
@@ -467,13 +476,32 @@ class FileTable:
             self.memory.write_u64(place, _code(disposition) << 1)
 
     def set_disposition(self, file_page, n_pages, disposition):
-        """Leaves ``disposition`` in non-present entries: a hole (OS) or the end (DENY)."""
-        places = [self._page(file_page + index) for index in range(n_pages)]
-        for index, place in enumerate(places):
-            if self.memory.read_u64(place) & 1:
-                raise TableError(f"page {file_page + index} is mapped; unmap it first")
+        """Leaves ``disposition`` in non-present entries: a hole (OS) or the end (DENY).
+
+        A whole 2 MiB without a table of its own takes it at level 2, so that a large hole costs
+        no memory.
+
+        Raises
+        ------
+        TableError
+            One of the pages is mapped, or beyond the reserve. Nothing is changed then.
+        """
+        end = file_page + n_pages
+        if not 0 <= file_page < end <= self.reserve * CHUNK:
+            raise TableError(f"pages {file_page} to {end - 1} lie beyond the "
+                             f"{self.reserve * CHUNK} pages that this file table reserves")
+        whole = [index for index in range(-(-file_page // CHUNK), end // CHUNK)
+                 if index not in self._chunks]
+        places = [self._page(page) for page in range(file_page, end)
+                  if page // CHUNK not in whole]
+        if any(self.memory.read_u64(place) & 1 for place in places):
+            raise TableError(f"some of the pages {file_page} to {end - 1} are mapped; "
+                             f"unmap them first")
         for place in places:
             self.memory.write_u64(place, _code(disposition) << 1)
+        for index in whole:
+            self._absent[index] = _code(disposition)
+            self._publish(index)
 
     # -- attachments ---------------------------------------------------------------------------
 
@@ -488,15 +516,18 @@ class FileTable:
 
     def _write_chunk(self, attachment, index):
         table, vaddr, read, write = attachment
-        addr, large = self._chunks[index]
         place = table.entry_address(vaddr + index * span_bytes(2), 2, create=True)
+        if index in self._absent:
+            self.memory.write_u64(place, self._absent[index] << 1)
+            return
+        addr, large = self._chunks[index]
         rights = dict(w=write, nr=not read)
         self.memory.write_u64(place, self._leaf(addr, ps=1, **rights) if large else pack(
             TableEntry, p=1, u=1, a=1, pfn=addr >> 12, **rights))
 
     def _attach(self, table, vaddr, read, write):
         self._attached.append((table, vaddr, bool(read), bool(write)))
-        for index in self._chunks:
+        for index in (*self._chunks, *self._absent):
             self._write_chunk(self._attached[-1], index)
 
     def _detach(self, table, vaddr):

@@ -1,0 +1,370 @@
+"""The kernel: devices, processes, buffers, open and close, and transfers that need it.
+
+It answers the SIOMMU's questions in advance, by writing tables. Rights are given by a store to
+the tables. They are taken away in three steps, and only then is memory or a block used anew:
+change the tables, invalidate the core, and drain the SSD, so that no transfer granted before is
+still moving.
+"""
+
+from dataclasses import dataclass
+from errno import EACCES, EBADF, EFAULT, EIO, ENODEV, EROFS
+
+from ..nvme.defs import PAGE, Command, Io
+from ..nvme.driver import Driver, QueuePair, prp_pages
+from ..scheduler import Lock
+from ..tables import DeviceDirectory, PasidDirectory
+from .files import MODES, OpenFile, SharedFile, check_permission
+from .process import Process
+
+__all__ = ["Kernel", "Ssd"]
+
+VBA_BASE = 0x0100_0000_0000             #: where attached files begin in a storage table
+VBA_STEP = 1 << 21
+CHUNK_BYTES = 1 << 20                   #: the kernel's own transfers are cut into these
+
+
+@dataclass(eq=False)
+class Ssd:
+    """An SSD that the kernel drives. ``start`` is its file system's first byte in the device."""
+
+    controller: object
+    devid: int
+    driver: Driver
+    queue: QueuePair
+    filesystem: object
+    nsid: int
+    start: int
+    lba_bytes: int
+
+
+class Kernel:
+    """The operating system's part.
+
+    Parameters
+    ----------
+    scheduler : Scheduler
+    memory : Memory
+    control
+        The core's switch: ``async enable(ddt_base, ddt_log2)`` and ``async invalidate()``
+        (``sim.control``).
+    levels : int
+        Levels of the page tables, 4 or 5.
+    ddt_log2 : int
+        Size of the device directory.
+    pasid_levels : int
+        Levels of the PASID directory.
+    """
+
+    def __init__(self, scheduler, memory, control, *, levels=4, ddt_log2=16, pasid_levels=1):
+        self.scheduler = scheduler
+        self.memory = memory
+        self.control = control
+        self.levels = levels
+        self.devices = DeviceDirectory(memory, ddt_log2)
+        self.pasids = PasidDirectory(memory, pasid_levels)
+        self.ssds = []
+        self.processes = {}             # pasid -> Process
+        self._files = {}                # (ssd, inode number) -> SharedFile
+        self._next_pasid = 1
+        self._next_vba = VBA_BASE
+        self._revoking = Lock(scheduler)
+
+    async def start(self):
+        """Switches the core to translation, with the (empty) device directory."""
+        await self.control.enable(self.devices.base, self.devices.log2)
+
+    async def add_ssd(self, controller, devid, filesystem=None, nsid=1, entries=64, poll=8):
+        """Brings an SSD up, gives it a kernel queue and a device directory entry.
+
+        ``filesystem`` (``sim.ext4.Ext4Image``) is what is on namespace ``nsid``; ``devid`` the
+        device number of its file table entries.
+        """
+        driver = Driver(self.scheduler, self.memory, controller, entries, poll)
+        await driver.start()
+        if nsid not in driver.namespaces:
+            raise OSError(ENODEV, f"the SSD has no namespace {nsid}")
+        namespace = controller.media.namespaces[nsid]
+        ssd = Ssd(controller, devid, driver, await driver.create_queue(), filesystem, nsid,
+                  namespace.start, driver.namespaces[nsid][1])
+        self.devices.set(controller.device, devid=devid, pasids=self.pasids)
+        self.ssds.append(ssd)
+        return ssd
+
+    async def _revoke(self, process):
+        """What was taken out of the tables of ``process`` is unreachable once this returns."""
+        async with self._revoking:
+            await self.control.invalidate()
+            for ssd in self.ssds:
+                await ssd.driver.drain(process.pasid)
+
+    # -- processes -----------------------------------------------------------------------------
+
+    def spawn(self, name, uid, gids=()):
+        """A new process with empty tables."""
+        process = Process(self.memory, name, self._next_pasid, uid, gids, self.levels)
+        self._next_pasid += 1
+        self.processes[process.pasid] = process
+        self.pasids.set(process.pasid, mem=process.mem, sto=process.sto)
+        return process
+
+    async def queue(self, process, ssd):
+        """The direct queue of ``process`` on ``ssd``, made when first asked for."""
+        if ssd not in process.queues:
+            process.queues[ssd] = None          # so that a second caller does not make another
+            process.queues[ssd] = await ssd.driver.create_queue(process.pasid, direct=True)
+        while process.queues[ssd] is None:
+            await self.scheduler.delay(8)
+        return process.queues[ssd]
+
+    async def exit(self, process):
+        """Ends a process: its queues, files, context, tables and memory."""
+        for ssd, queue in list(process.queues.items()):
+            del process.queues[ssd]
+            await ssd.driver.delete_queue(queue)
+        for fd in list(process.files):
+            await self.close(process, fd)
+        self.pasids.remove(process.pasid)
+        await self._revoke(process)
+        for buffer in list(process.buffers.values()):
+            process.unmap_buffer(buffer)
+            self.memory.free_all(buffer.frames)
+        process.mem.destroy()
+        process.sto.destroy()
+        del self.processes[process.pasid]
+
+    # -- memory --------------------------------------------------------------------------------
+
+    def map_buffer(self, process, n_bytes, *, lazy=False, writable=True):
+        """Gives a process memory that its devices may use; returns its virtual address.
+
+        ``lazy``: the memory table gets it only when a device asks (disposition REMAP).
+        ``writable=False``: devices may only read it.
+        """
+        return process.add_buffer(n_bytes, lazy, writable).vaddr
+
+    async def unmap_buffer(self, process, vaddr):
+        """Takes a buffer back; its pages are free again when this returns."""
+        if vaddr not in process.buffers:
+            raise OSError(EFAULT, f"{process.name} has no buffer that begins at {vaddr:#x}")
+        buffer = process.buffers[vaddr]
+        process.unmap_buffer(buffer)
+        await self._revoke(process)
+        self.memory.free_all(buffer.frames)
+
+    async def remap(self, process, vaddr, length):
+        """Maps the pages of a lazy buffer that a device is about to use.
+
+        Raises
+        ------
+        OSError
+            EFAULT: the process has no such memory.
+        """
+        buffer = process.find(vaddr, length)
+        first = (vaddr - buffer.vaddr) // PAGE
+        last = (vaddr + length - 1 - buffer.vaddr) // PAGE
+        process.map_pages(buffer, range(first, last + 1))
+
+    # -- files ---------------------------------------------------------------------------------
+
+    async def open(self, process, path, mode="r", ssd=None):
+        """Opens a file for direct access and returns an ``OpenFile`` (fd, virtual block address).
+
+        Parameters
+        ----------
+        process : Process
+        path : str
+            Absolute path in the SSD's file system.
+        mode : str
+            ``"r"``, ``"w"`` or ``"rw"``.
+        ssd : Ssd or None
+            The first one with a file system by default.
+
+        Raises
+        ------
+        OSError
+            ENOENT, EACCES, EISDIR, … as open() would.
+        """
+        if ssd is None:
+            ssd = next((item for item in self.ssds if item.filesystem is not None), None)
+        if ssd is None or ssd.filesystem is None:
+            raise OSError(ENODEV, "there is no SSD with a file system")
+        *directories, inode = ssd.filesystem.walk(path)
+        check_permission(process, path, directories, inode, mode)
+        await self.queue(process, ssd)
+        key = ssd, inode.number
+        if key not in self._files:
+            self._files[key] = SharedFile(self.scheduler, self.memory, ssd, inode)
+        shared = self._files[key]
+        fd = min(set(range(3, len(process.files) + 4)) - set(process.files))
+        opened = OpenFile(fd, path, shared, self._next_vba, *MODES[mode])
+        self._next_vba += shared.table.reserve * VBA_STEP
+        process.sto.attach(opened.vba, shared.table, read=opened.readable, write=opened.writable)
+        process.files[fd] = opened
+        shared.opens.append((process, opened))
+        return opened
+
+    def file(self, process, fd):
+        """The ``OpenFile`` of ``fd``; OSError EBADF if there is none or it was revoked."""
+        opened = process.files.get(fd)
+        if opened is None or opened.revoked:
+            raise OSError(EBADF, f"{process.name} has no open file {fd}")
+        return opened
+
+    async def close(self, process, fd):
+        """Closes a file: nothing of it can be reached through ``fd`` once this returns."""
+        opened = process.files.pop(fd, None)
+        if opened is None:
+            raise OSError(EBADF, f"{process.name} has no open file {fd}")
+        if not opened.revoked:
+            await self._detach(process, opened)
+
+    async def revoke(self, path, ssd=None):
+        """Takes a file away from every process that has it open (before truncation, say)."""
+        ssd = ssd or next(item for item in self.ssds if item.filesystem is not None)
+        shared = self._files.get((ssd, ssd.filesystem.walk(path)[-1].number))
+        for process, opened in list(shared.opens) if shared else ():
+            opened.revoked = True
+            await self._detach(process, opened)
+
+    async def _detach(self, process, opened):
+        shared = opened.shared
+        async with shared.lock:         # a write through the kernel ends first
+            process.sto.detach(opened.vba, shared.table)
+            shared.opens.remove((process, opened))
+            if not shared.opens:
+                # Nobody may find it while it is taken down: a new open builds a new one.
+                del self._files[shared.ssd, shared.number]
+        await self._revoke(process)
+        if not shared.opens and shared.table.attachments == 0:
+            shared.table.destroy()
+
+    # -- transfers through the kernel ----------------------------------------------------------
+
+    async def pread(self, process, fd, vaddr, length, offset):
+        """Reads through the kernel queue into a process's memory; returns the bytes read."""
+        opened = self.file(process, fd)
+        if not opened.readable:
+            raise OSError(EACCES, f"{opened.path} is not open for reading")
+        length = max(0, min(length, opened.shared.size - offset))
+        process.find(vaddr, length)
+        if length:
+            process.write(vaddr, await self._read(opened.shared, offset, length))
+        return length
+
+    async def pwrite(self, process, fd, vaddr, length, offset):
+        """Writes through the kernel: fills holes, extends the file; returns the bytes written."""
+        opened = self.file(process, fd)
+        data = process.read(vaddr, length)
+        async with opened.shared.lock:
+            return await self._write(opened, offset, data)
+
+    async def append(self, process, fd, vaddr, length):
+        """Writes at the end of the file, extends its mapping, returns the offset written at."""
+        opened = self.file(process, fd)
+        data = process.read(vaddr, length)
+        async with opened.shared.lock:
+            offset = opened.shared.size
+            await self._write(opened, offset, data)
+        return offset
+
+    async def _read(self, shared, offset, length):
+        first, last = offset // PAGE, (offset + length - 1) // PAGE
+        parts = []
+        for _, block, count in shared.runs(first, last - first + 1):
+            parts.append(bytes(count * PAGE) if block is None
+                         else await self._blocks(shared.ssd, Io.READ, block, count))
+        return b"".join(parts)[offset - first * PAGE:][:length]
+
+    async def _write(self, opened, offset, data):
+        shared = opened.shared
+        if not opened.writable:
+            raise OSError(EACCES, f"{opened.path} is not open for writing")
+        if not data:
+            return 0
+        if shared.ssd.filesystem.read_only:
+            raise OSError(EROFS, "the file system is read-only")
+        end = offset + len(data)
+        shared.check_room(end)
+        first, last = offset // PAGE, (end - 1) // PAGE
+        if end > shared.size:
+            await self._zero_tail(shared)
+        missing = [page for page in range(first, last + 1) if page not in shared.blocks]
+        # Whole pages are written; what the caller does not cover keeps its content, or is zero.
+        head = await self._edge(shared, first)
+        tail = head if last == first else await self._edge(shared, last)
+        data = head[:offset - first * PAGE] + data + tail[end - last * PAGE:]
+        new = shared.ssd.filesystem.allocate(shared.number, missing)
+        blocks = {**shared.blocks, **new}
+        for page, count in _groups(blocks, first, last):
+            await self._blocks(shared.ssd, Io.WRITE, blocks[page], count,
+                               data[(page - first) * PAGE:(page + count - first) * PAGE])
+        # Only now, with the data in place, do the blocks become the file's: nobody ever sees what
+        # was in them before.
+        shared.ssd.filesystem.mark_written(shared.number, new)
+        if end > shared.size:
+            old, shared.size = shared.size, end
+            shared.ssd.filesystem.set_size(shared.number, end)
+            shared.mark_holes(-(-old // PAGE), first)
+        for page in missing:
+            shared.map(page, new[page], 1)
+        return end - offset
+
+    async def _edge(self, shared, page):
+        block = shared.blocks.get(page)
+        if block is None:
+            return bytes(PAGE)
+        return await self._blocks(shared.ssd, Io.READ, block, 1)
+
+    async def _zero_tail(self, shared):
+        """Bytes behind the end of the last page may hold anything; a longer file shows them."""
+        page, used = divmod(shared.size, PAGE)
+        if used and page in shared.blocks:
+            content = await self._edge(shared, page)
+            if any(content[used:]):
+                await self._blocks(shared.ssd, Io.WRITE, shared.blocks[page], 1,
+                                   content[:used] + bytes(PAGE - used))
+
+    async def _blocks(self, ssd, opcode, block, count, data=None):
+        """Reads or writes ``count`` blocks of 4 KiB through the kernel queue."""
+        parts = []
+        while count:
+            part = min(count, CHUNK_BYTES // PAGE, ssd.driver.max_transfer // PAGE)
+            frames = self.memory.alloc_pages(part)
+            table = self.memory.alloc_pages()
+            try:
+                if data is not None:
+                    self.memory.write(frames, data[:part * PAGE])
+                    data = data[part * PAGE:]
+                await self._command(ssd, opcode, block, frames, part * PAGE, table)
+                if opcode == Io.READ:
+                    parts.append(self.memory.read(frames, part * PAGE))
+            finally:
+                self.memory.free(frames, part)
+                self.memory.free(table)
+            block, count = block + part, count - part
+        return b"".join(parts)
+
+    async def _command(self, ssd, opcode, block, frames, length, table):
+        pages = prp_pages(frames, length)
+        prp2 = pages[0] if pages else 0
+        if len(pages) > 1:
+            self.memory.write(table, b"".join(page.to_bytes(8, "little") for page in pages))
+            prp2 = table
+        slba = block * PAGE // ssd.lba_bytes
+        completion = await ssd.queue.submit(Command(
+            opcode, nsid=ssd.nsid, prp1=frames, prp2=prp2, cdw10=slba & 0xFFFFFFFF,
+            cdw11=slba >> 32, cdw12=length // ssd.lba_bytes - 1))
+        if not completion.ok:
+            raise OSError(EIO, f"the SSD answers block {block} with status "
+                               f"{completion.status:#05x}")
+
+
+def _groups(blocks, first, last):
+    """(page, count) groups of the pages from ``first`` to ``last`` in neighbouring blocks."""
+    page = first
+    while page <= last:
+        count = 1
+        while page + count <= last and blocks[page + count] == blocks[page] + count:
+            count += 1
+        yield page, count
+        page += count
