@@ -1,0 +1,1 @@
+"""The cocotb regression on the exported Verilog. `test_regression.py` is its entry for pytest."""

@@ -1,0 +1,114 @@
+"""Named covers: what the regression as a whole must have seen at least once.
+
+Every simulation counts its hits into ``covers.json`` of its folder; ``test_regression.py`` adds
+the files up and fails when a cover stayed empty.
+"""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+from siommu.formats import Cause, Disposition, Size
+
+__all__ = ["COVERS", "Coverage", "empty_covers"]
+
+#: Levels at which §4 can end with a cause. 6: PASID directory or context, 7: device directory.
+_TABLE = range(1, 6)
+FAULT_LEVELS = {
+    Cause.CORE_OFF: (0,),
+    Cause.DEVICE_INVALID: (0, 7),
+    Cause.FT_DISABLED: (7,),
+    Cause.PASID_INVALID: (0, 6),
+    Cause.TABLE_ABSENT: (6,),
+    Cause.NON_CANONICAL: (0,),
+    Cause.NOT_PRESENT: _TABLE,
+    Cause.FT_MISMATCH: (1, 2, 3),
+    Cause.DEVICE_MISMATCH: (1, 2, 3),
+    Cause.READ_DENIED: (1, 2, 3),
+    Cause.WRITE_DENIED: (1, 2, 3),
+    Cause.SUPERVISOR: _TABLE,
+    Cause.ENTRY_RESERVED: (2, 3, 4, 5, 6, 7),
+    Cause.TABLE_ERROR: (*_TABLE, 6, 7),
+    Cause.ACCESS_FLAG: _TABLE,
+}
+#: Causes of file accesses alone.
+_FILE_ONLY = {Cause.DEVICE_MISMATCH, Cause.READ_DENIED}
+_CHOSEN = (Cause.NOT_PRESENT, Cause.READ_DENIED, Cause.WRITE_DENIED)
+
+
+def _all():
+    for ft in (0, 1):
+        for cause, levels in FAULT_LEVELS.items():
+            if ft or cause not in _FILE_ONLY:
+                yield from (f"fault {cause.name} ft={ft} level={level}" for level in levels)
+        for cause in _CHOSEN:
+            if ft or cause not in _FILE_ONLY:
+                yield from (f"disposition {cause.name} {disposition.name} ft={ft}"
+                            for disposition in Disposition)
+        for size in Size:
+            yield from (f"grant {size.name} ft={ft} write={write}" for write in (0, 1))
+        yield f"read-only grant ft={ft}"
+    yield from ("write-only grant", "run of several pages of one leaf", "run of 256 pages",
+                "request of several runs", "fault after granted pages", "address wraps at 2^64",
+                "answered without a table read", "answered after table reads",
+                "beats of requests interleave", "request overtaken on its port",
+                "several reads in flight", "reads answered out of order", "response stalled",
+                "request stalled", "injected error answered TABLE_ERROR",
+                "injected error survived", "reset with requests in flight",
+                "port disabled with requests in flight")
+
+
+COVERS = tuple(_all())
+_KNOWN = frozenset(COVERS)
+
+
+class Coverage:
+    """Counts hits of the covers in this simulation."""
+
+    def __init__(self, folder):
+        self._file = Path(folder) / "covers.json"
+        self.counts = Counter()
+
+    def hit(self, name, count=1):
+        if name not in _KNOWN:
+            raise KeyError(f"there is no cover {name!r}")
+        if count:
+            self.counts[name] += count
+
+    def transaction(self, access, answers):
+        """The covers that a request and its golden answers stand for."""
+        hit, ft = self.hit, access.ft
+        last = answers[-1]
+        for answer in answers:
+            if answer.granted:
+                hit(f"grant {answer.size.name} ft={ft} write={access.write}")
+                if not answer.write:
+                    hit(f"read-only grant ft={ft}")
+                if not answer.read:
+                    hit("write-only grant")
+        if not last.granted:
+            # TABLE_ERROR and the like below 4 KiB pages have no level of their own in some causes.
+            name = f"fault {last.cause.name} ft={ft} level={last.level}"
+            hit(name)
+            if last.cause in _CHOSEN:
+                hit(f"disposition {last.cause.name} {last.disposition.name} ft={ft}")
+            if len(answers) > 1:
+                hit("fault after granted pages")
+        if access.addr + 4096 * (len(answers) - 1) >= 1 << 64:
+            hit("address wraps at 2^64")
+
+    def save(self):
+        """Adds the counts to the file of this simulation, and starts again from 0."""
+        before = json.loads(self._file.read_text()) if self._file.exists() else {}
+        self._file.write_text(json.dumps(Counter(before) + self.counts, indent=1, sort_keys=True))
+        self.counts.clear()
+
+
+def empty_covers(folders):
+    """The covers that no simulation in ``folders`` has hit."""
+    total = Counter()
+    for folder in folders:
+        path = Path(folder) / "covers.json"
+        if path.exists():
+            total.update(json.loads(path.read_text()))
+    return [name for name in COVERS if not total[name]]

@@ -1,0 +1,86 @@
+"""A small world for directed tests: devices with PASIDs, each with a memory and a storage table."""
+
+from siommu.formats import Disposition, Mode, Size
+from sim.golden import Access
+from sim.tables import DeviceDirectory, PageTable, PasidDirectory
+
+__all__ = ["Scene", "Space"]
+
+
+
+class Space:
+    """One address space: the tables of a device's PASID, and requests to it.
+
+    Attributes
+    ----------
+    device, pasid, devid : int
+    pasids : PasidDirectory
+    tables : list of PageTable
+        By FT: memory, storage.
+    """
+
+    def __init__(self, scene, device, pasid, devid, levels, pdt_levels, deny):
+        self.scene = scene
+        self.device, self.pasid, self.devid = device, pasid, devid
+        memory = scene.tb.memory
+        self.pasids = PasidDirectory(memory, pdt_levels)
+        self.tables = [PageTable(memory, levels), PageTable(memory, levels)]
+        self.pasids.set(pasid, mem=self.tables[0], sto=self.tables[1],
+                        mem_deny=deny[0], sto_deny=deny[1])
+        scene.directory.set(device, devid=devid, pasids=self.pasids)
+
+    def map(self, ft, vaddr, n_pages=1, *, size=Size.PAGE_4K, paddr=None, devid=None, **rights):
+        """Maps pages for ``ft``, to fresh contiguous physical pages or from ``paddr`` on."""
+        if paddr is None:
+            paddr = self.scene.fresh(n_pages, size)
+        if ft and devid is None:
+            devid = self.devid
+        self.tables[ft].map(vaddr, paddr, n_pages, size=size, devid=devid if ft else None, **rights)
+        self.scene.tb.forget()
+        return paddr
+
+    def edit(self, ft, vaddr, level, **fields):
+        """Changes fields of the entry of ``vaddr`` at ``level``."""
+        self.tables[ft].edit(vaddr, level, **fields)
+        self.scene.tb.forget()
+
+    def access(self, ft, write, addr, pages=1, **other):
+        """A request for ``pages`` pages (counted from 1)."""
+        fields = dict(ft=ft, write=write, device=self.device, pasid=self.pasid, addr=addr,
+                      pages=pages - 1)
+        return Access(**{**fields, **other})
+
+
+class Scene:
+    """A device directory and its spaces.
+
+    Parameters
+    ----------
+    tb : Testbench
+    log2 : int
+        ``DDT_LOG2``.
+    """
+
+    def __init__(self, tb, log2=8):
+        self.tb = tb
+        self.directory = DeviceDirectory(tb.memory, log2)
+        self._next = {size: base << 12 for size, base in
+                      zip((0, 1, 2), (0x1_0000_0, 0x4_0000_00, 0x10_0000_00))}
+
+    def fresh(self, n_pages, size=Size.PAGE_4K):
+        """Physical address of ``n_pages`` contiguous pages of ``size`` that nobody else has."""
+        step = 4096 << 9 * size.value
+        addr = self._next[size.value]
+        # A gap, so that what is mapped by two calls never happens to be contiguous.
+        self._next[size.value] = addr + (n_pages + 1) * step
+        return addr
+
+    def space(self, device=5, pasid=3, *, devid=0x155, levels=4, pdt_levels=1,
+              deny=(Disposition.OS, Disposition.REMAP)):
+        """A new ``Space``; its device must be new as well."""
+        self.tb.forget()
+        return Space(self, device, pasid, devid, levels, pdt_levels, deny)
+
+    async def enable(self, mode=Mode.TRANSLATE, check_ad=0):
+        """Lets the core use this directory."""
+        await self.tb.enable(self.directory.base, self.directory.log2, mode, check_ad)

