@@ -1,0 +1,40 @@
+"""Running a component in Amaranth's simulator, and random tests that can be replayed."""
+
+import os
+import random
+
+from amaranth.sim import Simulator
+
+__all__ = ["simulate", "seeded"]
+
+
+def simulate(dut, *testbenches, cycles=None):
+    """Run ``testbenches`` (coroutines taking the simulator's context) to their end.
+
+    ``cycles`` bounds the run: a test that waits for something that never comes fails.
+    """
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    finished = []
+
+    def wrap(testbench):
+        async def run(ctx):
+            await testbench(ctx)
+            finished.append(testbench)
+        return run
+
+    for testbench in testbenches:
+        simulator.add_testbench(wrap(testbench))
+    if cycles is None:
+        simulator.run()
+    else:
+        simulator.run_until(cycles * 1e-6)
+    missing = [testbench.__name__ for testbench in testbenches if testbench not in finished]
+    assert not missing, f"not finished after {cycles} cycles: {', '.join(missing)}"
+
+
+def seeded(name):
+    """A random generator for the test ``name``. Prints its seed; ``SEED=n`` replays it."""
+    seed = os.environ.get("SEED", "0")
+    print(f"{name}: SEED={seed}")
+    return random.Random(f"{name}/{seed}")

@@ -1,0 +1,60 @@
+import pytest
+from amaranth.hdl import Module, Signal
+
+from siommu.choose import RoundRobin, lowest, one_hot_index
+
+from .simulate import simulate
+
+
+def test_lowest_and_index():
+    m = Module()
+    bits, low, index = Signal(6), Signal(6), Signal(3)
+    m.d.comb += [low.eq(lowest(bits)), index.eq(one_hot_index(low))]
+
+    async def bench(ctx):
+        for value in range(64):
+            ctx.set(bits, value)
+            await ctx.delay(1e-9)
+            assert ctx.get(low) == value & -value
+            if value:
+                assert ctx.get(index) == (value & -value).bit_length() - 1
+    m.d.sync += Signal().eq(0)
+    simulate(m, bench)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 9])
+def test_round_robin(count):
+    dut = RoundRobin(count)
+
+    async def bench(ctx):
+        everybody = (1 << count) - 1
+        last = count - 1
+        for requests in [everybody] * (2 * count) + list(range(1 << min(count, 5))) * 2:
+            ctx.set(dut.requests, requests)
+            ctx.set(dut.taken, 1)
+            expected = next((i % count for i in range(last + 1, last + 1 + count)
+                             if requests >> i % count & 1), None)
+            if expected is None:
+                assert ctx.get(dut.grant) == 0
+            else:
+                assert ctx.get(dut.grant) == 1 << expected
+                assert ctx.get(dut.index) == expected
+                last = expected
+            await ctx.tick()
+
+    simulate(dut, bench)
+
+
+def test_round_robin_waits_for_taken():
+    dut = RoundRobin(3)
+
+    async def bench(ctx):
+        ctx.set(dut.requests, 0b111)
+        for _ in range(3):
+            assert ctx.get(dut.grant) == 0b001
+            await ctx.tick()
+        ctx.set(dut.taken, 1)
+        await ctx.tick()
+        assert ctx.get(dut.grant) == 0b010
+
+    simulate(dut, bench)
