@@ -10,6 +10,7 @@ from pathlib import Path
 import re
 import shutil
 import subprocess
+import tempfile
 
 __all__ = ["Ext4Error", "Ext4Image", "Extent", "Inode", "MissingTools"]
 
@@ -194,6 +195,15 @@ class Ext4Image:
             if level == depth:
                 extents.append(Extent(page, block, count, match[6] is None))
         return tuple(extents)
+
+    def content(self, path):
+        """The bytes of a file, as debugfs reads them from the image."""
+        if not self.inode(path).size:
+            return b""
+        with tempfile.TemporaryDirectory() as folder:
+            target = Path(folder) / "content"
+            self._debugfs(f"dump {_quote(path)} {_quote(str(target))}")
+            return target.read_bytes()
 
     def check(self):
         """``e2fsck -fn``: returns its output if the file system is clean.

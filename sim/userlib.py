@@ -16,6 +16,7 @@ from .nvme.driver import prp_pages
 __all__ = ["AccessDenied", "UserLibrary"]
 
 CHUNK_BYTES = 1 << 20                   #: of one command; its PRP list fits one page
+SMALL_BYTES = 1 << 16                   #: not cut further to find what can go directly
 RETRIES = 200
 BACKOFF = 50                            #: cycles
 
@@ -185,17 +186,18 @@ class UserLibrary:
                 if completion.ok:
                     self.direct += 1
                     return None
-                if not await self._follow(opened, opcode, vaddr, length, offset, completion):
-                    return None
+                fault = read_fault(completion)
+                if fault is None:
+                    return OSError(EIO, f"the SSD answers with status {completion.status:#05x}")
+                if not await self._again(fault, vaddr, length):
+                    return await self._by_kernel(opened, opcode, vaddr, length, offset)
             except OSError as error:
                 return error
         return OSError(EIO, f"no answer but faults after {RETRIES} attempts")
 
-    async def _follow(self, opened, opcode, vaddr, length, offset, completion):
-        """Does what the fault asks for. Returns whether the command is to be sent again."""
-        fault = read_fault(completion)
-        if fault is None:
-            raise OSError(EIO, f"the SSD answers with status {completion.status:#05x}")
+    async def _again(self, fault, vaddr, length):
+        """Prepares what the fault asks for. Returns whether to send the command again; if not,
+        the kernel has to do the transfer."""
         cause, disposition, ft = fault
         if cause == Cause.CORE_OFF.value:
             await self.kernel.scheduler.delay(BACKOFF)
@@ -205,13 +207,24 @@ class UserLibrary:
             await self.kernel.remap(self.process, vaddr, length)
             return True
         if disposition == Disposition.OS.value:
-            self.through_kernel += 1
-            work = self.kernel.pread if opcode == Io.READ else self.kernel.pwrite
-            # A transfer is cut at LBAs, the file is not: the rest is not to become part of it.
-            length = min(length, opened.shared.size - offset)
-            await work(self.process, opened.fd, vaddr, length, offset)
             return False
         raise AccessDenied(*fault)
+
+    async def _by_kernel(self, opened, opcode, vaddr, length, offset):
+        """The kernel's part of a chunk: the pieces that cannot go directly, and no others."""
+        if length > SMALL_BYTES:
+            half = -(-length // PAGE) // 2 * PAGE - offset % PAGE
+            for part in ((vaddr, half, offset), (vaddr + half, length - half, offset + half)):
+                error = await self._settle(opened, opcode, *part)
+                if error is not None:
+                    return error
+            return None
+        self.through_kernel += 1
+        work = self.kernel.pread if opcode == Io.READ else self.kernel.pwrite
+        # A transfer is cut at LBAs, the file is not: the rest is not to become part of it.
+        length = min(length, opened.shared.size - offset)
+        await work(self.process, opened.fd, vaddr, length, offset)
+        return None
 
     async def command(self, ssd, opcode, vba, vaddr, length):
         """Sends one Read or Write as it is and returns its completion, whatever it says.
