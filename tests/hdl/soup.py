@@ -1,0 +1,80 @@
+"""Table soup: a memory in which every word is some table entry, made when it is first read.
+
+Most words are well formed and lead on; some have a reserved bit, no rights, another FT, or are
+noise. So random walks end at every step of §4, and nothing has to be built beforehand.
+"""
+
+from sim.memory import BusError
+
+__all__ = ["Soup"]
+
+DDT, DIRECTORY, CONTEXT, TABLE = 0x100, 0x200, 0x300, 0x400     # page numbers, 16 of each kind
+
+
+class Soup:
+    """Memory of random tables.
+
+    Parameters
+    ----------
+    rng : random.Random
+    wrong : float
+        Probability that a word is not what it should be.
+    errors : float
+        Probability that a word answers with a bus error.
+    """
+
+    ddt_base = DDT << 12
+
+    def __init__(self, rng, *, wrong=.04, errors=.0, devid=5):
+        self.rng, self.wrong, self.errors, self.devid = rng, wrong, errors, devid
+        self.words, self.broken = {}, set()
+
+    def _page(self, kind):
+        return (kind + self.rng.randrange(16)) << 12
+
+    def _word(self, addr):
+        rng, page = self.rng, addr >> 12
+        odd = rng.random() < self.wrong
+        if odd and rng.random() < .3:
+            return rng.getrandbits(64)
+        flip = 1 << rng.randrange(64) if odd else 0
+        word = addr >> 3
+        if page < DIRECTORY:
+            if word & 1:
+                return self.devid ^ flip
+            levels = rng.randrange(3)
+            enabled = rng.choice([0b11, 0b11, 0b11, 0b01, 0b10]) << 1
+            bypass = rng.choice([0] * 8 + [0b01, 0b10]) << 3
+            return (1 | enabled | bypass | levels << 6
+                    | self._page(CONTEXT if not levels else DIRECTORY)) ^ flip
+        if page < CONTEXT:
+            # a lower directory when reached from an upper one: both kinds lead on to somewhere
+            return (1 | self._page(rng.choice([DIRECTORY, CONTEXT]))) ^ flip
+        if page < TABLE:
+            if word & 3 < 2:
+                return (rng.choice([1, 1, 1, 1, 0]) | rng.getrandbits(1) << 1
+                        | self._page(TABLE)) ^ flip
+            return (rng.getrandbits(4) if word & 3 == 2 else 0) ^ flip
+        entry = 0b111 | rng.choice([0b11, 0b11, 0b01, 0b00]) << 5 | self._page(TABLE)
+        entry |= rng.getrandbits(1) << 10 | rng.choice([self.devid] * 5 + [1]) << 52
+        if rng.random() < .1:
+            entry &= ~(1 << 1)                                  # no W
+        if rng.random() < .1:
+            entry |= 1 << 9                                     # NR
+        if rng.random() < .03:
+            entry ^= 1 << rng.randrange(3)                      # P, W or U
+        if rng.random() < .15:
+            entry |= 1 << 7                                     # PS
+            if rng.random() < .8:
+                entry &= ~0x3FFF_E000
+        return entry ^ flip
+
+    def read_u64(self, addr):
+        """The word at ``addr``; raises BusError where the memory answers with an error."""
+        if addr not in self.words:
+            self.words[addr] = self._word(addr)
+            if self.rng.random() < self.errors:
+                self.broken.add(addr)
+        if addr in self.broken:
+            raise BusError(addr)
+        return self.words[addr]
