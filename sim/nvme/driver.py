@@ -10,8 +10,10 @@ class AdminError(RuntimeError):
     """The controller refused an admin command. ``status`` is SCT << 8 | SC."""
 
     def __init__(self, command, status):
-        name = Status(status).name if status in list(Status) else f"{status:#05x}"
-        super().__init__(f"admin command {Admin(command.opcode).name} failed with {name}")
+        def name(kind, code):
+            return kind(code).name if code in list(kind) else f"{code:#x}"
+        super().__init__(f"admin command {name(Admin, command.opcode)} failed with "
+                         f"{name(Status, status)}")
         self.status = status
 
 
