@@ -119,6 +119,10 @@ class TableMemory:
         """Read bursts accepted and not completely answered."""
         return self._count
 
+    def holding(self, addr):
+        """Whether a read of ``addr`` was accepted and waits for its answer."""
+        return any(burst.addr == addr for queue in self._queues.values() for burst in queue)
+
     def reset(self):
         """Forgets everything; to be called while the core is held in reset."""
         self._queues = {}               # id -> bursts in order

@@ -55,6 +55,13 @@ class Registers:
         for name in ("write_if", "read_if"):
             getattr(self._master, name).log.setLevel(logging.WARNING)
 
+    def stall(self, rng):
+        """Stalls every channel at random from now on."""
+        write, read = self._master.write_if, self._master.read_if
+        for channel in (write.aw_channel, write.w_channel, write.b_channel, read.ar_channel,
+                        read.r_channel):
+            channel.set_pause_generator(iter(lambda: rng.random() < .5, None))
+
     async def read(self, offset):
         """(value, response) of the 32-bit register at ``offset``."""
         done = await self._master.read(offset, 4)
@@ -147,7 +154,10 @@ class Testbench:
         self.coverage.save()
 
     def port(self, name):
-        """The driver of port ``name``; a number counts from the first port, modulo their number."""
+        """The driver of the port called ``name``. A number counts the ports from the first, and
+        begins again after the last; a driver stands for itself."""
+        if isinstance(name, PortDriver):
+            return name
         return self.ports[name] if isinstance(name, str) else self._list[name % len(self._list)]
 
     @property

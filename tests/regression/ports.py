@@ -127,6 +127,11 @@ class PortDriver:
     def idle(self):
         return not self.queue and not self.outstanding and self._offered is None
 
+    @property
+    def holds_beat(self):
+        """A beat is offered and was not taken."""
+        return self._held is not None
+
     def reset(self):
         """Forgets everything; to be called while the core is held in reset."""
         self.drop()

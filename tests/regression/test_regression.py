@@ -15,7 +15,12 @@ from .coverage import empty_covers
 
 #: Module of cocotb tests, and the configurations it runs on.
 MODULES = {
+    "registers": ("default",),
     "causes": ("default",),
+    "runs": ("default",),
+    "caching": ("default",),
+    "isolation": ("default",),
+    "figures": ("default",),
     "random_worlds": ("default",),
 }
 DEFAULT_SEEDS = 4
