@@ -52,12 +52,14 @@ def cocotb_tests(module):
 _simulations = {}       # (module, config) -> (results, folder) or the exception
 
 
-def _simulate(module, config, names):
+def _simulate(module, config, names, capture):
     if (module, config) not in _simulations:
-        try:
-            _simulations[module, config] = simulator.run(module, names, config)
-        except simulator.SimulationError as error:
-            _simulations[module, config] = error
+        with capture.global_and_fixture_disabled():     # say what is being done meanwhile
+            print(f"\nsiommu: {module} on '{config}': {len(names)} tests", flush=True)
+            try:
+                _simulations[module, config] = simulator.run(module, names, config)
+            except simulator.SimulationError as error:
+                _simulations[module, config] = error
     found = _simulations[module, config]
     if isinstance(found, Exception):
         pytest.fail(str(found), pytrace=False)
@@ -74,13 +76,22 @@ def _items():
                 yield pytest.param(module.__name__, config, test, id=f"{name}-{config}-{test}")
 
 
-@pytest.mark.parametrize("module, config, test", _items())
+def figures():
+    """The figures that the simulations of this run have logged."""
+    return [f"{config}: {line.partition('figure: ')[2]}"
+            for (_, config), found in _simulations.items() if not isinstance(found, Exception)
+            for line in (found[1] / "simulation.log").read_text().splitlines()
+            if ": figure: " in line]
+
+
+@pytest.mark.parametrize("module, config, test", list(_items()))
 def test_regression(module, config, test, request):
     names = [item.callspec.params["test"] for item in request.session.items
              if item.name.startswith("test_regression[")
              and item.callspec.params["module"] == module
              and item.callspec.params["config"] == config]
-    results, folder = _simulate(module, config, names)
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    results, folder = _simulate(module, config, names, capture)
     for line in (folder / "simulation.log").read_text().splitlines():
         if line.startswith(f"{test}: "):
             print(line)
