@@ -233,15 +233,16 @@ class Ext4Image:
         must exist; a file that is there is replaced.
         """
         needed = -(-os.path.getsize(source) // PAGE)
-        pins = self._pins(needed, run)
         try:
             self.inode(path)
-            remove = [f"rm {_quote(path)}"]
         except FileNotFoundError:
-            remove = []
+            pass
+        else:                           # first, so that its blocks count as free ones
+            self._debugfs(f"rm {_quote(path)}", write=True)
+        pins = self._pins(needed, run)
         # "write" takes no path but a name: it goes into the current directory.
         folder, name = path.rsplit("/", 1)
-        self._debugfs(*remove, *(f"setb {block}" for block in pins),
+        self._debugfs(*(f"setb {block}" for block in pins),
                       f"cd {_quote(folder or '/')}", f"write {_quote(str(source))} {_quote(name)}",
                       *(f"freeb {block}" for block in pins), write=True)
 

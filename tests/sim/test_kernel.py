@@ -1,0 +1,521 @@
+"""The operating system's part and the user library, over a real ext4 image and a core that caches."""
+
+from errno import EACCES, EBADF, EFAULT, EFBIG, EINVAL, EISDIR, ELOOP, ENODEV, ENOENT, EROFS
+import random
+
+import pytest
+
+from siommu.formats import Cause, Disposition, Mode
+from sim.ext4 import Ext4Image
+from sim.golden import GoldenModel
+from sim.kernel import Kernel
+from sim.memory import Memory
+from sim.nvme import Controller, Latency, Media
+from sim.nvme.defs import Io, read_fault
+from sim.scheduler import Scheduler
+from sim.translators import GoldenTranslator
+from sim.userlib import AccessDenied, UserLibrary
+
+PAGE = 4096
+
+
+class CachingCore:
+    """The worst core that §4 allows: it never forgets a grant until it is invalidated.
+
+    As translator and as control; while it is invalidated, requests get CORE_OFF.
+    """
+
+    def __init__(self, scheduler, memory):
+        self.scheduler = scheduler
+        self.model = GoldenModel(memory)
+        self.golden = GoldenTranslator(self.model)
+        self.cache = {}
+        self.invalidations = 0
+        self.slow = 0
+
+    async def enable(self, ddt_base, ddt_log2):
+        self.model.ddt_base, self.model.ddt_log2 = ddt_base, ddt_log2
+        self.model.mode = Mode.TRANSLATE
+
+    async def invalidate(self):
+        self.invalidations += 1
+        self.model.mode = Mode.ABORT
+        self.cache.clear()
+        await self.scheduler.delay(300)
+        self.model.mode = Mode.TRANSLATE
+
+    async def translate(self, access):
+        await self.scheduler.delay(2 + self.slow)
+        key = (access.ft, access.write, access.device, access.pasid, access.addr, access.pages)
+        if key not in self.cache:
+            beats = await self.golden.translate(access)
+            if any(beat.cause for beat in beats):
+                return beats
+            self.cache[key] = beats
+        return [type(beat)(**{**beat.__dict__, "tag": access.tag}) for beat in self.cache[key]]
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    """The image that every test gets a copy of."""
+    folder = tmp_path_factory.mktemp("files")
+    rng = random.Random(11)
+    (folder / "home").mkdir()
+    (folder / "private").mkdir()
+    (folder / "home" / "large").write_bytes(rng.randbytes(2_500_001))
+    (folder / "home" / "small").write_bytes(rng.randbytes(777))
+    (folder / "private" / "secret").write_bytes(rng.randbytes(5000))
+    with open(folder / "home" / "sparse", "wb") as file:
+        file.write(rng.randbytes(6000))
+        file.seek(400_000)
+        file.write(rng.randbytes(6000))
+        file.truncate(6 << 20)
+    (folder / "home" / "link").symlink_to("small")
+    image = Ext4Image.make(folder, folder.parent / "template.img", size=24 << 20)
+    image.write_fragmented(folder / "home" / "large", "/home/fragments", 5)
+    for path, uid, gid, mode in (("/home/large", 10, 20, 0o640), ("/home/small", 10, 20, 0o604),
+                                 ("/home/sparse", 10, 20, 0o666), ("/private", 10, 20, 0o700),
+                                 ("/private/secret", 10, 20, 0o666),
+                                 ("/home/fragments", 10, 20, 0o664)):
+        image.set_owner(path, uid, gid, mode)
+    return image.path
+
+
+class Rig:
+    def __init__(self, template, tmp_path, lba=4096, levels=4):
+        path = tmp_path / "disk.img"
+        path.write_bytes(template.read_bytes())
+        self.image = Ext4Image(path)
+        self.scheduler = Scheduler()
+        self.memory = Memory(seed=1)
+        self.core = CachingCore(self.scheduler, self.memory)
+        self.kernel = Kernel(self.scheduler, self.memory, self.core, levels=levels)
+        self.media = Media(Latency(read=20, write=20, units=4, transfer=2, command=2))
+        # The image lies behind another namespace: its blocks do not begin at 0.
+        self.media.add_namespace(bytearray(3 * PAGE))
+        import mmap
+        self.handle = open(path, "r+b")
+        self.disk = mmap.mmap(self.handle.fileno(), 0)
+        self.media.add_namespace(self.disk, lba)
+
+    def run(self, work):
+        async def main():
+            await self.kernel.start()
+            controller = Controller(self.scheduler, self.memory, self.media, self.core, 0x42)
+            self.ssd = await self.kernel.add_ssd(controller, 5, self.image, nsid=2)
+            return await work()
+        try:
+            return self.scheduler.run(main())
+        finally:
+            self.media.close()
+            self.disk.close()
+            self.handle.close()
+
+    def user(self, name, uid, gids=()):
+        return UserLibrary(self.kernel, self.kernel.spawn(name, uid, gids))
+
+
+@pytest.fixture(params=[(4096, 4), (512, 5)], ids=["4096", "512"])
+def rig(template, tmp_path, request):
+    return Rig(template, tmp_path, *request.param)
+
+
+# -- opening -----------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("uid, gids, path, mode, error", [
+    (10, [], "/home/large", "rw", None),
+    (11, [20], "/home/large", "r", None),
+    (11, [20], "/home/large", "rw", EACCES),
+    (11, [20], "/home/large", "w", EACCES),
+    (11, [], "/home/large", "r", EACCES),
+    (11, [], "/home/small", "r", None),
+    (11, [20], "/home/small", "r", EACCES),             # the group's bits decide, not the others'
+    (11, [], "/private/secret", "r", EACCES),           # the directory cannot be searched
+    (10, [], "/private/secret", "rw", None),
+    (0, [], "/private/secret", "rw", None),
+    (10, [], "/home/absent", "r", ENOENT),
+    (10, [], "/home", "r", EISDIR),
+    (10, [], "/home/link", "r", ELOOP),
+    (10, [], "/home/small", "a", EINVAL),
+])
+def test_permissions(template, tmp_path, uid, gids, path, mode, error):
+    rig = Rig(template, tmp_path)
+
+    async def work():
+        user = rig.user("user", uid, gids)
+        if error is None:
+            assert (await user.open(path, mode)).fd == 3
+            return
+        with pytest.raises(OSError) as caught:
+            await user.open(path, mode)
+        assert caught.value.errno == error or \
+            error == ENOENT and isinstance(caught.value, FileNotFoundError)
+        assert not user.process.files
+    rig.run(work)
+
+
+def test_the_file_table_is_built_once_and_shared(template, tmp_path):
+    rig = Rig(template, tmp_path)
+
+    async def work():
+        owner, other = rig.user("owner", 10), rig.user("other", 11, [20])
+        first = await owner.open("/home/large", "rw")
+        second = await other.open("/home/large", "r")
+        again = await other.open("/home/large", "r")
+        assert first.shared is second.shared is again.shared
+        assert first.shared.table.attachments == 3
+        assert owner.process.sto.entry_address(first.vba) == \
+            other.process.sto.entry_address(second.vba)
+        assert (second.fd, again.fd) == (3, 4) and second.vba != again.vba
+        await other.close(second)
+        assert first.shared.table.attachments == 2
+        assert (await other.open("/home/sparse")).fd == 3
+        await owner.close(first)
+        await other.close(again)
+        assert (await owner.open("/home/large")).shared is not first.shared
+    rig.run(work)
+
+
+# -- reading and writing -----------------------------------------------------------------------
+
+@pytest.mark.parametrize("path", ["/home/large", "/home/fragments", "/home/small", "/home/sparse",
+                                  "/private/secret"])
+def test_whole_files(rig, path):
+    expected = rig.image.content(path)
+
+    async def work():
+        user = rig.user("user", 10)
+        opened = await user.open(path)
+        assert await user.pread(opened, 1 << 24, 0) == expected
+        assert await user.pread(opened, 10, len(expected)) == b""
+        assert (user.through_kernel > 0) == (path == "/home/sparse")
+    rig.run(work)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_reads_and_writes(rig, seed):
+    """Against a bytearray: unaligned, over holes, over the end, by two processes."""
+    print(f"seed {seed}")
+    rng = random.Random(seed)
+    path = ("/home/sparse", "/home/fragments")[seed % 2]
+    expected = bytearray(rig.image.content(path))
+
+    async def work():
+        users = [rig.user("owner", 10), rig.user("member", 12, [20])]
+        files = [await user.open(path, "rw") for user in users]
+        for _ in range(40):
+            user, opened = rng.choice(list(zip(users, files)))
+            offset = rng.randrange(len(expected) + 3000)
+            if rng.random() < 0.5:
+                offset = offset // PAGE * PAGE
+            length = rng.choice((1, 100, PAGE, rng.randrange(1, 40_000)))
+            if rng.random() < 0.5:
+                assert await user.pread(opened, length, offset) == \
+                    expected[offset:offset + length]
+            else:
+                data = rng.randbytes(length)
+                assert await user.pwrite(opened, data, offset) == length
+                expected.extend(bytes(max(0, offset + length - len(expected))))
+                expected[offset:offset + length] = data
+        assert await users[0].pread(files[0], 1 << 24, 0) == expected
+        if path == "/home/fragments":
+            assert sum(user.direct for user in users) > 20
+        else:
+            assert sum(user.through_kernel for user in users) > 20
+    rig.run(work)
+    assert rig.image.content(path) == expected
+    rig.image.check()
+
+
+def test_without_a_copy(rig):
+    expected = rig.image.content("/home/large")
+
+    async def work():
+        user = rig.user("user", 10)
+        opened = await user.open("/home/large", "rw")
+        buffer = rig.kernel.map_buffer(user.process, 2 << 20)
+        assert await user.pread_into(opened, buffer, 1 << 20, 1 << 20) == 1 << 20
+        assert user.process.read(buffer, 1 << 20) == expected[1 << 20:2 << 20]
+        tail = 2_500_001 // PAGE * PAGE
+        assert await user.pread_into(opened, buffer, 2 * PAGE, tail) == 2_500_001 - tail
+        assert user.process.read(buffer, 2_500_001 - tail) == expected[tail:]
+        assert await user.pread_into(opened, buffer, PAGE, tail + PAGE) == 0
+        user.process.write(buffer, b"Z" * 2 * PAGE)
+        assert await user.pwrite_from(opened, buffer, 2 * PAGE, PAGE) == 2 * PAGE
+        assert user.through_kernel == 0
+        await user.flush(opened)
+        for arguments in ((buffer, PAGE, 100), (buffer, 100, 0), (buffer + 2, PAGE, 0),
+                          (buffer, 0, 0)):
+            with pytest.raises(ValueError, match="must be multiples"):
+                await user.pread_into(opened, *arguments)
+    rig.run(work)
+    assert rig.image.content("/home/large") == \
+        expected[:PAGE] + b"Z" * 2 * PAGE + expected[3 * PAGE:]
+
+
+def test_append(rig):
+    expected = rig.image.content("/home/small")
+
+    async def work():
+        user, reader = rig.user("user", 10), rig.user("reader", 11)
+        opened, other = await user.open("/home/small", "rw"), await reader.open("/home/small")
+        buffer = rig.kernel.map_buffer(user.process, 64 << 10)
+        user.process.write(buffer, b"tail" * (16 << 10))
+        invalidations = rig.core.invalidations
+        assert await rig.kernel.append(user.process, opened.fd, buffer, 64 << 10) == 777
+        assert await rig.kernel.append(user.process, opened.fd, buffer, 4) == 777 + (64 << 10)
+        assert rig.core.invalidations == invalidations  # giving a right needs none
+        # The reader, who had it open before, reads the new pages directly.
+        data = await reader.pread(other, 1 << 20, 0)
+        assert data == expected + b"tail" * (16 << 10) + b"tail"
+        assert reader.through_kernel == 0
+    rig.run(work)
+    assert len(rig.image.content("/home/small")) == 777 + (64 << 10) + 4
+    rig.image.check()
+
+
+def test_what_was_behind_the_end_is_not_shown(template, tmp_path):
+    """A process may write the whole last page; a longer file must not show what it left there."""
+    rig = Rig(template, tmp_path, lba=4096)
+    expected = rig.image.content("/home/small")
+
+    async def work():
+        user = rig.user("user", 10)
+        opened = await user.open("/home/small", "rw")
+        buffer = rig.kernel.map_buffer(user.process, PAGE)
+        user.process.write(buffer, expected + b"!" * (PAGE - len(expected)))
+        assert (await user.command(rig.ssd, Io.WRITE, opened.vba, buffer, PAGE)).ok
+        assert await user.pwrite(opened, b"far", 3 * PAGE) == 3
+        assert await user.pread(opened, 1 << 20, 0) == expected + bytes(3 * PAGE - 777) + b"far"
+    rig.run(work)
+    rig.image.check()
+
+
+def test_growth_is_limited_while_open(template, tmp_path):
+    rig = Rig(template, tmp_path)
+
+    async def work():
+        user = rig.user("user", 10)
+        opened = await user.open("/home/small", "rw")
+        with pytest.raises(OSError) as error:
+            await user.pwrite(opened, b"x", 200 << 20)
+        assert error.value.errno == EFBIG
+    rig.run(work)
+    rig.image.check()
+
+
+def test_readonly_file_system(template, tmp_path):
+    rig = Rig(template, tmp_path)
+    rig.image.read_only = True
+
+    async def work():
+        user = rig.user("user", 10)
+        opened = await user.open("/home/small", "rw")
+        with pytest.raises(OSError) as error:
+            await user.pwrite(opened, b"x" * 1000, 0)
+        assert error.value.errno == EROFS
+    rig.run(work)
+
+
+# -- faults ------------------------------------------------------------------------------------
+
+async def refused(rig, user, opcode, vba, vaddr, cause, disposition=Disposition.DENY, ft=1):
+    completion = await user.command(rig.ssd, opcode, vba, vaddr, PAGE)
+    assert read_fault(completion) == (cause.value, disposition.value, ft)
+
+
+def test_open_modes_are_enforced(rig):
+    async def work():
+        user = rig.user("user", 10)
+        reading, writing = await user.open("/home/large", "r"), await user.open("/home/large", "w")
+        buffer = rig.kernel.map_buffer(user.process, PAGE)
+        await refused(rig, user, Io.WRITE, reading.vba, buffer, Cause.WRITE_DENIED)
+        await refused(rig, user, Io.READ, writing.vba, buffer, Cause.READ_DENIED)
+        assert (await user.command(rig.ssd, Io.READ, reading.vba, buffer, PAGE)).ok
+        assert (await user.command(rig.ssd, Io.WRITE, writing.vba, buffer, PAGE)).ok
+        with pytest.raises(AccessDenied, match="WRITE_DENIED, DENY") as error:
+            await user.pwrite_from(reading, buffer, PAGE, 0)
+        assert (error.value.cause, error.value.ft, error.value.errno) == \
+            (Cause.WRITE_DENIED, 1, EACCES)
+        with pytest.raises(OSError, match="not open for writing"):
+            await user.pwrite(reading, b"x", 10 << 20)
+        with pytest.raises(OSError, match="not open for reading"):
+            await rig.kernel.pread(user.process, writing.fd, buffer, 1, 0)
+    rig.run(work)
+
+
+def test_close_takes_effect_despite_the_caches(rig):
+    async def work():
+        user = rig.user("user", 10)
+        opened = await user.open("/home/large", "r")
+        buffer = rig.kernel.map_buffer(user.process, PAGE)
+        assert (await user.command(rig.ssd, Io.READ, opened.vba, buffer, PAGE)).ok
+        await user.close(opened)
+        await refused(rig, user, Io.READ, opened.vba, buffer, Cause.NOT_PRESENT)
+        with pytest.raises(OSError) as error:
+            await user.close(opened)
+        assert error.value.errno == EBADF
+    rig.run(work)
+
+
+def test_revoke_reaches_every_process(rig):
+    async def work():
+        users = [rig.user("a", 10), rig.user("b", 11, [20])]
+        files = [await user.open("/home/large") for user in users]
+        untouched = await users[0].open("/home/small")
+        buffers = [rig.kernel.map_buffer(user.process, PAGE) for user in users]
+        for user, opened, buffer in zip(users, files, buffers):
+            assert (await user.command(rig.ssd, Io.READ, opened.vba, buffer, PAGE)).ok
+        await rig.kernel.revoke("/home/large")
+        for user, opened, buffer in zip(users, files, buffers):
+            await refused(rig, user, Io.READ, opened.vba, buffer, Cause.NOT_PRESENT)
+            with pytest.raises(OSError):
+                await rig.kernel.pread(user.process, opened.fd, buffer, 1, 0)
+            await user.close(opened)
+        assert await users[0].pread(untouched, 777, 0) == rig.image.content("/home/small")
+        await rig.kernel.revoke("/home/large")          # nobody has it open: nothing to do
+    rig.run(work)
+
+
+def test_close_waits_for_a_transfer_that_was_granted(rig):
+    """Granted before, still moving: the blocks must not get a new owner under it."""
+    async def work():
+        user = rig.user("user", 10)
+        opened = await user.open("/home/large", "rw")
+        buffer = rig.kernel.map_buffer(user.process, PAGE)
+        rig.media.latency.__dict__["write"] = 50_000
+        task = rig.scheduler.start(user.command(rig.ssd, Io.WRITE, opened.vba, buffer, PAGE))
+        await rig.scheduler.delay(100)
+        await user.close(opened)
+        assert rig.scheduler.now > 50_000
+        assert (await task).ok
+    rig.run(work)
+
+
+def test_commands_during_an_invalidation_are_sent_again(rig):
+    expected = rig.image.content("/home/large")
+
+    async def work():
+        user, other = rig.user("user", 10), rig.user("other", 10)
+        opened, closing = await user.open("/home/large"), await other.open("/home/small")
+        task = rig.scheduler.start(other.close(closing))
+        await rig.scheduler.delay(10)
+        assert await user.pread(opened, PAGE, 0) == expected[:PAGE]
+        assert user.direct == 1 and user.through_kernel == 0
+        await task
+    rig.run(work)
+
+
+def test_unmapped_buffer(rig):
+    async def work():
+        user = rig.user("user", 10)
+        opened = await user.open("/home/large")
+        buffer = rig.kernel.map_buffer(user.process, 2 * PAGE)
+        other = rig.user("other", 10)
+        await refused(rig, user, Io.READ, opened.vba, buffer + 2 * PAGE, Cause.NOT_PRESENT, ft=0)
+        assert (await user.command(rig.ssd, Io.READ, opened.vba, buffer, PAGE)).ok
+        await rig.kernel.unmap_buffer(user.process, buffer)
+        await refused(rig, user, Io.READ, opened.vba, buffer, Cause.NOT_PRESENT, ft=0)
+        with pytest.raises(AccessDenied):
+            await user.pread_into(opened, buffer, PAGE, 0)
+        with pytest.raises(OSError) as error:
+            await rig.kernel.unmap_buffer(user.process, buffer)
+        assert error.value.errno == EFAULT
+        with pytest.raises(OSError):
+            other.process.read(buffer, 1)
+    rig.run(work)
+
+
+def test_lazy_buffer(rig):
+    expected = rig.image.content("/home/large")
+
+    async def work():
+        user = rig.user("user", 10)
+        opened = await user.open("/home/large")
+        buffer = rig.kernel.map_buffer(user.process, 8 * PAGE, lazy=True)
+        await refused(rig, user, Io.READ, opened.vba, buffer, Cause.NOT_PRESENT,
+                      Disposition.REMAP, 0)
+        assert await user.pread_into(opened, buffer + PAGE, 3 * PAGE, 0) == 3 * PAGE
+        assert user.process.read(buffer, 5 * PAGE) == \
+            bytes(PAGE) + expected[:3 * PAGE] + bytes(PAGE)
+        assert (user.remapped, user.direct) == (1, 1)
+        await refused(rig, user, Io.READ, opened.vba, buffer, Cause.NOT_PRESENT,
+                      Disposition.REMAP, 0)             # only what was needed is mapped
+        assert await user.pread_into(opened, buffer, 8 * PAGE, 0) == 8 * PAGE
+        await rig.kernel.unmap_buffer(user.process, buffer)
+        await refused(rig, user, Io.READ, opened.vba, buffer, Cause.NOT_PRESENT, ft=0)
+    rig.run(work)
+
+
+def test_read_only_buffer(rig):
+    async def work():
+        user = rig.user("user", 10)
+        opened = await user.open("/home/large", "rw")
+        buffer = rig.kernel.map_buffer(user.process, PAGE, writable=False)
+        await refused(rig, user, Io.READ, opened.vba, buffer, Cause.WRITE_DENIED, ft=0)
+        assert (await user.command(rig.ssd, Io.WRITE, opened.vba, buffer, PAGE)).ok
+    rig.run(work)
+
+
+def test_holes_say_os_and_the_end_says_deny(rig):
+    async def work():
+        user = rig.user("user", 10)
+        opened = await user.open("/home/sparse", "rw")
+        buffer = rig.kernel.map_buffer(user.process, PAGE)
+        for page in (2, 50, 96, 511, 512, 1000, 1535):
+            await refused(rig, user, Io.READ, opened.vba + page * PAGE, buffer, Cause.NOT_PRESENT,
+                          Disposition.OS)
+        for page in (1536, 1537, 2048, 100_000):
+            await refused(rig, user, Io.READ, opened.vba + page * PAGE, buffer, Cause.NOT_PRESENT)
+        await user.pwrite(opened, b"now there is a block", 600 * PAGE)
+        assert (await user.command(rig.ssd, Io.READ, opened.vba + 600 * PAGE, buffer, PAGE)).ok
+        assert user.process.read(buffer, 20) == b"now there is a block"
+        await refused(rig, user, Io.READ, opened.vba + 601 * PAGE, buffer, Cause.NOT_PRESENT,
+                      Disposition.OS)
+    rig.run(work)
+    rig.image.check()
+
+
+def test_exit_frees_everything(rig):
+    async def work():
+        first = rig.user("first", 10)
+        await rig.kernel.exit(first.process)            # the allocator has what it needs now
+        used = len(rig.memory._used)
+        for _ in range(3):
+            user = rig.user("user", 10)
+            opened = await user.open("/home/large", "rw")
+            await user.open("/home/sparse")
+            await user.pread(opened, 300_000, 0)
+            buffer = rig.kernel.map_buffer(user.process, PAGE)
+            await rig.kernel.exit(user.process)
+            assert user.process.pasid not in rig.kernel.processes
+            ghost = UserLibrary(rig.kernel, user.process)
+            await refused(rig, ghost, Io.READ, opened.vba, buffer, Cause.PASID_INVALID)
+            await rig.ssd.driver.delete_queue(user.process.queues[rig.ssd])
+        assert len(rig.memory._used) == used
+    rig.run(work)
+
+
+def test_queues_are_bound_to_their_process(rig):
+    """The PASID is the queue's: nothing in a command can name another process."""
+    async def work():
+        user, other = rig.user("user", 10), rig.user("other", 10)
+        opened = await user.open("/home/large")
+        await other.open("/home/small")
+        queue = await rig.kernel.queue(other.process, rig.ssd)
+        sq = rig.ssd.controller.sqs[queue.qid]
+        assert sq.direct and sq.pasid == other.process.pasid != user.process.pasid
+        buffer = rig.kernel.map_buffer(other.process, PAGE)
+        await refused(rig, other, Io.READ, opened.vba, buffer, Cause.NOT_PRESENT)
+    rig.run(work)
+
+
+def test_there_must_be_a_file_system(template, tmp_path):
+    rig = Rig(template, tmp_path)
+
+    async def work():
+        rig.ssd.filesystem = None
+        with pytest.raises(OSError) as error:
+            await rig.user("user", 0).open("/home/small")
+        assert error.value.errno == ENODEV
+    rig.run(work)
