@@ -98,7 +98,7 @@ class SharedFile:
             page, pba, count = page + part, pba + part * PAGE, count - part
 
     def mark_holes(self, first, end):
-        """Leaves OS in the entries of the pages from ``first`` to before ``end`` without a block."""
+        """Leaves OS in the entries of those pages from ``first`` to before ``end`` without block."""
         page = first
         while page < end:
             stop = page

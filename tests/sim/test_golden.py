@@ -396,7 +396,8 @@ def test_read_denied(depth, level, code):
 @pytest.mark.parametrize("code", range(4))
 def test_write_denied(ft, depth, level, code):
     world = World(depth)
-    world.set_context(**{("mem_deny", "sto_deny")[ft]: code, ("sto_deny", "mem_deny")[ft]: code ^ 3})
+    mine, other = ("mem_deny", "sto_deny")[::-1 if ft else 1]
+    world.set_context(**{mine: code, other: code ^ 3})
     world.tables[ft].edit(world.va, level, w=0)
     world.expect(world.ask(ft, write=1), Cause.WRITE_DENIED, 1,
                  world.tables[ft].entry_address(world.va), Disposition(code % 3))

@@ -1,6 +1,7 @@
-"""The operating system's part and the user library, over a real ext4 image and a core that caches."""
+"""The operating system's part and the user library, over real ext4 and a core that caches."""
 
 from errno import EACCES, EBADF, EFAULT, EFBIG, EINVAL, EISDIR, ELOOP, ENODEV, ENOENT, EROFS
+import mmap
 import random
 
 import pytest
@@ -93,7 +94,6 @@ class Rig:
         self.media = Media(Latency(read=20, write=20, units=4, transfer=2, command=2))
         # The image lies behind another namespace: its blocks do not begin at 0.
         self.media.add_namespace(bytearray(3 * PAGE))
-        import mmap
         self.handle = open(path, "r+b")
         self.disk = mmap.mmap(self.handle.fileno(), 0)
         self.media.add_namespace(self.disk, lba)
