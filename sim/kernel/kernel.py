@@ -7,20 +7,20 @@ still moving.
 """
 
 from dataclasses import dataclass
-from errno import EACCES, EBADF, EFAULT, EIO, ENODEV, EROFS
+from errno import EACCES, EBADF, EFAULT, ENODEV
 
-from ..nvme.defs import PAGE, Command, Io
-from ..nvme.driver import Driver, QueuePair, prp_pages
+from ..nvme.defs import PAGE
+from ..nvme.driver import Driver, QueuePair
 from ..scheduler import Lock
 from ..tables import DeviceDirectory, PasidDirectory
 from .files import MODES, OpenFile, SharedFile, check_permission
 from .process import Process
+from .transfer import KernelTransfer
 
 __all__ = ["Kernel", "Ssd"]
 
 VBA_BASE = 0x0100_0000_0000             #: where attached files begin in a storage table
 VBA_STEP = 1 << 21
-CHUNK_BYTES = 1 << 20                   #: the kernel's own transfers are cut into these
 
 
 @dataclass(eq=False)
@@ -68,6 +68,7 @@ class Kernel:
         self._next_pasid = 1
         self._next_vba = VBA_BASE
         self._revoking = Lock(scheduler)
+        self._transfer = KernelTransfer(memory)
 
     async def start(self):
         """Switches the core to translation, with the (empty) device directory."""
@@ -248,7 +249,7 @@ class Kernel:
         length = max(0, min(length, opened.shared.size - offset))
         process.find(vaddr, length)
         if length:
-            process.write(vaddr, await self._read(opened.shared, offset, length))
+            process.write(vaddr, await self._transfer.read(opened.shared, offset, length))
         return length
 
     async def pwrite(self, process, fd, vaddr, length, offset):
@@ -256,7 +257,7 @@ class Kernel:
         opened = self.file(process, fd)
         data = process.read(vaddr, length)
         async with opened.shared.lock:
-            return await self._write(opened, offset, data)
+            return await self._transfer.write(opened, offset, data)
 
     async def append(self, process, fd, vaddr, length):
         """Writes at the end of the file, extends its mapping, returns the offset written at."""
@@ -264,107 +265,5 @@ class Kernel:
         data = process.read(vaddr, length)
         async with opened.shared.lock:
             offset = opened.shared.size
-            await self._write(opened, offset, data)
+            await self._transfer.write(opened, offset, data)
         return offset
-
-    async def _read(self, shared, offset, length):
-        first, last = offset // PAGE, (offset + length - 1) // PAGE
-        parts = []
-        for _, block, count in shared.runs(first, last - first + 1):
-            parts.append(bytes(count * PAGE) if block is None
-                         else await self._blocks(shared.ssd, Io.READ, block, count))
-        return b"".join(parts)[offset - first * PAGE:][:length]
-
-    async def _write(self, opened, offset, data):
-        shared = opened.shared
-        if not opened.writable:
-            raise OSError(EACCES, f"{opened.path} is not open for writing")
-        if not data:
-            return 0
-        if shared.ssd.filesystem.read_only:
-            raise OSError(EROFS, "the file system is read-only")
-        end = offset + len(data)
-        shared.check_room(end)
-        first, last = offset // PAGE, (end - 1) // PAGE
-        if end > shared.size:
-            await self._zero_tail(shared)
-        missing = [page for page in range(first, last + 1) if page not in shared.blocks]
-        # Whole pages are written; what the caller does not cover keeps its content, or is zero.
-        head = await self._edge(shared, first)
-        tail = head if last == first else await self._edge(shared, last)
-        data = head[:offset - first * PAGE] + data + tail[end - last * PAGE:]
-        new = shared.ssd.filesystem.allocate(shared.number, missing)
-        blocks = {**shared.blocks, **new}
-        for page, count in _groups(blocks, first, last):
-            await self._blocks(shared.ssd, Io.WRITE, blocks[page], count,
-                               data[(page - first) * PAGE:(page + count - first) * PAGE])
-        # Only now, with the data in place, do the blocks become the file's: nobody ever sees what
-        # was in them before.
-        shared.ssd.filesystem.mark_written(shared.number, new)
-        if end > shared.size:
-            old, shared.size = shared.size, end
-            shared.ssd.filesystem.set_size(shared.number, end)
-            shared.mark_holes(-(-old // PAGE), first)
-        for page in missing:
-            shared.map(page, new[page], 1)
-        return end - offset
-
-    async def _edge(self, shared, page):
-        block = shared.blocks.get(page)
-        if block is None:
-            return bytes(PAGE)
-        return await self._blocks(shared.ssd, Io.READ, block, 1)
-
-    async def _zero_tail(self, shared):
-        """Bytes behind the end of the last page may hold anything; a longer file shows them."""
-        page, used = divmod(shared.size, PAGE)
-        if used and page in shared.blocks:
-            content = await self._edge(shared, page)
-            if any(content[used:]):
-                await self._blocks(shared.ssd, Io.WRITE, shared.blocks[page], 1,
-                                   content[:used] + bytes(PAGE - used))
-
-    async def _blocks(self, ssd, opcode, block, count, data=None):
-        """Reads or writes ``count`` blocks of 4 KiB through the kernel queue."""
-        parts = []
-        while count:
-            part = min(count, CHUNK_BYTES // PAGE, ssd.driver.max_transfer // PAGE)
-            frames = self.memory.alloc_pages(part)
-            table = self.memory.alloc_pages()
-            try:
-                if data is not None:
-                    self.memory.write(frames, data[:part * PAGE])
-                    data = data[part * PAGE:]
-                await self._command(ssd, opcode, block, frames, part * PAGE, table)
-                if opcode == Io.READ:
-                    parts.append(self.memory.read(frames, part * PAGE))
-            finally:
-                self.memory.free(frames, part)
-                self.memory.free(table)
-            block, count = block + part, count - part
-        return b"".join(parts)
-
-    async def _command(self, ssd, opcode, block, frames, length, table):
-        pages = prp_pages(frames, length)
-        prp2 = pages[0] if pages else 0
-        if len(pages) > 1:
-            self.memory.write(table, b"".join(page.to_bytes(8, "little") for page in pages))
-            prp2 = table
-        slba = block * PAGE // ssd.lba_bytes
-        completion = await ssd.queue.submit(Command(
-            opcode, nsid=ssd.nsid, prp1=frames, prp2=prp2, cdw10=slba & 0xFFFFFFFF,
-            cdw11=slba >> 32, cdw12=length // ssd.lba_bytes - 1))
-        if not completion.ok:
-            raise OSError(EIO, f"the SSD answers block {block} with status "
-                               f"{completion.status:#05x}")
-
-
-def _groups(blocks, first, last):
-    """(page, count) groups of the pages from ``first`` to ``last`` in neighbouring blocks."""
-    page = first
-    while page <= last:
-        count = 1
-        while page + count <= last and blocks[page + count] == blocks[page] + count:
-            count += 1
-        yield page, count
-        page += count

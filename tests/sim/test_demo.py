@@ -1,8 +1,8 @@
 import pytest
 
 from siommu.formats import Cause, Disposition
-from sim import demo
-from sim.demo import DemoFailed, golden_world, run_demo
+from sim.demo import DemoFailed, run_demo
+from sim.demo.__main__ import golden_world, main
 from sim.ext4 import Ext4Image
 from sim.golden import Beat
 from sim.translators import GoldenTranslator, PassThrough
@@ -80,8 +80,8 @@ def test_without_a_siommu_nothing_works(tmp_path):
 
 
 def test_command_line(capsys, tmp_path):
-    assert demo.main(["--golden", "--seed", "4", "--folder", str(tmp_path)]) == 0
+    assert main(["--golden", "--seed", "4", "--folder", str(tmp_path)]) == 0
     out = capsys.readouterr().out
     assert out.startswith("seed 4\n") and "the file system is clean" in out
     with pytest.raises(SystemExit):
-        demo.main([])
+        main([])

@@ -7,7 +7,7 @@ import shutil
 import sysconfig
 import tarfile
 
-from .ext4 import Ext4Image
+from ..ext4 import Ext4Image
 
 __all__ = ["ALICE", "BOB", "DemoFile", "SHARED_GROUP", "make_image"]
 

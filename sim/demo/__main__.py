@@ -1,0 +1,54 @@
+"""The command line of the demo, over the golden model."""
+
+import argparse
+from pathlib import Path
+import sys
+import tempfile
+
+from ..control import GoldenControl
+from ..ext4 import Ext4Error, MissingTools
+from ..golden import GoldenModel
+from ..memory import Memory
+from ..scheduler import Scheduler
+from ..translators import GoldenTranslator
+from . import DemoFailed, World, run_demo
+
+__all__ = ["golden_world", "main"]
+
+
+def golden_world(folder, out=print, seed=0):
+    """A world in pure Python, with the golden model as the core (which takes no time)."""
+    scheduler, memory = Scheduler(), Memory(seed=seed)
+    model = GoldenModel(memory)
+    translators = [GoldenTranslator(model), GoldenTranslator(model)]
+    return World(scheduler, memory, translators, GoldenControl(model), Path(folder),
+                 counters=lambda: {"requests": sum(item.requests for item in translators)},
+                 out=out, seed=seed)
+
+
+def main(arguments=None):
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m sim.demo",
+        description="Applications read and write real ext4 files through the SIOMMU.")
+    parser.add_argument("--golden", action="store_true", required=True,
+                        help="use the golden model as the core (the RTL runs with `make demo`)")
+    parser.add_argument("--folder", type=Path, help="keep files and image there "
+                                                    "(default: a temporary folder)")
+    parser.add_argument("--seed", type=int, default=0, help="replays a run (default: 0)")
+    options = parser.parse_args(arguments)
+    print(f"seed {options.seed}")
+    try:
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = options.folder or Path(temporary)
+            folder.mkdir(parents=True, exist_ok=True)
+            world = golden_world(folder, seed=options.seed)
+            world.scheduler.run(run_demo(world))
+    except (DemoFailed, Ext4Error, MissingTools) as error:
+        print(f"the demo failed: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
