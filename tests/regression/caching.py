@@ -286,7 +286,7 @@ async def rights_given_under_traffic(dut, seed):
             space.map(0, BASE + page * PAGE)
             mapped[page] = tb.cycle
         await tb.drain()
-        assert min(counts.values()) > 20 * len(tb.drivers), counts
+        assert min(counts.values()) >= 10, counts
 
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")

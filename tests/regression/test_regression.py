@@ -15,13 +15,13 @@ from .coverage import empty_covers
 
 #: Module of cocotb tests, and the configurations it runs on.
 MODULES = {
-    "registers": ("default",),
-    "causes": ("default",),
+    "registers": ("default", "small"),
+    "causes": ("default", "edge"),
     "runs": ("default",),
-    "caching": ("default",),
-    "isolation": ("default",),
-    "figures": ("default",),
-    "random_worlds": ("default",),
+    "caching": ("default", "edge"),
+    "isolation": ("default", "large"),
+    "figures": ("default", "large"),
+    "random_worlds": ("default", "small", "edge", "large"),
 }
 DEFAULT_SEEDS = 4
 
