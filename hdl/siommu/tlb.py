@@ -95,8 +95,8 @@ class Tlb(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         entries = self._entries
-        valid = Signal(entries)
-        tags = [Signal(_Tag, name=f"tag_{index}") for index in range(entries)]
+        valid = self._valid = Signal(entries)
+        tags = self._tags = [Signal(_Tag, name=f"tag_{index}") for index in range(entries)]
         m.submodules.plru = plru = TreePlru(entries)
         m.submodules.ram = ram = memory.Memory(shape=_Entry, depth=entries, init=[])
         ram_write, ram_read = ram.write_port(), ram.read_port(domain="comb")

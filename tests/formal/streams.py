@@ -1,0 +1,102 @@
+"""Every output stream keeps an offer, unchanged, until it is taken (§2.1)."""
+
+from amaranth.hdl import Assume, Cover, Module, Signal
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import Component, In
+
+from siommu.axi import ReadData
+from siommu.bundles import WalkStart
+from siommu.config import Config
+from siommu.core import Core
+from siommu.formats import Request, Response
+from siommu.ports import PortEgress
+from siommu.registers import RegisterBlock
+from siommu.walker import TableWalker
+
+from .temporal import assert_stream, assume_stream
+
+__all__ = ["EgressProof", "CoreStreamsProof", "RegisterStreamsProof"]
+
+TINY = Config(device_ports=1, cpu_port=False, port_depth=4, tlb_entries=2, device_entries=1,
+              context_entries=1, walks=1)
+
+
+class EgressProof(Component):
+    """A port's responses, while both paths write what was promised; the port stays enabled."""
+
+    hit: In(1)
+    hit_beat: In(Response)
+    miss: In(1)
+    miss_beat: In(Response)
+    take: In(2)
+    ready: In(1)
+
+    def elaborate(self, platform):
+        m = Module()
+        depth = 2
+        m.submodules.egress = egress = PortEgress(depth)
+        promised = Signal(range(depth + 1))
+        m.d.comb += [
+            egress.hit.valid.eq(self.hit), egress.hit.payload.eq(self.hit_beat),
+            egress.miss.valid.eq(self.miss), egress.miss.payload.eq(self.miss_beat),
+            egress.take.eq(self.take), egress.enable.eq(1), egress.port.ready.eq(self.ready),
+        ]
+        m.d.sync += promised.eq(promised + self.take - self.hit - self.miss)
+        m.d.sync += Assume(self.take <= egress.credits)
+        m.d.sync += Assume(self.hit + self.miss <= promised)
+        assert_stream(m, egress.port)
+        m.d.sync += Cover(egress.port.valid & egress.port.ready & (promised == depth - 1))
+        return m
+
+
+class CoreStreamsProof(Component):
+    """The smallest core with a free environment: its responses and its table reads."""
+
+    request: In(stream.Signature(Request))
+    ready: In(1)
+    ar_ready: In(1)
+    r_valid: In(1)
+    r: In(ReadData(TINY.axi_id_width, TINY.axi_data_width))
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.core = core = Core(TINY)
+        requests, responses = core.requests[0], core.responses[0]
+        m.d.comb += [
+            requests.valid.eq(self.request.valid), requests.payload.eq(self.request.payload),
+            self.request.ready.eq(requests.ready), responses.ready.eq(self.ready),
+            core.ar.ready.eq(self.ar_ready), core.r.valid.eq(self.r_valid),
+            core.r.payload.eq(self.r), core.mode.eq(1), core.ddt_log2.eq(16),
+            core.port_enable.eq(1),
+        ]
+        assume_stream(m, self.request)
+        assert_stream(m, responses)
+        assert_stream(m, core.ar)
+        m.d.sync += Cover(core.ar.valid & ~core.ar.ready)
+        m.d.sync += Cover(responses.valid & ~responses.ready)
+        return m
+
+
+class RegisterStreamsProof(Component):
+    """The response channels of the register block, under any master that keeps the rules."""
+
+    aw: In(stream.Signature(12))
+    w: In(stream.Signature(data.StructLayout({"data": 32, "strb": 4})))
+    ar: In(stream.Signature(12))
+    b_ready: In(1)
+    r_ready: In(1)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.registers = registers = RegisterBlock(TINY)
+        for name in ("aw", "w", "ar"):
+            channel, inner = getattr(self, name), getattr(registers, name)
+            m.d.comb += [inner.valid.eq(channel.valid), inner.payload.eq(channel.payload),
+                         channel.ready.eq(inner.ready)]
+            assume_stream(m, channel)
+        m.d.comb += [registers.b.ready.eq(self.b_ready), registers.r.ready.eq(self.r_ready)]
+        assert_stream(m, registers.b)
+        assert_stream(m, registers.r)
+        m.d.sync += Cover(registers.b.valid & ~registers.b.ready)
+        m.d.sync += Cover(registers.r.valid & ~registers.r.ready)
+        return m

@@ -1,0 +1,100 @@
+"""The TLB, for one arbitrary fixed key and every history of look-ups, fills and flushes.
+
+* At most one entry ever matches.
+* It hits only if a fill that covers the key was committed after the last flush and before the
+  look-up compared.
+* What it answers is what the newest such fill wrote, and it allows what is asked.
+"""
+
+from amaranth.hdl import Assert, Assume, Cat, Cover, Fragment, Module, Mux, Signal
+from amaranth.lib.wiring import Component, In
+
+from siommu.bundles import TlbKey
+from siommu.config import Config
+from siommu.formats import PFN_BITS, Size
+from siommu.tlb import Tlb, TlbFill
+
+from .temporal import delayed
+
+__all__ = ["TlbProof"]
+
+
+def _contains(key, rights, fixed):
+    """Whether the mapping of a fill contains the page of ``fixed`` (§2.1, §3.3): written out here
+    once more, independently of the TLB's own comparison."""
+    device = (key.ft == fixed.ft) & (key.device == fixed.device)
+    space = device & (key.pasid == fixed.pasid) & (key.canonical == fixed.canonical)
+    same_4k = key.vpn == fixed.vpn
+    same_2m = key.vpn >> 9 == fixed.vpn >> 9
+    same_1g = key.vpn >> 18 == fixed.vpn >> 18
+    return Mux(rights.size == Size.BYPASS, device, space & Mux(
+        rights.size == Size.PAGE_4K, same_4k,
+        Mux(rights.size == Size.PAGE_2M, same_2m, same_1g)))
+
+
+class TlbProof(Component):
+    """A TLB of two entries with free inputs. ``fixed`` is any key, always the same."""
+
+    fixed: In(TlbKey)
+    key: In(TlbKey)
+    write: In(1)
+    fill: In(1)
+    rights: In(TlbFill)
+    commit: In(1)
+    page: In(PFN_BITS)
+    flush: In(1)
+
+    def elaborate(self, platform):
+        m = Module()
+        tlb = Tlb(Config(tlb_entries=2))
+        m.submodules.tlb = Fragment.get(tlb, platform)  # now: its state is named below
+        for name in ("key", "write", "fill", "rights", "commit", "page", "flush"):
+            m.d.comb += getattr(tlb, name).eq(getattr(self, name))
+        fixed = self.fixed
+
+        # The environment's part of the contract.
+        started, before, recent_fills = Signal(), Signal(TlbKey), Signal(2)
+        m.d.sync += [started.eq(1), before.eq(fixed), recent_fills.eq(Cat(self.fill,
+                                                                          recent_fills))]
+        m.d.sync += Assume(~started | (before.as_value() == fixed.as_value()))
+        m.d.sync += Assume(~(self.fill & recent_fills.any()))
+
+        # What the newest fill that covers the key wrote. Its tag is written two cycles after its
+        # compare, and its page is given one cycle later.
+        covers = delayed(m, self.fill & _contains(self.key, self.rights, fixed), 2)
+        rights = delayed(m, self.rights, 2)
+        written = Signal()
+        m.d.comb += written.eq(covers & self.commit & ~self.flush)
+        present, content, where = Signal(), Signal(TlbFill), Signal(PFN_BITS)
+        with m.If(written):
+            m.d.sync += [present.eq(1), content.eq(rights)]
+        with m.If(self.flush):
+            m.d.sync += present.eq(0)
+        page_comes = delayed(m, written, 1)
+        with m.If(page_comes):
+            m.d.sync += where.eq(self.page)
+
+        # A look-up of the key, two cycles after its compare.
+        asked = delayed(m, ~self.fill & (self.key.as_value() == fixed.as_value()), 2)
+        then_present, then = delayed(m, present, 2), delayed(m, content, 2)
+        then_write = delayed(m, self.write, 2)
+        then_where = delayed(m, Mux(page_comes, self.page, where), 2)
+        with m.If(asked & tlb.hit):
+            m.d.sync += [
+                Assert(then_present),
+                Assert(Mux(then_write, then.write & then.dirty, then.read)),
+                Assert(tlb.outcome.size == then.size),
+                Assert(tlb.outcome.read == then.read),
+                Assert(tlb.outcome.write == then.write),
+                Assert(tlb.outcome.pfn == then_where),
+            ]
+        m.d.sync += Cover(asked & tlb.hit & then_write & (recent_fills != 0))
+
+        # Of the state: never two entries for one page, and none that was not filled.
+        held = Cat(valid & _contains(tag.key, tag.rights, fixed)
+                   for valid, tag in zip(tlb._valid, tlb._tags))
+        m.d.sync += [Assert(~held.all()), Assert(~held.any() | present)]
+        for bit, tag in zip(held, tlb._tags):
+            with m.If(bit):
+                m.d.sync += Assert(tag.rights.as_value() == content.as_value())
+        return m

@@ -1,0 +1,127 @@
+"""The walk's decision for a page-table entry equals §4, steps 5 to 7, for every 64-bit entry, at
+every level, for every state that the walk may be in. Written from the specification's text with
+literal bit positions; only the order of the steps is the same."""
+
+from amaranth.hdl import Assert, Assume, Cat, Const, Cover, Module, Mux, Signal
+from amaranth.lib.wiring import Component, In
+
+from siommu.bundles import WalkKey
+from siommu.formats import Cause
+from siommu.walk_step import Table, WalkState, WalkStep
+
+__all__ = ["TableEntryProof"]
+
+
+class TableEntryProof(Component):
+    """One word of a page table, everything free."""
+
+    key: In(WalkKey)
+    state: In(WalkState)
+    word: In(64)
+    error: In(1)
+    check_ad: In(1)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.step = step = WalkStep()
+        word, key, state = self.word, self.key, self.state
+        ft, level = key.ft, state.level
+        m.d.comb += [
+            step.walk.key.eq(key), step.state.eq(state), step.word.eq(word),
+            step.error.eq(self.error), step.last.eq(1), step.check_ad.eq(self.check_ad),
+            step.ddt_log2.eq(16),
+        ]
+        m.d.sync += [
+            Assume(state.table == Table.PAGE_TABLE),
+            Assume((level >= 1) & (level <= 5)),
+            Assume((state.word == 0) & ~state.error & ~state.cached),
+            # what was gathered on the way for FT = 0 holds no NR
+            Assume(ft | ~state.no_read),
+        ]
+
+        p, w, u, a, d, ps, nr, is_fte = (word[bit] for bit in (0, 1, 2, 5, 6, 7, 9, 10))
+        write_all, no_read_any = Signal(), Signal()
+        m.d.comb += [write_all.eq(state.write & w),
+                     no_read_any.eq(state.no_read | Mux(ft, nr, 0))]
+        leaf, reserved = Signal(), Signal()
+        m.d.comb += leaf.eq((level == 1) | (ps & ((level == 2) | (level == 3))))
+        with m.If(ps):
+            with m.Switch(level):
+                with m.Case(2):
+                    m.d.comb += reserved.eq((word & 0x1F_E000) != 0)
+                with m.Case(3):
+                    m.d.comb += reserved.eq((word & 0x3FFF_E000) != 0)
+                with m.Case(4, 5):
+                    m.d.comb += reserved.eq(1)
+
+        cause, disposition = Signal(8), Signal(2)
+
+        def ends(why, how=0):
+            m.d.comb += [cause.eq(why.value), disposition.eq(how)]
+
+        def reported(bits):
+            return Mux(bits == 3, 0, bits)
+
+        with m.If(self.error):
+            ends(Cause.TABLE_ERROR)
+        with m.Elif(~p):
+            ends(Cause.NOT_PRESENT, reported(word[1:3]))
+        with m.Elif(reserved):
+            ends(Cause.ENTRY_RESERVED)
+        with m.Elif(~u):
+            ends(Cause.SUPERVISOR)
+        with m.Elif(self.check_ad & ~a):
+            ends(Cause.ACCESS_FLAG, 2)
+        with m.Elif(leaf & (is_fte != ft)):
+            ends(Cause.FT_MISMATCH)
+        with m.Elif(leaf & ft & (word[52:62] != state.devid)):
+            ends(Cause.DEVICE_MISMATCH)
+        with m.Elif(leaf & ~key.write & no_read_any):
+            ends(Cause.READ_DENIED, reported(state.deny))
+        with m.Elif(leaf & key.write & ~write_all):
+            ends(Cause.WRITE_DENIED, reported(state.deny))
+        with m.Elif(leaf & self.check_ad & key.write & ~d):
+            ends(Cause.ACCESS_FLAG, 2)
+
+        outcome = step.outcome
+        m.d.sync += Assert(step.finish == (leaf | (cause != 0)))
+        m.d.sync += Assert(step.read == ~step.finish)
+        m.d.sync += Assert(~step.context_fill & ~step.device_fill)
+        with m.If(step.finish):
+            m.d.sync += [
+                Assert(outcome.cause.as_value() == cause),
+                Assert(outcome.disposition.as_value() == disposition),
+            ]
+            with m.If(cause != 0):
+                m.d.sync += [Assert(outcome.level == level), Assert(outcome.entry == state.entry)]
+            with m.Else():
+                m.d.sync += [
+                    Assert(outcome.pfn == word[12:52]),
+                    Assert(outcome.size.as_value() == (level - 1)[:2]),
+                    Assert(outcome.read == ~no_read_any),
+                    Assert(outcome.write == write_all),
+                    Assert(outcome.dirty == (d | ~self.check_ad)),
+                ]
+        with m.Else():
+            index = Signal(9)
+            with m.Switch(level - 1):
+                for below in range(1, 5):
+                    with m.Case(below):
+                        m.d.comb += index.eq(key.page[9 * below - 9:9 * below])
+            following = step.following
+            m.d.sync += [
+                Assert(following.level == level - 1),
+                Assert(following.entry == Cat(Const(0, 3), index, word[12:52])),
+                Assert(following.write == write_all),
+                Assert(following.no_read == no_read_any),
+                Assert(following.devid == state.devid),
+                Assert(following.deny == state.deny),
+                Assert(step.words_minus_one == 0),
+            ]
+        for each in Cause:
+            if each in (Cause.NOT_PRESENT, Cause.FT_MISMATCH, Cause.DEVICE_MISMATCH,
+                        Cause.READ_DENIED, Cause.WRITE_DENIED, Cause.SUPERVISOR,
+                        Cause.ENTRY_RESERVED, Cause.TABLE_ERROR, Cause.ACCESS_FLAG):
+                m.d.sync += Cover(step.finish & (outcome.cause == each))
+        m.d.sync += Cover(step.finish & (outcome.cause == Cause.OK) & (level == 3))
+        return m
