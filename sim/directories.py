@@ -89,7 +89,7 @@ class PasidDirectory:
                              f"({bits} bits)")
 
     def entry_address(self, pasid, level, *, create=False):
-        """Address of the directory entry of ``pasid`` at ``level`` (1 or 2), ``None`` if absent."""
+        """Address of the directory entry of ``pasid`` at ``level`` (1, 2), ``None`` if absent."""
         self._check(pasid)
         if not 1 <= level <= self.levels:
             raise TableError(f"this PASID directory has no level {level}")
@@ -122,7 +122,7 @@ class PasidDirectory:
 
     def set(self, pasid, *, mem=None, sto=None, mem_deny=Disposition.DENY,
             sto_deny=Disposition.DENY):
-        """Writes the context of ``pasid``: its tables (``PageTable`` or ``None``) and dispositions."""
+        """Writes the context of ``pasid``: its tables (``PageTable`` or ``None``), dispositions."""
         addr = self.context_address(pasid, create=True)
 
         def root(table):

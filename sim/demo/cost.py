@@ -61,6 +61,7 @@ class Cost:
     async def _timed(self, queue, depth, reads):
         """Cycles per read when ``depth`` of them are always on their way."""
         scheduler = self.world.scheduler
+        queue.poll = 1                  # a coarser look would round what is measured
         todo = list(reversed(reads))
 
         async def worker():

@@ -98,7 +98,7 @@ class SharedFile:
             page, pba, count = page + part, pba + part * PAGE, count - part
 
     def mark_holes(self, first, end):
-        """Leaves OS in the entries of those pages from ``first`` to before ``end`` without block."""
+        """Leaves OS in the entries of pages without a block, from ``first`` to before ``end``."""
         page = first
         while page < end:
             stop = page

@@ -38,7 +38,7 @@ class QueuePair:
     sq, cq : int
         Physical addresses of the rings; both are cleared.
     poll : int
-        Cycles between two looks at the completion ring.
+        Cycles between two looks at the completion ring; may be changed at any time.
     """
 
     def __init__(self, scheduler, memory, controller, qid, entries, sq, cq, poll=8):
@@ -49,7 +49,7 @@ class QueuePair:
         self._scheduler = scheduler
         self._memory = memory
         self._controller = controller
-        self._poll = poll
+        self.poll = poll
         self._tail = 0
         self._sq_head = 0
         self._cq_head = 0
@@ -86,7 +86,7 @@ class QueuePair:
             entry = self._memory.read(self.cq + CQE_BYTES * self._cq_head, CQE_BYTES)
             completion = Completion.unpack(entry)
             if completion.phase != self._phase:
-                await self._scheduler.delay(self._poll)
+                await self._scheduler.delay(self.poll)
                 continue
             self._cq_head = (self._cq_head + 1) % self.entries
             if self._cq_head == 0:

@@ -11,7 +11,7 @@ from sim.tables import DeviceDirectory, FileTable, PageTable, PasidDirectory
 
 DEVICE, PASID, DEVID = 0x21, 0x34567, 0x155
 VA = {4: 0x7F12_3456_7000, 5: 0x00AB_CDEF_1234_5000}
-PA = 0x9_8765_4000
+PA = 0x8_0009_8765_4000            # bit 51 is the highest
 FTS = pytest.mark.parametrize("ft", [0, 1])
 DEPTHS = pytest.mark.parametrize("depth", [4, 5])
 DENY = Disposition.DENY
@@ -311,7 +311,8 @@ def test_access_flag(ft, depth, level):
 @pytest.mark.parametrize("depth, level", [(4, 4), (5, 4), (5, 5)])
 def test_large_leaf_is_reserved_at_the_top(ft, depth, level):
     world = World(depth)
-    world.tables[ft].edit(world.va, level, ps=1, u=0)
+    # Nothing else is wrong with the address; U = 0 comes later.
+    world.tables[ft].edit(world.va, level, ps=1, u=0, pfn=0)
     world.expect(world.ask(ft), Cause.ENTRY_RESERVED, level,
                  world.tables[ft].entry_address(world.va, level))
 

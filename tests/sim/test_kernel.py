@@ -70,7 +70,7 @@ def template(tmp_path_factory):
         file.write(rng.randbytes(6000))
         file.seek(400_000)
         file.write(rng.randbytes(6000))
-        file.truncate(6 << 20)
+        file.truncate((6 << 20) + 100)
     (folder / "home" / "link").symlink_to("small")
     image = Ext4Image.make(folder, folder.parent / "template.img", size=24 << 20)
     image.write_fragmented(folder / "home" / "large", "/home/fragments", 5)
@@ -462,10 +462,10 @@ def test_holes_say_os_and_the_end_says_deny(rig):
         user = rig.user("user", 10)
         opened = await user.open("/home/sparse", "rw")
         buffer = rig.kernel.map_buffer(user.process, PAGE)
-        for page in (2, 50, 96, 511, 512, 1000, 1535):
+        for page in (2, 50, 96, 511, 512, 1000, 1535, 1536):
             await refused(rig, user, Io.READ, opened.vba + page * PAGE, buffer, Cause.NOT_PRESENT,
                           Disposition.OS)
-        for page in (1536, 1537, 2048, 100_000):
+        for page in (1537, 1538, 2048, 100_000):
             await refused(rig, user, Io.READ, opened.vba + page * PAGE, buffer, Cause.NOT_PRESENT)
         await user.pwrite(opened, b"now there is a block", 600 * PAGE)
         assert (await user.command(rig.ssd, Io.READ, opened.vba + 600 * PAGE, buffer, PAGE)).ok
@@ -474,6 +474,35 @@ def test_holes_say_os_and_the_end_says_deny(rig):
                       Disposition.OS)
     rig.run(work)
     rig.image.check()
+
+
+def test_a_write_into_the_last_page_does_not_extend_the_file(rig):
+    expected = bytearray(rig.image.content("/home/sparse"))
+
+    async def work():
+        user = rig.user("user", 10)
+        opened = await user.open("/home/sparse", "rw")
+        await user.pwrite(opened, b"end", (6 << 20) + 97)
+        assert opened.shared.size == (6 << 20) + 100 and user.through_kernel
+    rig.run(work)
+    expected[-3:] = b"end"
+    assert rig.image.content("/home/sparse") == expected
+
+
+def test_blocks_beyond_the_end_are_not_mapped(template, tmp_path):
+    """A file system may have allocated more than the size says; that is nobody's data."""
+    rig = Rig(template, tmp_path)
+    number = rig.image.inode("/home/small").number
+    rig.image.mark_written(number, rig.image.allocate(number, range(1, 4)))
+    assert sum(extent.count for extent in rig.image.inode("/home/small").extents) == 4
+
+    async def work():
+        user = rig.user("user", 10)
+        opened = await user.open("/home/small", "rw")
+        buffer = rig.kernel.map_buffer(user.process, PAGE)
+        for page in (1, 2, 3, 4):
+            await refused(rig, user, Io.READ, opened.vba + page * PAGE, buffer, Cause.NOT_PRESENT)
+    rig.run(work)
 
 
 def test_exit_frees_everything(rig):
