@@ -1,0 +1,43 @@
+"""The GTKWave save file: every signal it shows exists, and every enum has its filter."""
+
+import pytest
+
+from siommu.config import Config
+from siommu.export import verilog
+
+from .waves import FILTERS, declared_signals, groups, save_file
+
+
+@pytest.fixture(scope="module")
+def text():
+    return verilog(Config())
+
+
+def test_every_signal_exists(text, tmp_path):
+    saved = save_file(Config(), text, tmp_path / "dump.fst", tmp_path / "filters")
+    shown = [line for line in saved.splitlines() if line.startswith("siommu.")]
+    assert len(shown) == sum(len(signals) for _, _, signals in groups(Config())) > 100
+    assert "siommu.dev0_rsp_cause[7:0]" in shown
+    assert f"@2022\n^1 {tmp_path}/filters/cause.txt\nsiommu.dev0_rsp_cause[7:0]" in saved
+
+
+def test_filters_name_values(text, tmp_path):
+    save_file(Config(), text, tmp_path / "dump.fst", tmp_path)
+    assert set(FILTERS) == {path.stem for path in tmp_path.glob("*.txt")}
+    assert "0D ENTRY_RESERVED\n" in (tmp_path / "cause.txt").read_text()
+    assert (tmp_path / "disposition.txt").read_text() == "0 DENY\n1 OS\n2 REMAP\n"
+    assert "4 PAGE_TABLE\n" in (tmp_path / "table.txt").read_text()
+
+
+def test_a_signal_that_is_gone_is_reported(text, tmp_path):
+    without = text.replace("module \\siommu.core.tlb (", "module \\siommu.core.gone (")
+    assert without != text
+    with pytest.raises(KeyError, match="the core has no signal siommu.core.tlb.key.ft"):
+        save_file(Config(), without, tmp_path / "dump.fst", tmp_path)
+
+
+def test_declared_signals():
+    assert declared_signals(
+        "module top(a);\n  input a;\n  wire a;\nendmodule\n"
+        "module \\top.sub (b);\n  output [7:0] b;\n  reg [7:0] b = 8'h00;\n  wire \\b.low ;\n"
+        "endmodule\n") == {"top.a": 1, "top.sub.b": 8, "top.sub.b.low": 1}

@@ -1,0 +1,163 @@
+"""Runs one test with waves and leaves a GTKWave save file beside them: `make waves TEST=name`.
+
+The save file groups the signals of requests, TLB, walks, AXI and responses, and shows causes,
+dispositions, sizes and states by the names of their declarations.
+"""
+
+import argparse
+import importlib
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+
+from siommu.axi import Burst, Resp
+from siommu.formats import Cause, Disposition, Mode, Size
+from siommu.walk_step import Table
+
+from . import simulator
+
+__all__ = ["FILTERS", "groups", "declared_signals", "save_file", "main"]
+
+#: Filters by name: enum and number of bits. A filter file pairs the hexadecimal digits with names.
+FILTERS = {
+    "cause": (Cause, 8), "disposition": (Disposition, 2), "size": (Size, 2), "mode": (Mode, 2),
+    "table": (Table, 3), "burst": (Burst, 2), "resp": (Resp, 2),
+}
+# GTKWave's display flags (analyzer.h): right-justified hexadecimal or binary, translated by a file,
+# the beginning and the end of a group.
+HEX, BINARY, TRANSLATED = 0x22, 0x28, 0x2000
+GROUP, CLOSED, END, BLANK = 0x800000, 0x400000, 0x1000000, 0x200
+ZOOM = -18.0        #: about 100 clock cycles on a screen
+
+REQUEST = ("valid", "ready", "ft", "write", "device", "pasid", "addr", "pages", "tag")
+RESPONSE = ("valid", "ready", "tag", "last", "cause:cause", "disposition:disposition", "addr",
+            "pages", "read", "write", "size:size")
+
+
+def groups(config):
+    """What the save file shows: ``[(group, open, [signal or "signal:filter"])]``."""
+    ports, core = config.port_names, "siommu.core"
+    yield "clock and mode", True, ["siommu.clk", "siommu.rst", f"{core}.mode:mode",
+                                   f"{core}.check_ad", f"{core}.flush"]
+    for index, port in enumerate(ports):
+        yield f"request {port}", index == 0, [f"siommu.{port}_req_{name}" for name in REQUEST]
+    yield "TLB", True, [f"{core}.tlb.{name}" for name in (
+        "key.ft", "key.device", "key.pasid", "key.vpn", "write", "fill", "commit", "flush", "hit",
+        "matches", "outcome.pfn", "outcome.size:size", "outcome.read", "outcome.write", "valid")]
+    yield "misses (walk slots)", True, [f"{core}.miss.slots.{name}" for name in (
+        "free", "open", "match", "allocate", "join", "drain", "again", "fill", "filled", "stale")]
+    yield "walk", True, [f"{core}.walker.{name}" for name in (
+        "start__valid", "start__ready", "slot", "step.start", "step.state.table:table",
+        "step.state.level", "step.word", "step.error", "step.following.table:table",
+        "step.following.level", "step.following.entry", "finished", "finished_slot",
+        "outcome.cause:cause", "outcome.disposition:disposition", "outcome.pfn",
+        "outcome.size:size", "outcome.read", "outcome.write", "outcome.level",
+        "device_fill", "context_fill")]
+    yield "AXI", True, [f"siommu.m_axi_{name}" for name in (
+        "arvalid", "arready", "arid", "araddr", "arlen", "arsize", "arburst:burst",
+        "rvalid", "rready", "rid", "rdata", "rresp:resp", "rlast")]
+    for index, port in enumerate(ports):
+        yield f"response {port}", index == 0, [f"siommu.{port}_rsp_{name}" for name in RESPONSE]
+
+
+_MODULE = re.compile(r"^module (?:\\(\S+) |(\w+))\(", re.M)
+_SIGNAL = re.compile(r"^\s*(?:input|output|wire|reg)(?: (?:wire|reg|signed))*"
+                     r"(?: \[(\d+):0\])? (?:\\(\S+) |(\w+))(?: = [^;]*)?;", re.M)
+
+
+def declared_signals(text):
+    """Hierarchical name to number of bits of all signals in the Verilog ``text``.
+
+    The export names a module by its place in the hierarchy, ``siommu.core.tlb``.
+    """
+    found = {}
+    for body in text.split("\nendmodule"):
+        head = _MODULE.search(body)
+        if head:
+            module = head[1] or head[2]
+            for high, escaped, plain in _SIGNAL.findall(body):
+                found[f"{module}.{escaped or plain}"] = int(high or 0) + 1
+    return found
+
+
+def save_file(config, verilog, dump, folder):
+    """Text of the save file for the waves ``dump``; its filter files go to ``folder``.
+
+    Raises
+    ------
+    KeyError
+        A signal to be shown does not exist in the Verilog text.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, (names, width) in FILTERS.items():
+        digits = -(-width // 4)
+        (folder / f"{name}.txt").write_text("".join(
+            f"{member.value:0{digits}X} {member.name}\n" for member in names))
+    widths = declared_signals(verilog)
+    lines = [f'[dumpfile] "{dump}"', "[timestart] 0", "[size] 1600 1000", f"*{ZOOM:.6f} 0",
+             "[signals_width] 420"]
+    for title, is_open, signals in groups(config):
+        lines += [f"@{GROUP | BLANK | (0 if is_open else CLOSED):x}", f"-{title}"]
+        for signal in signals:
+            signal, _, names = signal.partition(":")
+            if signal not in widths:
+                raise KeyError(f"the core has no signal {signal}")
+            width = widths[signal]
+            flags = (BINARY if width == 1 else HEX) | (TRANSLATED if names else 0)
+            lines += [f"@{flags:x}"] + ([f"^1 {folder / names}.txt"] if names else [])
+            lines.append(signal + (f"[{width - 1}:0]" if width > 1 else ""))
+        lines += [f"@{END | BLANK:x}", f"-{title}"]
+    return "\n".join(lines) + "\n"
+
+
+def _find(name):
+    """Module and full name of the test that ``name`` means; the first of several parameters."""
+    from .test_regression import MODULES, cocotb_tests
+    known = []
+    for module in MODULES:
+        tests = cocotb_tests(importlib.import_module(f"tests.regression.{module}"))
+        known += tests
+        for test in tests:
+            if name in (test, test.partition("/")[0]):
+                return f"tests.regression.{module}", test
+    sys.exit(f"siommu: there is no test {name!r}. Choose TEST= one of:\n  "
+             + "\n  ".join(sorted({test.partition('/')[0] for test in known}))
+             + "\nor one of their variants, for instance TEST=" + known[-1])
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="waves", description=__doc__.splitlines()[0])
+    parser.add_argument("test", help="name of a test of the regression")
+    parser.add_argument("--config", default="default", choices=simulator.CONFIGS)
+    options = parser.parse_args()
+    module, test = _find(options.test)
+    if simulator.fst_available():
+        kind = "fst"
+    else:
+        kind = "vcd"
+        print("siommu: lz4.h and zlib.h are missing, so the waves are VCD, which is larger. For "
+              "FST on Debian 12: sudo apt-get install liblz4-dev zlib1g-dev")
+    print(f"siommu: running {test} with waves")
+    try:
+        results, folder = simulator.run(module, [test], options.config, waves=kind)
+    except simulator.SimulationError as error:
+        sys.exit(f"siommu: {error}")
+    target = simulator.BUILD / "waves"
+    target.mkdir(parents=True, exist_ok=True)
+    stem = re.sub(r"[^\w=-]+", "-", test)
+    dump = target / f"{stem}.{kind}"
+    shutil.move(folder / f"dump.{kind}", dump)
+    save = target / f"{stem}.gtkw"
+    save.write_text(save_file(simulator.CONFIGS[options.config],
+                              simulator.verilog(options.config).read_text(), dump,
+                              target / "filters"))
+    verdict = "passed" if results[test] is None else f"FAILED: {results[test]}"
+    print(f"siommu: {test} {verdict}")
+    print(f"siommu: gtkwave {Path(os.path.relpath(save))}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
