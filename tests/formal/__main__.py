@@ -32,10 +32,11 @@ class Proof:
 
 
 PROOFS = {
-    "tlb": Proof("tlb", "TlbProof", "prove", 8, 12, (
+    "tlb": Proof("tlb", "TlbPresenceProof", "prove", 10, 12, (
         "tag-without-ft", "tag-without-device", "tag-without-pasid", "tag-without-canonical",
         "tag-without-size", "tlb-keeps-overlaps", "tlb-ignores-rights", "tlb-ignores-dirty",
-        "tlb-early-data", "flush-keeps-tlb")),
+        "flush-keeps-tlb")),
+    "tlb-content": Proof("tlb", "TlbContentProof", "bmc", 13, 12, ("tlb-early-data",)),
     "walk-step": Proof("walk_step", "TableEntryProof", "bmc", 2, 2, (
         "write-of-one-level", "write-of-leaf", "no-read-of-one-level", "devid-unchecked",
         "ft-unchecked", "user-unchecked", "reserved-of-1g")),

@@ -50,8 +50,10 @@ class EgressProof(Component):
 
 
 class CoreStreamsProof(Component):
-    """The smallest core with a free environment: its responses and its table reads."""
+    """The smallest core with a free environment, the mode included: its responses and its table
+    reads."""
 
+    mode: In(2)
     request: In(stream.Signature(Request))
     ready: In(1)
     ar_ready: In(1)
@@ -66,7 +68,7 @@ class CoreStreamsProof(Component):
             requests.valid.eq(self.request.valid), requests.payload.eq(self.request.payload),
             self.request.ready.eq(requests.ready), responses.ready.eq(self.ready),
             core.ar.ready.eq(self.ar_ready), core.r.valid.eq(self.r_valid),
-            core.r.payload.eq(self.r), core.mode.eq(1), core.ddt_log2.eq(16),
+            core.r.payload.eq(self.r), core.mode.eq(self.mode), core.ddt_log2.eq(16),
             core.port_enable.eq(1),
         ]
         assume_stream(m, self.request)
