@@ -13,7 +13,7 @@ export PYTHON
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help verilog test regress lint demo waves formal lock clean distclean
+.PHONY: help verilog test regress lint demo waves formal mutants lock clean distclean
 
 help: ## this list
 	@echo "SIOMMU: storage I/O memory management unit"
@@ -64,6 +64,10 @@ waves: $(STAMP) ## waves of one test for GTKWave (TEST=name)
 
 formal: $(STAMP) ## the proofs, and twins with planted faults that must fail
 	@$(PY) -m tests.formal
+
+mutants: $(STAMP) ## plant every known fault in the RTL; a test must notice each (an hour)
+	@sh scripts/check_tools.sh compiler libpython
+	@$(PY) -m tests.mutants $(ARGS)
 
 lock: ## write requirements.lock anew from pyproject.toml
 	@test -x $(VENV)/bin/pip-compile || { "$(PYTHON)" -m venv $(VENV) && \

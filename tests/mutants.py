@@ -1,0 +1,91 @@
+"""``make mutants``: puts every planted fault into the RTL and shows which test notices it.
+
+For each fault of ``tests/mutations.py`` the unit tests of ``hdl/`` and the regression on the
+exported Verilog (default configuration) run until the first failure. A fault that no test notices
+makes the run fail. The table goes to ``build/mutants.md``.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from .mutations import MUTATIONS, mutated_tree
+
+ROOT = Path(__file__).resolve().parent.parent
+
+#: The unit tests that look at a module most closely; the whole datapath for all others.
+UNIT = {"tlb": "tlb", "walk_step": "walker", "walker": "walker", "ports": "ports",
+        "registers": "registers", "resolve": "resolve"}
+REGRESSION = ("causes", "runs", "caching", "isolation", "random_worlds", "registers", "figures")
+
+
+def _first_failure(arguments, environment):
+    """Runs pytest; the first test that fails, or None when all pass."""
+    done = subprocess.run([sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider",
+                           *arguments], cwd=ROOT, env={**os.environ, **environment},
+                          capture_output=True, text=True)
+    failed = re.search(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.M)
+    if done.returncode == 0:
+        return None
+    if not failed:
+        raise SystemExit(f"siommu: the tests could not be run:\n{done.stdout}{done.stderr}")
+    return failed.group(1)
+
+
+def noticed(name):
+    """The unit test and the regression test that notice the fault ``name`` (None: none does)."""
+    with tempfile.TemporaryDirectory() as scratch:
+        tree = mutated_tree(name, scratch)
+        module = MUTATIONS[name].module
+        unit = _first_failure(
+            ["-o", f"pythonpath={tree} .", f"tests/hdl/test_{UNIT.get(module, 'core')}.py"], {})
+        verilog = Path(scratch) / name / "siommu.v"
+        subprocess.run([sys.executable, "-m", "siommu", "generate", "-o", verilog], check=True,
+                       env={**os.environ, "PYTHONPATH": str(tree)}, capture_output=True)
+        regression = _first_failure(
+            ["tests/regression/test_regression.py", "-k",
+             " or ".join(f"{test}-default" for test in REGRESSION)],
+            {"SIOMMU_VERILOG": str(verilog)})
+    return unit, regression
+
+
+def _short(test):
+    return "**none**" if test is None else f"`{test.rpartition('::')[2]}`"
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
+    parser.add_argument("names", nargs="*", help="faults to try (default: all)")
+    options = parser.parse_args()
+    unknown = set(options.names) - set(MUTATIONS)
+    if unknown:
+        parser.error(f"no fault {', '.join(unknown)}; choose among {', '.join(MUTATIONS)}")
+    rows, missed = [], []
+    for name in options.names or MUTATIONS:
+        began = time.monotonic()
+        unit, regression = noticed(name)
+        if unit is None and regression is None:
+            missed.append(name)
+        rows.append(f"| {name} | {MUTATIONS[name].text} | `{MUTATIONS[name].module}` "
+                    f"| {_short(unit)} | {_short(regression)} |")
+        print(f"siommu: {name}: unit {_short(unit)}, regression {_short(regression)} "
+              f"[{time.monotonic() - began:.0f} s]", flush=True)
+        report = ROOT / "build" / "mutants.md"
+        report.parent.mkdir(exist_ok=True)
+        report.write_text("\n".join([
+            "| fault | what is wrong | module | unit test that notices | regression test that "
+            "notices |", "|---|---|---|---|---|", *rows, ""]))
+    if missed:
+        print(f"siommu: no test notices {', '.join(missed)}")
+        return 1
+    print(f"siommu: every one of {len(rows)} planted faults is noticed; see build/mutants.md")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
