@@ -11,7 +11,7 @@ def output():
 
 
 def test_every_file_equals_its_original(output):
-    rows = [line.split() for line in output.splitlines() if line.startswith("/")]
+    rows = [line.split() for line in output.splitlines() if line.strip().startswith("/")]
     assert len([row for row in rows if row[-1] == "ok"]) == 7
 
 
