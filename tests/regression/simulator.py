@@ -141,6 +141,10 @@ def build(source, waves=None):
         args += ["--no-public-flat-rw", "--public-depth", "1"]
         if waves == "fst":
             args += ["--trace-fst"]
+    elif sim == "icarus":
+        # Verilog, not SystemVerilog, in which initial values come before any event: the export's
+        # `always @*` blocks begin with the event of an initial value.
+        args = ["-g2005"]
     folder = BUILD / "sim" / f"{sim}-{_digest(source.read_bytes(), args, waves, versions)}"
     if folder.exists():
         return folder
