@@ -49,9 +49,15 @@ regress: $(STAMP) ## the regression alone with many random worlds (SEEDS=20)
 	@echo "siommu: running the regression with $(SEEDS) seeds"
 	@SEEDS=$(SEEDS) $(PY) -m pytest tests/regression $(ARGS)
 
-lint: $(VERILOG) ## verilator --lint-only -Wall on the exported Verilog
-	@echo "siommu: linting $(VERILOG)"
-	@$(PY) scripts/verilator --lint-only -Wall --top-module siommu scripts/siommu.vlt $(VERILOG)
+lint: $(VERILOG) ## verilator --lint-only -Wall on the exported Verilog of every preset
+	@for preset in small default large; do \
+		echo "siommu: linting the preset $$preset"; \
+		$(PY) -m siommu generate --preset $$preset --output build/lint/$$preset.v 2>/dev/null && \
+		$(PY) scripts/verilator --lint-only -Wall --top-module siommu scripts/siommu.vlt \
+			build/lint/$$preset.v || exit 1; \
+	done
+	@$(PY) scripts/verilator --lint-only -Wall --top-module example_soc scripts/siommu.vlt \
+		docs/example_soc.v $(VERILOG)
 	@echo "siommu: no warnings but the waivers in scripts/siommu.vlt"
 
 demo: $(STAMP) ## an SSD with a real ext4 image, read through the core

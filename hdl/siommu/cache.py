@@ -47,9 +47,10 @@ class ContextCache(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         entries = self._entries
+        places = max(entries, 2)  # an address has at least one bit
         valid, match = Signal(entries), Signal(entries)
         tags = [Signal(self._key, name=f"tag_{index}") for index in range(entries)]
-        m.submodules.values = values = memory.Memory(shape=self._value, depth=entries, init=[])
+        m.submodules.values = values = memory.Memory(shape=self._value, depth=places, init=[])
         write, read = values.write_port(), values.read_port(domain="comb")
 
         def matches(key):
@@ -67,7 +68,7 @@ class ContextCache(wiring.Component):
 
         place, place_key, place_value = Signal(), Signal(self._key), Signal(self._value)
         present = Signal(entries)
-        turn, index = Signal(range(entries)), Signal(range(entries))
+        turn, index = Signal(range(places)), Signal(range(places))
         m.d.sync += [place.eq(self.fill), place_key.eq(self.fill_key),
                      place_value.eq(self.fill_value)]
         for bit, matched in zip(present, matches(self.fill_key)):

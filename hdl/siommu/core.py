@@ -223,6 +223,11 @@ class Core(wiring.Component):
                              outcome.write.eq(1), answered.eq(1)]
             with m.Default():
                 m.d.comb += [outcome.cause.eq(Cause.CORE_OFF), answered.eq(1)]
+        # What is left of a disabled port's requests ends here, unheard: its egress drops the beat.
+        enabled = Signal()
+        m.d.comb += enabled.eq((self.port_enable >> operation.port)[0])
+        with m.If(~enabled):
+            m.d.comb += [outcome.eq(Outcome.const({"cause": Cause.CORE_OFF})), answered.eq(1)]
         m.d.comb += [resolver.operation.eq(operation), resolver.outcome.eq(outcome)]
         for index, egress in enumerate(egresses):
             m.d.comb += egress.hit.valid.eq(valid & answered & (operation.port == index))

@@ -126,7 +126,8 @@ class MissUnit(wiring.Component):
         m.submodules.queues = self._queues = queues = MultiQueue(
             Operation, queues=walks + 2 * ports, depth=depth)
         m.submodules.slots = self._slots = slots = WalkSlots(config, bits_for(depth - 1))
-        m.submodules.outcomes = outcomes = memory.Memory(shape=Outcome, depth=walks, init=[])
+        places = max(walks, 2)  # an address has at least one bit
+        m.submodules.outcomes = outcomes = memory.Memory(shape=Outcome, depth=places, init=[])
 
         m.d.comb += [
             slots.flush.eq(self.flush),
@@ -212,7 +213,7 @@ class MissUnit(wiring.Component):
 
         # The walk of a slot that was taken, or of one that must begin again.
         m.submodules.starts = starts = fifo.SyncFIFO(
-            width=data.Layout.cast(WalkStart).size, depth=walks)
+            width=data.Layout.cast(WalkStart).size, depth=max(walks, 2))
         start, again, flushed = Signal(WalkStart), Signal(walks), Signal()
         m.d.sync += flushed.eq(self.flush)
         m.d.comb += [

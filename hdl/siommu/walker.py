@@ -83,11 +83,12 @@ class TableWalker(wiring.Component):
         m = Module()
         config = self._config
         walks = config.walks
+        places = max(walks, 2)  # an address has at least one bit
         m.submodules.step = step = WalkStep()
-        m.submodules.states = states = memory.Memory(shape=WalkState, depth=walks, init=[])
-        m.submodules.keys = keys = memory.Memory(shape=WalkKey, depth=walks, init=[])
+        m.submodules.states = states = memory.Memory(shape=WalkState, depth=places, init=[])
+        m.submodules.keys = keys = memory.Memory(shape=WalkKey, depth=places, init=[])
         m.submodules.reads = reads = fifo.SyncFIFO(
-            width=data.Layout.cast(TableRead).size, depth=walks)
+            width=data.Layout.cast(TableRead).size, depth=places)
         state_write, state_read = states.write_port(), states.read_port(domain="comb")
         key_write, key_read = keys.write_port(), keys.read_port(domain="comb")
 
