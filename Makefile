@@ -40,7 +40,7 @@ verilog: $(VERILOG) ## write the core as build/siommu.v
 	@echo "siommu: $(VERILOG) is up to date"
 
 test: $(STAMP) ## unit tests and regression (SEED=n replays one random world)
-	@sh scripts/check_tools.sh compiler libpython
+	@sh scripts/check_tools.sh compiler libpython e2fsprogs
 	@echo "siommu: running the tests"
 	@$(PY) -m pytest $(ARGS)
 
@@ -61,7 +61,7 @@ lint: $(VERILOG) ## verilator --lint-only -Wall on the exported Verilog of every
 	@echo "siommu: no warnings but the waivers in scripts/siommu.vlt"
 
 demo: $(STAMP) ## an SSD with a real ext4 image, read through the core
-	@sh scripts/check_tools.sh compiler libpython
+	@sh scripts/check_tools.sh compiler libpython e2fsprogs
 	@$(PY) -m tests.demo
 
 waves: $(STAMP) ## waves of one test for GTKWave (TEST=name)

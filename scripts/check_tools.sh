@@ -1,7 +1,7 @@
 #!/bin/sh
 # Checks that the host has what a step needs, and says plainly what to install when it has not.
 #
-# Usage: check_tools.sh NEED...   with NEED one of: python, compiler, libpython
+# Usage: check_tools.sh NEED...   with NEED one of: python, compiler, libpython, e2fsprogs
 # `python` prints nothing but sets the exit status; PYTHON names the interpreter to check.
 set -u
 missing=0
@@ -34,6 +34,14 @@ for what in "$@"; do
         if [ -z "$(.venv/bin/python -m find_libpython)" ]; then
             need "The shared library of Python 3.11 (libpython3.11.so) is missing." libpython3.11
         fi ;;
+    e2fsprogs)
+        # Makes and checks the ext4 images; often in /usr/sbin, which is not on every PATH.
+        for tool in mke2fs debugfs e2fsck; do
+            if ! PATH="$PATH:/usr/sbin:/sbin" command -v $tool >/dev/null 2>&1; then
+                need "$tool is missing." e2fsprogs
+                break
+            fi
+        done ;;
     *)
         echo "check_tools.sh: unknown need '$what'" >&2
         exit 2 ;;
