@@ -78,6 +78,14 @@ def test_same_bytes_in_another_process(default, tmp_path):
     assert output.read_text() == default
 
 
+def test_every_combinational_block_runs_once(default):
+    """Whatever its simulator thinks of declarations with a value (see ``export.verilog``)."""
+    dummies = set(re.findall(r"if \((\\\$auto\$verilog_backend\S+) \) begin end", default))
+    assert len(dummies) > 10
+    for dummy in dummies:
+        assert f"  reg {dummy} ;\n  initial {dummy} <= 0;" in default
+
+
 def test_no_paths_in_the_output(default):
     assert "/" not in re.sub(r"//.*|/\*.*?\*/|\(\*.*?\*\)", "", default)
     assert ".py" not in default

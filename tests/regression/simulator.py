@@ -142,9 +142,8 @@ def build(source, waves=None):
         if waves == "fst":
             args += ["--trace-fst"]
     elif sim == "icarus":
-        # Verilog, not SystemVerilog, in which initial values come before any event: the export's
-        # `always @*` blocks begin with the event of an initial value.
-        args = ["-g2005"]
+        # The stricter reading: in SystemVerilog initial values come before any event.
+        args = ["-g2012"]
     folder = BUILD / "sim" / f"{sim}-{_digest(source.read_bytes(), args, waves, versions)}"
     if folder.exists():
         return folder
