@@ -121,6 +121,12 @@ MUTATIONS = {
     "context-of-another-pasid": Mutation(
         "cached contexts are found by device and FT alone", "core",
         "            contexts.key.pasid.eq(key.pasid),\n", ""),
+    "context-of-another-device": Mutation(
+        "cached contexts are found by PASID and FT alone", "core",
+        "            contexts.key.device.eq(key.device),\n", ""),
+    "device-entry-of-another": Mutation(
+        "the cached device entry is taken for every device", "core",
+        "            devices.key.eq(key.device),\n", ""),
     "context-of-another-ft": Mutation(
         "cached contexts are found by device and PASID alone", "core",
         "            contexts.key.ft.eq(key.ft),\n", ""),

@@ -252,3 +252,39 @@ def test_a_disabled_port_drops_what_is_left_of_its_requests():
         assert reads < 40, reads
 
     simulate(dut, bench, cycles=5000)
+
+
+def test_contexts_are_found_by_device_pasid_and_ft():
+    """Eight address spaces map one page to eight places. Whoever asks after the caches are warm
+    with another's context still gets its own."""
+    config = Config(tlb_entries=32)
+    dut = Core(config)
+    memory = Soup(seeded("core/contexts"), wrong=0)
+    memory.words[0x100000] = 0x300007       # devices 0 and 1: DEVIDs 5 and 6, contexts at a page
+    memory.words.update({0x100008: 5, 0x100010: 0x301007, 0x100018: 6})
+    spaces = [(ft, device, pasid) for device in (0, 1) for pasid in (0, 1) for ft in (0, 1)]
+    for number, (ft, device, pasid) in enumerate(spaces):
+        context = 0x300000 + 0x1000 * device + 32 * pasid
+        table = 0x800 + 4 * number          # page numbers of its four tables
+        memory.words[context + 8 * ft] = table << 12 | 1
+        memory.words |= {context + 16: 0, context + 24: 0}
+        for level in range(3):
+            memory.words[(table + level) << 12] = (table + level + 1) << 12 | 7
+        for page in range(8):
+            memory.words[((table + 3) << 12) + 8 * page] = \
+                (0x4000 + 0x100 * number + 2 * page) << 12 | 7 | ft << 10 | (5 + device) << 52
+
+    async def bench(ctx):
+        enable(ctx, dut, config)
+        rng = seeded("core/contexts/order")
+        for page in range(8):
+            for number in rng.sample(range(8), 8):
+                ft, device, pasid = spaces[number]
+                beats, _, bursts = await one(
+                    ctx, dut, Access(ft, 0, device, pasid, page << 12, 0), memory, 2)
+                assert beats[0].cause == 0, spaces[number]
+                assert beats[0].addr == (0x4000 + 0x100 * number + 2 * page) << 12, spaces[number]
+                if page:
+                    assert bursts == 4, "the context was cached"
+
+    simulate(dut, bench, cycles=20_000)
