@@ -56,7 +56,11 @@ def noticed(name):
 
 
 def _short(test):
-    return "**none**" if test is None else f"`{test.rpartition('::')[2]}`"
+    """A test's function, or the cocotb test behind an item of the regression."""
+    if test is None:
+        return "**none**"
+    function, _, parameters = test.rpartition("::")[2].partition("[")
+    return f"`{parameters.rstrip(']')}`" if function == "test_regression" else f"`{function}`"
 
 
 def main():
