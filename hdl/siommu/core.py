@@ -12,12 +12,12 @@ A hit's response is valid in cycle 5. No stage ever waits: an operation enters o
 for its response and with room to wait if it misses.
 """
 
-from amaranth import Array, Cat, Module, Mux, Signal
+from amaranth import Cat, Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect
 
 from .axi import ReadAddress, ReadData
-from .bundles import PORT_BITS, SLOT_BITS, ContextInfo, DeviceInfo, Operation, Outcome, TlbKey
+from .bundles import SLOT_BITS, ContextInfo, DeviceInfo, Operation, Outcome
 from .cache import ContextCache
 from .choose import RoundRobin
 from .config import Config

@@ -17,7 +17,7 @@ A new miss takes a slot only while nobody waits for one; otherwise it lines up b
 port's misses, and slots that become free are promised to the ports in turn.
 """
 
-from amaranth import Cat, Module, Mux, Signal, unsigned
+from amaranth import Cat, Module, Signal
 from amaranth.lib import data, fifo, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for

@@ -1,6 +1,6 @@
 """The Verilog module ``siommu``: the core and its registers behind flat port names (§2)."""
 
-from amaranth import Module, Mux
+from amaranth import Module
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 

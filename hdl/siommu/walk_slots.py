@@ -12,7 +12,7 @@ have been given what is missing before a later one was sent, so for those the wa
 trusting no cache (§4, "only memory denies").
 """
 
-from amaranth import Module, Mux, Signal, unsigned
+from amaranth import Module, Signal, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 

@@ -9,9 +9,9 @@ offered in *d* + 2; the same holds for a start accepted in cycle *d* (offered in
     starts ─────┘     state RAM         └── finished, context fills
 """
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import Module, Mux, Signal
 from amaranth.lib import data, fifo, memory, stream, wiring
-from amaranth.lib.wiring import In, Out, flipped
+from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
 from .axi import Burst, ReadAddress, ReadData

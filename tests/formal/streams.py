@@ -5,13 +5,11 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In
 
 from siommu.axi import ReadData
-from siommu.bundles import WalkStart
 from siommu.config import Config
 from siommu.core import Core
 from siommu.formats import Request, Response
 from siommu.ports import PortEgress
 from siommu.registers import RegisterBlock
-from siommu.walker import TableWalker
 
 from .temporal import assert_stream, assume_stream
 

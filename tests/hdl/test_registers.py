@@ -125,10 +125,7 @@ def test_table_base_is_locked_while_on(mode):
 def test_flush():
     """Writing ABORT empties the caches, whatever the mode was; so does a change of CHECK_AD."""
     async def check(ctx, dut):
-        flushes = 0
-
         async def put(value, expected):
-            nonlocal flushes
             ctx.set(dut.b.ready, 1)
             ctx.set(dut.aw.payload, 0x010)
             ctx.set(dut.w.payload, {"data": value, "strb": 0xF})

@@ -127,7 +127,6 @@ def test_random_traffic_with_fills_and_flushes():
                 and other["vpn"] // span == key["vpn"] // span)
 
     async def bench(ctx):
-        flushed = -1
         pending, last_fill = None, -9
         for cycle in range(6000):
             # the look-up that compared two cycles ago
