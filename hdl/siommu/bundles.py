@@ -6,14 +6,19 @@ the core; what is visible is declared in :mod:`siommu.formats`.
 
 from amaranth.lib import data
 
-from .formats import (ADDR_BITS, DEVICE_BITS, DEVID_BITS, PAGES_BITS, PASID_BITS, PFN_BITS,
-                      TAG_BITS, VPN_BITS, Cause, Disposition, Size)
+from .formats import (ADDR_BITS, DEVICE_BITS, DEVID_BITS, INDEX_BITS, PAGES_BITS, PASID_BITS,
+                      PFN_BITS, TAG_BITS, VPN_BITS, Cause, Disposition, Size)
 
-__all__ = ["PORT_BITS", "SLOT_BITS", "PAGE_NUMBER_BITS", "ENTRY_ADDR_BITS", "Operation", "TlbKey",
-           "WalkKey", "Outcome", "DeviceInfo", "ContextInfo", "WalkStart", "TableRead"]
+__all__ = ["PORT_BITS", "SLOT_BITS", "WAY_BITS", "LINE_BITS", "LINE_PAGES", "PAGE_NUMBER_BITS",
+           "ENTRY_ADDR_BITS", "Operation", "TlbKey", "LineKey", "RegionKey", "WalkKey", "Rights",
+           "Translation", "Outcome", "DeviceInfo", "ContextInfo", "RegionInfo", "WalkStart",
+           "TableRead"]
 
 PORT_BITS = 4           #: at most 8 device ports and the processor
-SLOT_BITS = 4           #: at most 16 walks in flight
+SLOT_BITS = 5           #: at most 20 walk slots
+WAY_BITS = 2            #: at most 4 ways
+LINE_BITS = 3           #: a line is what 64 bytes of leaf entries map: 8 pages
+LINE_PAGES = 1 << LINE_BITS
 PAGE_NUMBER_BITS = ADDR_BITS - 12
 ENTRY_ADDR_BITS = 53    #: a table base below 2^52 plus an offset
 
@@ -21,11 +26,24 @@ ENTRY_ADDR_BITS = 53    #: a table base below 2^52 plus an offset
 class Operation(data.Struct):
     """A request, or what is left of it, on its way through the core.
 
-    ``addr`` and ``pages`` begin at the first page not yet answered. ``reserved`` says that a walk
-    slot is kept free for it (§ *fairness* of the theory of operation).
+    ``addr`` and ``pages`` begin at the first page not yet answered. The fields before ``port``
+    are what its earlier passes through the pipeline left to the next one:
+
+    * ``silent``: a look-ahead, which nobody hears the answer of;
+    * ``reserved``: a walk slot is kept free for it;
+    * ``claims``: it waited for the walk of ``slot``, which is kept until it has passed;
+    * ``in_time``: a fault of that walk is its answer;
+    * ``tries``: how often it has waited for a walk that was not its own;
+    * ``distrusts``: it found a wrong parity in the second-level TLB.
     """
 
+    silent: 1
     reserved: 1
+    claims: 1
+    in_time: 1
+    slot: SLOT_BITS
+    tries: 2
+    distrusts: 1
     port: PORT_BITS
     ft: 1
     write: 1
@@ -46,6 +64,26 @@ class TlbKey(data.Struct):
     canonical: 1
 
 
+class LineKey(data.Struct):
+    """What a line of the second-level TLB is found by: eight pages of one address space."""
+
+    ft: 1
+    device: DEVICE_BITS
+    pasid: PASID_BITS
+    line: VPN_BITS - LINE_BITS
+    canonical: 1
+
+
+class RegionKey(data.Struct):
+    """What a walk-cache entry is found by: 2 MiB of one address space."""
+
+    ft: 1
+    device: DEVICE_BITS
+    pasid: PASID_BITS
+    region: VPN_BITS - INDEX_BITS
+    canonical: 1
+
+
 class WalkKey(data.Struct):
     """What a walk is asked for. Requests of equal key share one walk and its outcome."""
 
@@ -56,20 +94,42 @@ class WalkKey(data.Struct):
     page: PAGE_NUMBER_BITS
 
 
-class Outcome(data.Struct):
-    """How a page was decided: a grant (``cause`` = OK) or a fault.
+class Rights(data.Struct):
+    """What a mapping allows, and its size. ``dirty`` says that a write may use it: always, unless
+    CHECK_AD is set and the leaf's D is clear."""
 
-    ``pfn`` is the leaf's own; its bits below the mapping's size have no meaning. ``dirty`` says that a write may use the entry (always, unless CHECK_AD is set and the leaf's D is clear).
-    ``level`` and ``entry`` are those of a fault record (§5.1).
-    """
-
-    cause: Cause
-    disposition: Disposition
-    pfn: PFN_BITS
     size: Size
     read: 1
     write: 1
     dirty: 1
+
+
+class Translation(data.Struct):
+    """Up to eight pages of one line that are contiguous and have equal rights.
+
+    ``mask`` has a bit for each page of the line; page *i* is at page number ``base`` + *i*
+    (modulo 2^40). Of a larger mapping, ``base`` is its leaf's page number and ``mask`` is full.
+    """
+
+    rights: Rights
+    mask: LINE_PAGES
+    last: LINE_BITS
+    base: PFN_BITS
+
+
+class Outcome(data.Struct):
+    """How a page was decided: a grant (``cause`` = OK) or a fault.
+
+    ``pfn`` is the page's own (4 KiB) or the leaf's (its bits below the mapping's size have no
+    meaning). ``extent`` more pages behind it are contiguous to it, in the same line and with equal
+    rights (4 KiB). ``level`` and ``entry`` are those of a fault record (§5.1).
+    """
+
+    cause: Cause
+    disposition: Disposition
+    rights: Rights
+    pfn: PFN_BITS
+    extent: LINE_BITS
     level: 3
     entry: ENTRY_ADDR_BITS
 
@@ -95,24 +155,37 @@ class ContextInfo(data.Struct):
     devid: DEVID_BITS
 
 
-class WalkStart(data.Struct):
-    """A walk to be started: for whom, and what the context caches know already.
+class RegionInfo(data.Struct):
+    """The level-1 table of 2 MiB, with W and NR of the levels above and its device's DEVID: what
+    the walk cache keeps."""
 
-    ``fresh`` walks trust no cache: they begin at the device directory.
+    table: PFN_BITS
+    write: 1
+    no_read: 1
+    devid: DEVID_BITS
+
+
+class WalkStart(data.Struct):
+    """A walk to be started: for whom, and what the caches know already.
+
+    ``region_way`` is where the walk cache has room for what this walk finds.
     """
 
     slot: SLOT_BITS
-    fresh: 1
     key: WalkKey
     device_hit: 1
     device: DeviceInfo
     context_hit: 1
     context: ContextInfo
+    region_hit: 1
+    region: RegionInfo
+    region_way: WAY_BITS
 
 
 class TableRead(data.Struct):
-    """A read of ``words_minus_one`` + 1 table words for one walk slot."""
+    """A table read of one walk slot: the words of one entry, or the line around a leaf."""
 
     slot: SLOT_BITS
     addr: ENTRY_ADDR_BITS
     words_minus_one: 2
+    line: 1

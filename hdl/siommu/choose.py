@@ -1,11 +1,11 @@
 """Choosing one of several: round-robin and lowest-first, as plain combinational helpers."""
 
-from amaranth import C, Cat, Module, Signal, unsigned
+from amaranth import C, Cat, Module, Signal, Value, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
-__all__ = ["lowest", "one_hot_index", "RoundRobin"]
+__all__ = ["lowest", "one_hot_index", "one_of", "RoundRobin"]
 
 
 def lowest(bits):
@@ -18,6 +18,15 @@ def one_hot_index(bits):
     width = bits_for(max(len(bits) - 1, 1))
     return Cat(*(Cat(*(bits[i] for i in range(len(bits)) if i >> k & 1)).any()
                  if len(bits) > 1 << k else C(0, 1) for k in range(width)))
+
+
+def one_of(bits, values):
+    """The one of ``values`` (of equal width) whose bit of the one-hot ``bits`` is set; else 0."""
+    result = C(0, 1)
+    for bit, value in zip(bits, values):
+        value = Value.cast(value)
+        result = result | (value & bit.replicate(len(value)))
+    return result
 
 
 class RoundRobin(wiring.Component):

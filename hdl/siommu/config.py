@@ -41,8 +41,13 @@ class Config:
     context_entries : int
         Entries of the PASID-context cache (1..64). One holds the table root of one address
         space and one FT.
+    l2_entries : int
+        Translations of the second-level TLB in block RAM (0 for none, else a power of two,
+        128..16384). Eight neighbouring pages share a line.
+    walk_entries : int
+        Entries of the walk cache, each for 2 MiB of an address space (a power of two, 4..4096).
     walks : int
-        Page-table walks in flight, each with an AXI id of its own (1..16).
+        Page-table walks in flight (1..16).
     axi_data_width : int
         Bits of ``m_axi_rdata`` and ``m_axi_wdata`` (64, 128, 256 or 512, §2.2).
 
@@ -58,6 +63,8 @@ class Config:
     tlb_entries: int = 32
     device_entries: int = 4
     context_entries: int = 8
+    l2_entries: int = 1024
+    walk_entries: int = 256
     walks: int = 8
     axi_data_width: int = 64
 
@@ -69,6 +76,8 @@ class Config:
         _choice("tlb_entries", self.tlb_entries, (2, 4, 8, 16, 32, 64, 128, 256))
         _between("device_entries", self.device_entries, 1, 64)
         _between("context_entries", self.context_entries, 1, 64)
+        _choice("l2_entries", self.l2_entries, (0, *(1 << bits for bits in range(7, 15))))
+        _choice("walk_entries", self.walk_entries, tuple(1 << bits for bits in range(2, 13)))
         _between("walks", self.walks, 1, 16)
         _choice("axi_data_width", self.axi_data_width, (64, 128, 256, 512))
 
@@ -96,9 +105,30 @@ class Config:
         return names + ("cpu",) if self.cpu_port else names
 
     @property
+    def walk_slots(self):
+        """Walk slots (MSHRs): more than walks in flight, because a slot is held until what its
+        walk found can be looked up."""
+        return self.walks + max(1, self.walks // 4)
+
+    @property
+    def l2_ways(self):
+        """Ways of the second-level TLB."""
+        return 4
+
+    @property
+    def walk_cache_ways(self):
+        """Ways of the walk cache."""
+        return 2
+
+    @property
+    def slots_of_a_port(self):
+        """Walk slots that one port may hold: every other port can always have one."""
+        return max(1, self.walk_slots - (self.ports - 1))
+
+    @property
     def axi_id_width(self):
-        """Bits of the AXI ids: one id for every walk and one for the queues, at least 4 bits."""
-        return max(4, self.walks.bit_length())
+        """Bits of the AXI ids: one id for every walk slot and one for the queues, at least 4."""
+        return max(4, self.walk_slots.bit_length())
 
     @property
     def axi_bytes(self):
@@ -118,8 +148,9 @@ class Config:
 #: Named configurations, from the smallest useful one to the largest usual one.
 PRESETS = {
     "small": Config(device_ports=1, cpu_port=False, port_depth=8, tlb_entries=8,
-                    device_entries=1, context_entries=2, walks=2),
+                    device_entries=1, context_entries=2, l2_entries=0, walk_entries=8, walks=2),
     "default": Config(),
     "large": Config(device_ports=4, port_depth=64, tlb_entries=64, device_entries=8,
-                    context_entries=16, walks=16, axi_data_width=128),
+                    context_entries=16, l2_entries=4096, walk_entries=512, walks=16,
+                    axi_data_width=128),
 }

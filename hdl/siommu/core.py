@@ -1,15 +1,17 @@
 """The core: the stages of the translation pipeline, wired together.
 
-A request passes, one a cycle (the cycle is that after the handshake)::
+An operation passes one stage a cycle; stage 0 is the cycle of the request's handshake::
 
-    1  arbitrate   ports in turn; retries of a port take its turn; fills first
-    2  compare     TLB tags
-    3  select      index of the entry
-    4  resolve     entry, run and permissions -> response; walk slots and contexts are compared
-    5  act         misses only: join or take a walk slot (see ``miss``)
+    0  arbitrate   fills first; then the ports in turn, a port's retry before its next request;
+                   look-aheads; promotions when nothing else is there
+    1  compare     first-level TLB tags │ index of the second-level TLB and of the walk cache
+    2  select      index of the entry   │ (block RAM)
+    3  resolve     entry -> response    │ second-level tags, walk cache, walk slots, contexts compared
+    4  act         what is not answered: second level, join or take a walk slot, wait (see ``miss``)
+    6  resolve     second-level hits and walked operations -> response
 
-A hit's response is valid in cycle 5. No stage ever waits: an operation enters only with a credit
-for its response and with room to wait if it misses.
+A first-level hit's response is valid in cycle 4, a second-level hit's in cycle 7. No stage ever
+waits: an operation enters only with a credit for its response and with room to wait if it misses.
 """
 
 from amaranth import Cat, Module, Signal
@@ -17,18 +19,25 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect
 
 from .axi import ReadAddress, ReadData
-from .bundles import SLOT_BITS, ContextInfo, DeviceInfo, Operation, Outcome
+from .bundles import (LINE_BITS, LINE_PAGES, SLOT_BITS, ContextInfo, DeviceInfo, Operation,
+                      Outcome, WalkKey)
 from .cache import ContextCache
 from .choose import RoundRobin
 from .config import Config
-from .formats import DEVICE_BITS, PFN_BITS, Cause, Mode, Request, Response, Size
-from .miss import MissUnit
+from .formats import DEVICE_BITS, PAGE_SHIFT, PFN_BITS, Cause, Mode, Request, Response, Size
+from .lines import FillRequest, TableLines, line_key
+from .miss import MissUnit, walk_key
 from .ports import PortEgress, PortIngress
 from .resolve import Resolver
-from .tlb import Tlb, TlbFill
-from .walker import ContextKey, TableWalker
+from .second_level import SecondLevelTlb
+from .tlb import Tlb
+from .walk_cache import WalkCache
+from .walker import ContextKey, TableWalker, region_key
 
 __all__ = ["Core"]
+
+FILL_SPACING = 3        #: cycles between two fills of the first level
+FILL_VISIBLE = 6        #: stage behind which no look-up of before a fill's compare is left
 
 
 class Core(wiring.Component):
@@ -71,29 +80,33 @@ class Core(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self._config
-        m.submodules.tlb = tlb = Tlb(config)
-        m.submodules.miss = miss = MissUnit(config)
+        m.submodules.tlb = self._tlb = tlb = Tlb(config)
+        m.submodules.miss = self._miss = miss = MissUnit(config)
         m.submodules.walker = walker = TableWalker(config)
-        m.submodules.resolver = resolver = Resolver()
+        m.submodules.lines = self._lines = lines = TableLines(config)
+        m.submodules.walk_cache = self._regions = regions = WalkCache(config)
         m.submodules.devices = devices = ContextCache(
             key=DEVICE_BITS, value=DeviceInfo, entries=config.device_entries)
         m.submodules.contexts = contexts = ContextCache(
             key=ContextKey, value=ContextInfo, entries=config.context_entries)
+        caches = [tlb, miss, regions, devices, contexts]
+        self._second = None
+        if config.l2_entries:
+            m.submodules.second_level = self._second = SecondLevelTlb(config)
+            caches.append(self._second)
+        m.d.comb += [cache.flush.eq(self.flush) for cache in caches]
 
-        ingresses, egresses = self._ports(m, miss, resolver)
-        arbitrated = self._arbitrate(m, ingresses, egresses, miss)
-        self._look_up(m, arbitrated, tlb, miss, resolver, egresses)
-        self._walk(m, walker, miss, devices, contexts)
-        m.d.comb += [
-            tlb.flush.eq(self.flush), miss.flush.eq(self.flush),
-            devices.flush.eq(self.flush), contexts.flush.eq(self.flush),
-        ]
+        self._ports(m)
+        operations, fills = self._arbitrate(m)
+        self._look_up(m, operations, fills)
+        self._walk(m, walker, devices, contexts)
+        self._fill(m, walker)
         return m
 
-    def _ports(self, m, miss, resolver):
+    def _ports(self, m):
         """Both ends of every port."""
-        config = self._config
-        ingresses, egresses = [], []
+        config, miss = self._config, self._miss
+        self._ingresses, self._egresses = [], []
         for index, name in enumerate(config.port_names):
             m.submodules[f"{name}_ingress"] = ingress = PortIngress(config.port_depth)
             m.submodules[f"{name}_egress"] = egress = PortEgress(config.port_depth)
@@ -104,44 +117,55 @@ class Core(wiring.Component):
                 egress.enable.eq(self.port_enable[index]),
                 ingress.retired.eq(egress.retired),
                 self.active[index].eq(ingress.active),
-                egress.hit.payload.eq(resolver.beat),
                 egress.miss.payload.eq(miss.beat.payload),
                 egress.miss.valid.eq(miss.beat.valid & (miss.beat_port == index)),
             ]
-            ingresses.append(ingress)
-            egresses.append(egress)
-        return ingresses, egresses
+            self._ingresses.append(ingress)
+            self._egresses.append(egress)
 
-    def _arbitrate(self, m, ingresses, egresses, miss):
-        """Stage 1: a fill, or the next port's retry or request, with a credit for its beat."""
-        config = self._config
-        m.submodules.turns = turns = RoundRobin(config.ports)
-        out = {"valid": Signal(), "fill": Signal(), "slot": Signal(SLOT_BITS),
-               "rights": Signal(TlbFill), "operation": Signal(Operation)}
-        retry_for = Signal(config.ports)
-        recent_fills = Signal(2)  # fills are three cycles apart
-        fills = Signal()
-        m.d.comb += miss.fill.ready.eq(~recent_fills.any())
-        m.d.comb += fills.eq(miss.fill.valid & miss.fill.ready)
-        m.d.sync += recent_fills.eq(Cat(fills, recent_fills))
+    def _arbitrate(self, m):
+        """Stage 0: a fill, or the next port's retry or request, with a credit for its beat."""
+        config, miss = self._config, self._miss
+        ports = config.ports
+        m.submodules.turns = turns = RoundRobin(ports + 1)     # the last one: look-aheads
 
+        # Fills keep a distance; a promotion takes a cycle that nobody else wants.
+        fill = self._lines.fill
+        self._promotion = promotion = Signal(FillRequest)
+        offered = Signal()
+        recent, fills, promotes = Signal(FILL_SPACING - 1), Signal(), Signal()
+        m.d.comb += [
+            fill.ready.eq(~recent.any()),
+            fills.eq(fill.valid & fill.ready),
+            promotes.eq(offered & ~turns.requests.any() & ~fill.valid & ~recent.any()),
+        ]
+        m.d.sync += recent.eq(Cat(fills | promotes, recent))
+        with m.If(self._promoted(m, promotion)):
+            m.d.sync += offered.eq(1)
+        with m.Elif(promotes):
+            m.d.sync += offered.eq(0)
+        with m.If(self.flush):
+            m.d.sync += offered.eq(0)
+
+        blocked = Signal()
+        m.d.comb += blocked.eq(fills | miss.pause)
         candidates = []
-        for index, (ingress, egress) in enumerate(zip(ingresses, egresses)):
+        for index, (ingress, egress) in enumerate(zip(self._ingresses, self._egresses)):
             candidate = Signal(Operation, name=f"candidate_{index}")
-            admits, granted = Signal(name=f"admits_{index}"), Signal(name=f"granted_{index}")
+            retries, admits = Signal(name=f"retries_{index}"), Signal(name=f"admits_{index}")
+            granted = Signal(name=f"granted_{index}")
             request = ingress.requests.payload
             m.d.comb += [
                 # a continued operation may take a credit in this very cycle
-                admits.eq(egress.credits > miss.continues[index]),
-                miss.credits[index].eq(egress.credits != 0),
-                retry_for[index].eq(miss.retry.valid & (miss.retry.payload.port == index)),
-                turns.requests[index].eq(retry_for[index] | (ingress.requests.valid & admits)),
-                granted.eq(turns.grant[index] & ~fills),
-                ingress.requests.ready.eq(granted & ~retry_for[index]),
-                egress.take.eq(miss.credit_taken[index]
-                               + (ingress.requests.valid & ingress.requests.ready)),
+                admits.eq(egress.plenty | (egress.credits & ~miss.continues[index])),
+                miss.credits[index].eq(egress.credits),
+                retries.eq(miss.retry.valid & (miss.retry.payload.port == index)),
+                turns.requests[index].eq(retries | (ingress.requests.valid & admits)),
+                granted.eq(turns.grant[index] & ~blocked & ~retries),
+                ingress.requests.ready.eq(granted),
+                egress.take.eq(miss.credit_taken[index] + granted),
             ]
-            with m.If(retry_for[index]):
+            with m.If(retries):
                 m.d.comb += candidate.eq(miss.retry.payload)
             with m.Else():
                 m.d.comb += candidate.port.eq(index)
@@ -149,78 +173,99 @@ class Core(wiring.Component):
                     m.d.comb += candidate[name].eq(request[name])
             candidates.append(candidate)
         m.d.comb += [
-            turns.taken.eq(~fills),
-            miss.retry.ready.eq((turns.grant & retry_for).any() & ~fills),
+            turns.requests[ports].eq(miss.silent.valid),
+            turns.taken.eq(~blocked),
+            miss.retry.ready.eq((turns.grant >> miss.retry.payload.port)[0] & ~blocked),
+            miss.silent.ready.eq(turns.grant[ports] & ~blocked),
         ]
 
-        chosen = Signal(Operation)
+        chosen, filled = Signal(Operation), Signal(FillRequest)
+        m.d.comb += filled.eq(promotion)
         with m.If(fills):
-            key = miss.fill.payload.key
+            m.d.comb += filled.eq(fill.payload)
+        with m.If(fills | promotes):
             m.d.comb += [
-                chosen.ft.eq(key.ft), chosen.device.eq(key.device), chosen.pasid.eq(key.pasid),
-                chosen.addr.eq(key.page << 12),
+                chosen.ft.eq(filled.key.ft), chosen.device.eq(filled.key.device),
+                chosen.pasid.eq(filled.key.pasid),
+                chosen.addr.eq(filled.key.page << PAGE_SHIFT),
             ]
         with m.Else():
-            for index, candidate in enumerate(candidates):
+            for index, candidate in enumerate([*candidates, miss.silent.payload]):
                 with m.If(turns.grant[index]):
                     m.d.comb += chosen.eq(candidate)
-        m.d.sync += [
-            out["valid"].eq(turns.requests.any() & ~fills),
-            out["fill"].eq(fills),
-            out["slot"].eq(miss.fill.payload.slot),
-            out["rights"].eq(miss.fill.payload.rights),
-            out["operation"].eq(chosen),
-        ]
-        return out
 
-    def _look_up(self, m, arbitrated, tlb, miss, resolver, egresses):
-        """Stages 2 to 4: TLB, and the response or what is left over."""
-        walks = self._config.walks
-        compared = arbitrated["operation"]
-        sign = compared.addr[56:]
+        operations = {"valid": Signal(), "operation": Signal(Operation)}
+        coming = {"valid": Signal(), "request": Signal(FillRequest)}
+        m.d.sync += [
+            operations["valid"].eq(turns.requests.any() & ~blocked),
+            operations["operation"].eq(chosen),
+            coming["valid"].eq(fills | (promotes & ~self.flush)),
+            coming["request"].eq(filled),
+        ]
+        return operations, coming
+
+    def _promoted(self, m, promotion):
+        """What the second level answered, for the first; returns "now"."""
+        miss = self._miss
+        operation, outcome = miss.promoted_operation, miss.promoted_outcome
+        page = operation.addr[PAGE_SHIFT:PAGE_SHIFT + LINE_BITS]
+        last = Signal(LINE_BITS)
+        m.d.comb += last.eq(page + outcome.extent)
+        with m.If(miss.promoted):
+            m.d.sync += [promotion[name].eq(value) for name, value in (
+                ("walked", 0), ("slot", 0))]
+            m.d.sync += [promotion.key[name].eq(value)
+                         for name, value in walk_key(operation).items()]
+            target = promotion.translation
+            m.d.sync += [
+                target.rights.eq(outcome.rights),
+                target.base.eq(outcome.pfn - page),
+                target.last.eq(last),
+                target.mask.eq(Cat((page <= index) & (index <= last)
+                                   for index in range(LINE_PAGES))),
+            ]
+        return miss.promoted
+
+    def _look_up(self, m, compared, fills):
+        """Stages 1 to 3: the TLBs, and the response or what is left over."""
+        tlb, miss, second, regions = self._tlb, self._miss, self._second, self._regions
+        operation, page = compared["operation"], compared["operation"].addr[PAGE_SHIFT:]
+        sign = page[44:]
         m.d.comb += [
-            tlb.key.ft.eq(compared.ft),
-            tlb.key.device.eq(compared.device),
-            tlb.key.pasid.eq(compared.pasid),
-            tlb.key.vpn.eq(compared.addr[12:57]),
+            tlb.key.ft.eq(operation.ft),
+            tlb.key.device.eq(operation.device),
+            tlb.key.pasid.eq(operation.pasid),
+            tlb.key.vpn.eq(page[:45]),
             tlb.key.canonical.eq(sign.all() | ~sign.any()),
-            tlb.write.eq(compared.write),
-            tlb.fill.eq(arbitrated["fill"]),
-            tlb.rights.eq(arbitrated["rights"]),
+            tlb.write.eq(operation.write),
+            tlb.fill.eq(fills["valid"]),
+            tlb.translation.eq(fills["request"].translation),
         ]
+        self._follow_fill(m, fills)
 
-        # The operation beside the TLB's stages.
-        selected, selected_valid = Signal(Operation), Signal()
-        operation, valid = Signal(Operation), Signal()
-        m.d.sync += [
-            selected.eq(compared), selected_valid.eq(arbitrated["valid"]),
-            operation.eq(selected), valid.eq(selected_valid),
-        ]
-        # The fill beside them, and for three cycles more: then every look-up that missed because
-        # it compared too early has reached the walk slots.
-        slot, filling = arbitrated["slot"], arbitrated["fill"]
-        for stage in range(2, 6):
-            later_slot = Signal(SLOT_BITS, name=f"fill_slot_{stage}")
-            later = Signal(name=f"filling_{stage}")
-            m.d.sync += [later_slot.eq(slot), later.eq(filling)]
-            slot, filling = later_slot, later
-            if stage == 3:
-                stale = miss.stale.bit_select(slot[:max((walks - 1).bit_length(), 1)], 1)
-                m.d.comb += tlb.commit.eq(~stale)
-            if stage == 4:
-                m.d.comb += miss.fill_slot.eq(slot)
-                m.d.comb += tlb.page.eq(miss.fill_page)
-        m.d.comb += miss.filled.eq(filling << slot)
+        # The operation beside the caches' stages.
+        selected, resolved = ({"valid": Signal(name=f"valid_{stage}"),
+                               "operation": Signal(Operation, name=f"operation_{stage}")}
+                              for stage in (2, 3))
+        for stage, before in ((selected, compared), (resolved, selected)):
+            m.d.sync += [stage[name].eq(before[name]) for name in stage]
+        valid, operation = resolved["valid"], resolved["operation"]
+        for cache, fields in ((second, line_key), (regions, region_key)):
+            if cache is None:
+                continue
+            for name in ("key", "compared"):
+                of = compared["operation"] if name == "key" else operation
+                for field, value in fields(of, of.addr[PAGE_SHIFT:]).items():
+                    m.d.comb += getattr(cache, name)[field].eq(value)
 
         # Step 1 of §4, then the TLB.
-        outcome = Signal(Outcome)
-        answered = Signal()
+        outcome, answered = Signal(Outcome), Signal()
         with m.Switch(self.mode):
             with m.Case(Mode.TRANSLATE):
                 m.d.comb += [outcome.eq(tlb.outcome), answered.eq(tlb.hit)]
             with m.Case(Mode.BYPASS):
-                m.d.comb += [outcome.size.eq(Size.BYPASS), outcome.read.eq(1),
-                             outcome.write.eq(1), answered.eq(1)]
+                m.d.comb += [outcome.rights.size.eq(Size.BYPASS), outcome.rights.read.eq(1),
+                             outcome.rights.write.eq(1), answered.eq(1)]
             with m.Default():
                 m.d.comb += [outcome.cause.eq(Cause.CORE_OFF), answered.eq(1)]
         # What is left of a disabled port's requests ends here, unheard: its egress drops the beat.
@@ -228,24 +273,55 @@ class Core(wiring.Component):
         m.d.comb += enabled.eq((self.port_enable >> operation.port)[0])
         with m.If(~enabled):
             m.d.comb += [outcome.eq(Outcome.const({"cause": Cause.CORE_OFF})), answered.eq(1)]
+
+        m.submodules.resolver = resolver = Resolver()
         m.d.comb += [resolver.operation.eq(operation), resolver.outcome.eq(outcome)]
-        for index, egress in enumerate(egresses):
-            m.d.comb += egress.hit.valid.eq(valid & answered & (operation.port == index))
-
-        left_over = miss.request.payload
+        for index, egress in enumerate(self._egresses):
+            m.d.comb += [
+                egress.hit.valid.eq(valid & answered & ~operation.silent
+                                    & (operation.port == index)),
+                egress.hit.payload.eq(resolver.beat),
+            ]
+        found = miss.look_up
         m.d.comb += [
-            left_over.miss.eq(~answered),
-            left_over.rest.eq(answered & resolver.more),
-            left_over.operation.eq(operation),
-            miss.request.valid.eq(valid & (~answered | resolver.more | operation.reserved)),
+            found.valid.eq(valid),
+            found.answered.eq(answered),
+            found.more.eq(resolver.more),
+            found.run.eq(resolver.beat.pages),
+            found.operation.eq(operation),
         ]
-        with m.If(answered):
-            m.d.comb += left_over.operation.eq(resolver.rest)
-        m.d.comb += left_over.operation.reserved.eq(operation.reserved)
+        if second is not None:
+            m.d.comb += [
+                second.page.eq(operation.addr[PAGE_SHIFT:PAGE_SHIFT + LINE_BITS]),
+                second.write.eq(operation.write),
+                miss.second_hit.eq(second.hit), miss.second_way.eq(second.place),
+                miss.second.eq(second.outcome), miss.second_damaged.eq(second.damaged),
+            ]
 
-    def _walk(self, m, walker, miss, devices, contexts):
+    def _follow_fill(self, m, fills):
+        """The fill beside the operations: whether it is written, and when everybody sees it."""
+        miss = self._miss
+        slot, walked, valid = fills["request"].slot, fills["request"].walked, fills["valid"]
+        live = valid        # of a promotion: no flush since
+        for stage in range(2, FILL_VISIBLE + 1):
+            names = {name: f"fill_{name}_{stage}" for name in ("slot", "walked", "valid", "live")}
+            slot_, walked_ = Signal(SLOT_BITS, name=names["slot"]), Signal(name=names["walked"])
+            valid_, live_ = Signal(name=names["valid"]), Signal(name=names["live"])
+            m.d.sync += [slot_.eq(slot), walked_.eq(walked), valid_.eq(valid),
+                         live_.eq(live & ~self.flush)]
+            slot, walked, valid, live = slot_, walked_, valid_, live_
+            if stage == 3:
+                stale = (miss.stale >> slot)[0]
+                with m.If(walked):
+                    m.d.comb += self._tlb.commit.eq(~stale)
+                with m.Else():
+                    m.d.comb += self._tlb.commit.eq(live)
+        m.d.comb += [miss.filled.eq(valid & walked), miss.filled_slot.eq(slot)]
+
+    def _walk(self, m, walker, devices, contexts):
         """Misses to memory and back."""
-        key = miss.request.payload.operation
+        miss, regions = self._miss, self._regions
+        operation = miss.look_up.operation
         connect(m, miss.start, walker.start)
         connect(m, walker.ar, wiring.flipped(self.ar))
         connect(m, wiring.flipped(self.r), walker.r)
@@ -254,24 +330,47 @@ class Core(wiring.Component):
             walker.ddt_log2.eq(self.ddt_log2),
             walker.check_ad.eq(self.check_ad),
             walker.stale.eq(miss.stale),
-            miss.finished.eq(walker.finished),
-            miss.finished_slot.eq(walker.finished_slot),
+            miss.anew.eq(walker.anew), miss.anew_slot.eq(walker.anew_slot),
+            miss.finished.eq(walker.finished), miss.finished_slot.eq(walker.finished_slot),
             miss.outcome.eq(walker.outcome),
+            miss.reading.eq(walker.reading),
             self.walking.eq(miss.walking),
 
-            devices.key.eq(key.device),
-            miss.device_hit.eq(devices.hit),
-            miss.device.eq(devices.value),
-            devices.fill.eq(walker.device_fill),
-            devices.fill_key.eq(walker.device_key),
+            devices.key.eq(operation.device),
+            miss.device_hit.eq(devices.hit), miss.device.eq(devices.value),
+            devices.fill.eq(walker.device_fill), devices.fill_key.eq(walker.device_key),
             devices.fill_value.eq(walker.device),
 
-            contexts.key.ft.eq(key.ft),
-            contexts.key.device.eq(key.device),
-            contexts.key.pasid.eq(key.pasid),
-            miss.context_hit.eq(contexts.hit),
-            miss.context.eq(contexts.value),
-            contexts.fill.eq(walker.context_fill),
-            contexts.fill_key.eq(walker.context_key),
+            contexts.key.ft.eq(operation.ft),
+            contexts.key.device.eq(operation.device),
+            contexts.key.pasid.eq(operation.pasid),
+            miss.context_hit.eq(contexts.hit), miss.context.eq(contexts.value),
+            contexts.fill.eq(walker.context_fill), contexts.fill_key.eq(walker.context_key),
             contexts.fill_value.eq(walker.context),
+
+            miss.region_hit.eq(regions.hit), miss.region.eq(regions.info),
+            miss.region_way.eq(regions.place),
+            regions.fill.eq(walker.region_fill), regions.fill_way.eq(walker.region_way),
+            regions.fill_key.eq(walker.region_key), regions.fill_info.eq(walker.region),
         ]
+
+    def _fill(self, m, walker):
+        """What walks found, on its way to the TLBs. Of larger mappings as soon as they are found,
+        of 4 KiB leaves when the burst of their line is over."""
+        miss, lines, second = self._miss, self._lines, self._second
+        ended = lines.granted.payload
+        m.d.comb += [
+            lines.words.eq(walker.words),
+            lines.granted.valid.eq(walker.over & (miss.granted >> walker.over_slot)[0]),
+            ended.slot.eq(walker.over_slot),
+            ended.line.eq(walker.over_line),
+            miss.slot.eq(lines.slot),
+            lines.key.eq(miss.key), lines.way.eq(miss.way), lines.outcome.eq(miss.kept),
+            lines.stale.eq(miss.stale),
+            miss.measured.eq(lines.measured), miss.measured_slot.eq(lines.measured_slot),
+            miss.extent.eq(lines.extent),
+        ]
+        if second is not None:
+            m.d.comb += [getattr(second, name).eq(getattr(lines, name)) for name in (
+                "tag_write", "tag_valid", "tag_way", "tag_line", "rights",
+                "row_write", "row_way", "row_line", "row", "pages")]

@@ -1,55 +1,55 @@
-"""The miss unit: everything that cannot be answered at once waits here, and leaves here.
+"""The miss unit: decides about everything that the first level did not answer at once.
 
-An operation that the TLB could not answer joins a walk slot, or, when none is free, waits for one
-in its port's queue. An operation whose first run is answered and that has pages left waits in its
-port's other queue for a credit. All of them share one memory (:class:`~siommu.queues.MultiQueue`)::
+It continues the pipeline. Its first stage acts on what the look-ups found; those that can be
+answered, and owners of walks whose outcome has come, go on to the second exit; those that wait are
+parked::
 
-    hit path ──> act ──> queues: slot 0..W-1 │ port wants slot │ port continues
-                            │ (one pop a cycle)
-                            ├── slot's walk has ended ──> resolver ──> miss beat
-                            └── retry ──> arbiter (looks up again)
-
-No queue holds what another port needs: an operation that waits for a slot or in a slot has its
-credit for a beat already, and one that waits for a credit holds no slot. So a port that does not
-take its beats stops nobody else (§2.1 rule e).
+    4 act ──> 5 ──────────> 6 resolve ──> 7 park ──> Parking ──> retry (back to stage 0)
+       │      ▲ (L2 row,       │              ▲
+       │      │  outcome)      └─> beat       └── what is left of a request
+       │      └── owners whose walk has ended, in cycles that are free
+       └──> walk slots, walker
 
 A new miss takes a slot only while nobody waits for one; otherwise it lines up behind its own
-port's misses, and slots that become free are promised to the ports in turn.
+port's misses, and slots that become free are promised to the ports in turn. No port holds more
+than ``slots_of_a_port`` of them, so that each other port can always have one.
 """
 
-from amaranth import Cat, Module, Signal
-from amaranth.lib import data, fifo, memory, stream, wiring
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.lib import data, enum, fifo, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import bits_for
 
-from .bundles import (PORT_BITS, SLOT_BITS, ContextInfo, DeviceInfo, Operation, Outcome, WalkKey,
-                      WalkStart)
-from .choose import RoundRobin, lowest, one_hot_index
+from .bundles import (LINE_BITS, PORT_BITS, SLOT_BITS, WAY_BITS, ContextInfo, DeviceInfo,
+                      Operation, Outcome, RegionInfo, WalkKey, WalkStart)
+from .choose import lowest, one_hot_index
 from .config import Config
-from .formats import PFN_BITS, Cause, Response
-from .queues import MultiQueue
-from .resolve import Resolver
-from .tlb import TlbFill
+from .formats import PAGES_BITS, Cause, Response, Size
+from .look_ahead import LookAhead
+from .parking import Parking, Reason
+from .resolve import Resolver, rest_of
 from .walk_slots import WalkSlots
 
-__all__ = ["MissRequest", "FillRequest", "MissUnit", "walk_key"]
+__all__ = ["LookUp", "MissUnit", "walk_key"]
 
 
-class MissRequest(data.Struct):
-    """What the hit path leaves over: an operation to be walked for (``miss``) or to be continued
-    (``rest``), or neither, which only gives back the slot promised to it."""
+class LookUp(data.Struct):
+    """What the stages before found out about an operation: ``answered`` by the first level (or
+    because it needs no table), of which ``more`` pages are left behind a run of ``run`` + 1."""
 
-    miss: 1
-    rest: 1
+    valid: 1
+    answered: 1
+    more: 1
+    run: PAGES_BITS
     operation: Operation
 
 
-class FillRequest(data.Struct):
-    """A granted walk to be written to the TLB."""
+class Fate(enum.Enum, shape=2):
+    """What becomes of an operation behind the act stage."""
 
-    slot: SLOT_BITS
-    key: WalkKey
-    rights: TlbFill
+    NONE = 0        #: nothing: it is answered, or it owns a walk
+    PARK = 1        #: it waits, for ``Reason``
+    REST = 2        #: its run is answered, the rest of it waits
+    EXIT = 3        #: it is answered by the second exit
 
 
 def walk_key(operation):
@@ -67,275 +67,382 @@ class MissUnit(wiring.Component):
 
     Members
     -------
-    request : In, always ready
-        From the hit path's last stage. The context caches' results for it (``device_hit``,
-        ``device``, ``context_hit``, ``context``) come one cycle later, when it is acted on.
+    look_up : In(LookUp)
+        In stage 3. Its results from the other caches come one cycle later, when it is acted on:
+        ``device``, ``context``, ``region`` (each with its ``_hit``), ``region_way``, and of the
+        second-level TLB ``second_hit``, ``second_way``; ``second`` and ``second_damaged`` two
+        cycles after that.
     flush : In(1)
         The caches are emptied in this cycle.
     beat : Out, always ready; beat_port : Out(PORT_BITS)
-        Responses to walked operations.
+        Responses by the second exit.
+    pause : Out(1)
+        An owner found no free cycle at the second exit: let one operation less in.
     retry : Out(stream.Signature(Operation))
         Operations to be looked up again. Each has its credit.
-    credits : In(ports)
-        Ports that have a credit for a continued operation.
-    continues : Out(ports)
-        Ports whose next credit is wanted by a continued operation, which may take it any time.
-    credit_taken : Out(ports)
-    fill : Out(stream.Signature(FillRequest))
-    filled : In(walks)
-        One-hot: no look-up that missed before the fill is still on its way here.
-    fill_slot : In(SLOT_BITS), fill_page : Out(PFN_BITS)
-        Physical page of a slot's outcome. Combinational.
-    stale : Out(walks), walking : Out(1)
-    start, finished, finished_slot, outcome
+    silent : Out(stream.Signature(Operation))
+        Look-aheads.
+    credits : In(ports), continues : Out(ports), credit_taken : Out(ports)
+        Ports that have a credit for a continued operation; that have such an operation, which may
+        take it any time; one-hot: it takes it.
+    promoted : Out(1), promoted_operation, promoted_outcome
+        An operation was answered by the second level of the TLB.
+    slot, key, way, kept : for ``TableLines``: of ``slot``, its key, its second-level way, its
+        outcome. Combinational.
+    measured, measured_slot, extent : In
+        From ``TableLines``.
+    filled : In(1), filled_slot
+        No look-up that missed before the first level's fill is still on its way here.
+    stale : Out(slots), granted : Out(slots), walking : Out(1)
+        Slots whose walk began before a flush; whose walk has ended with a grant; any is in use.
+    start, anew, anew_slot, finished, finished_slot, outcome, reading
         To and from the walker.
     """
 
     def __init__(self, config: Config):
         self._config = config
+        ports, slots = config.ports, config.walk_slots
         super().__init__({
-            "request": In(stream.Signature(MissRequest, always_ready=True)),
+            "look_up": In(LookUp),
             "device_hit": In(1),
             "device": In(DeviceInfo),
             "context_hit": In(1),
             "context": In(ContextInfo),
+            "region_hit": In(1),
+            "region": In(RegionInfo),
+            "region_way": In(WAY_BITS),
+            "second_hit": In(1),
+            "second_way": In(WAY_BITS),
+            "second": In(Outcome),
+            "second_damaged": In(1),
             "flush": In(1),
             "beat": Out(stream.Signature(Response, always_ready=True)),
             "beat_port": Out(PORT_BITS),
+            "pause": Out(1),
             "retry": Out(stream.Signature(Operation)),
-            "credits": In(config.ports),
-            "continues": Out(config.ports),
-            "credit_taken": Out(config.ports),
-            "fill": Out(stream.Signature(FillRequest)),
-            "filled": In(config.walks),
-            "fill_slot": In(SLOT_BITS),
-            "fill_page": Out(PFN_BITS),
-            "stale": Out(config.walks),
+            "silent": Out(stream.Signature(Operation)),
+            "credits": In(ports),
+            "continues": Out(ports),
+            "credit_taken": Out(ports),
+            "promoted": Out(1),
+            "promoted_operation": Out(Operation),
+            "promoted_outcome": Out(Outcome),
+            "slot": In(SLOT_BITS),
+            "key": Out(WalkKey),
+            "way": Out(WAY_BITS),
+            "kept": Out(Outcome),
+            "measured": In(1),
+            "measured_slot": In(SLOT_BITS),
+            "extent": In(LINE_BITS),
+            "filled": In(1),
+            "filled_slot": In(SLOT_BITS),
+            "stale": Out(slots),
+            "granted": Out(slots),
             "walking": Out(1),
             "start": Out(stream.Signature(WalkStart)),
+            "anew": In(1),
+            "anew_slot": In(SLOT_BITS),
             "finished": In(1),
             "finished_slot": In(SLOT_BITS),
             "outcome": In(Outcome),
+            "reading": In(slots),
         })
 
     def elaborate(self, platform):
         m = Module()
         config = self._config
-        walks, ports = config.walks, config.ports
-        depth = ports * config.port_depth
-        m.submodules.queues = self._queues = queues = MultiQueue(
-            Operation, queues=walks + 2 * ports, depth=depth)
-        m.submodules.slots = self._slots = slots = WalkSlots(config, bits_for(depth - 1))
-        places = max(walks, 2)  # an address has at least one bit
-        m.submodules.outcomes = outcomes = memory.Memory(shape=Outcome, depth=places, init=[])
+        slots = config.walk_slots
+        m.submodules.slots = self._slots = WalkSlots(config)
+        m.submodules.parking = self._parking = Parking(config)
+        m.submodules.look_ahead = self._ahead = LookAhead(config)
 
+        # By slot: its owner, its outcome, how many pages follow.
+        m.submodules.owners = owners = memory.Memory(shape=Operation, depth=slots, init=[])
+        m.submodules.outcomes = outcomes = memory.Memory(shape=Outcome, depth=slots, init=[])
+        m.submodules.extents = extents = memory.Memory(
+            shape=LINE_BITS, depth=slots, init=[])
+        keep, measure = outcomes.write_port(), extents.write_port()
+        m.d.comb += [
+            keep.en.eq(self.finished), keep.addr.eq(self.finished_slot),
+            keep.data.eq(self.outcome),
+            measure.en.eq(self.measured), measure.addr.eq(self.measured_slot),
+            measure.data.eq(self.extent),
+        ]
+
+        slots, settles = self._slots, outcomes.read_port(domain="comb")
+        self._granted, self._by_line = Signal(), Signal()
+        m.d.comb += [
+            self._granted.eq(self.outcome.cause == Cause.OK),
+            self._by_line.eq(self._granted & (self.outcome.rights.size == Size.PAGE_4K)),
+        ]
         m.d.comb += [
             slots.flush.eq(self.flush),
-            slots.waiting.eq(queues.waiting[:walks]),
-            slots.finished.eq(self.finished),
-            slots.finished_slot.eq(self.finished_slot),
-            slots.granted.eq(self.outcome.cause == Cause.OK),
-            slots.filled.eq(self.filled),
-            self.stale.eq(slots.stale),
-            self.walking.eq(~slots.free.all()),
+            slots.anew.eq(self.anew), slots.anew_slot.eq(self.anew_slot),
+            slots.finished.eq(self.finished), slots.finished_slot.eq(self.finished_slot),
+            slots.granted.eq(self._granted), slots.granted_by_line.eq(self._by_line),
+            slots.filled.eq(self.filled), slots.filled_slot.eq(self.filled_slot),
+            slots.reading.eq(self.reading),
+            self.stale.eq(slots.stale), self.granted.eq(~slots.settled),
+            self.walking.eq(slots.busy | self._ahead.active),
+            self.key.eq(slots.keys[self.slot]), self.way.eq(slots.ways[self.slot]),
+            settles.addr.eq(self.slot), self.kept.eq(settles.data),
         ]
-        for index in range(walks):
-            m.d.comb += slots.first[index].eq(queues.first[index])
-            m.d.comb += slots.last[index].eq(queues.last[index])
-        keep = outcomes.write_port()
-        m.d.comb += [keep.en.eq(self.finished), keep.addr.eq(self.finished_slot),
-                     keep.data.eq(self.outcome)]
-
-        self._wants_slot = Signal(ports)    # ports with an operation that waits for a slot
-        self._promised = Signal()           # a slot is promised in this cycle
-        self._available = Signal(range(walks + 1), init=walks)  # free and not promised
-        m.d.comb += self._wants_slot.eq(queues.waiting[walks:])
-        m.d.comb += self.continues.eq(queues.waiting[walks + ports:])
-
-        act_pushes = self._act(m)
-        self._leave(m, act_pushes, outcomes)
-        self._fill(m, outcomes)
+        self._act(m, owners)
+        self._exit(m, owners, outcomes, extents)
+        self._retry(m)
         return m
 
-    def _act(self, m):
-        """Second half of a miss: join a slot, take one, or wait. Returns "pushes in this cycle"."""
-        config, queues, slots = self._config, self._queues, self._slots
-        walks, ports = config.walks, config.ports
-        request = self.request.payload
-        acting, act = Signal(), Signal(MissRequest)
-        m.d.sync += [acting.eq(self.request.valid), act.eq(request)]
-        for name, value in walk_key(request.operation).items():
+    def _act(self, m, owners):
+        """Stage 4: join a slot, take one, wait, or go to the second exit."""
+        slots = self._slots
+        found = Signal(LookUp)
+        # Of stage 5:
+        self._fate, self._reason = Signal(Fate), Signal(Reason)
+        self._staged, self._run = Signal(Operation), Signal(PAGES_BITS)
+        self._walked, self._walked_slot = Signal(), Signal(SLOT_BITS)
+        self._may_take = Signal(self._config.ports)     # ports whose new misses may take a slot
+        m.d.sync += found.eq(self.look_up)
+        operation, before = found.operation, self.look_up.operation
+        for name, value in walk_key(before).items():
             m.d.comb += slots.lookup[name].eq(value)
-        for name, value in walk_key(act.operation).items():
+        for name, value in walk_key(operation).items():
             m.d.comb += slots.key[name].eq(value)
 
-        # A slot that the operation just before took or joined was not in the comparison.
-        same, before = Signal(), Signal(walks)
-        joinable, joined = Signal(walks), Signal(walks)
-        m.d.sync += same.eq(slots.lookup.as_value() == slots.key.as_value())
-        m.d.sync += before.eq(slots.join)
-        m.d.comb += joinable.eq((slots.match | (before & same.replicate(walks))) & slots.open)
-        m.d.comb += joined.eq(lowest(joinable))
-
-        miss, rest, allocates = Signal(), Signal(), Signal()
-        promised = act.operation.reserved
-        unclaimed = Signal()  # nobody waits for a slot, and one is free
-        m.d.comb += [
-            miss.eq(acting & act.miss),
-            rest.eq(acting & act.rest),
-            unclaimed.eq((self._available != 0) & ~self._wants_slot.any()),
-            allocates.eq(miss & ~joined.any() & (promised | unclaimed)),
+        # A slot that the operation just before took was not in the comparison.
+        line_again, page_again, taken = Signal(), Signal(), Signal(len(slots.next_free))
+        same_line = Cat(slots.lookup.ft == slots.key.ft, slots.lookup.write == slots.key.write,
+                        slots.lookup.device == slots.key.device,
+                        slots.lookup.pasid == slots.key.pasid,
+                        slots.lookup.page[LINE_BITS:] == slots.key.page[LINE_BITS:]).all()
+        m.d.sync += [
+            line_again.eq(same_line),
+            page_again.eq(same_line & (slots.lookup.page[:LINE_BITS]
+                                       == slots.key.page[:LINE_BITS])),
+            taken.eq(slots.next_free & slots.allocate.replicate(len(taken))),
         ]
-        with m.If(allocates):
-            m.d.comb += slots.allocate.eq(lowest(slots.free))
-        with m.If(miss):
-            m.d.comb += slots.join.eq(joined | slots.allocate)
+        line = slots.same_line | (taken & line_again.replicate(len(taken)))
+        page = slots.same_page | (taken & page_again.replicate(len(taken)))
 
-        port = act.operation.port
-        waiting = Signal(Operation)
-        m.d.comb += [waiting.eq(act.operation), waiting.reserved.eq(0)]
-        m.d.comb += queues.push_data.eq(waiting)
-        with m.If(rest):
-            m.d.comb += queues.push_queue.eq(walks + ports + port)
-        with m.Elif(slots.join.any()):
-            m.d.comb += queues.push_queue.eq(one_hot_index(slots.join))
-        with m.Else():
-            m.d.comb += queues.push_queue.eq(walks + port)
+        # Who was disappointed once joins only where the answer is certain, and in the end nobody.
+        joinable, joins = Signal(len(taken)), Signal()
+        with m.Switch(operation.tries):
+            with m.Case(0):
+                m.d.comb += joinable.eq(line & slots.open)
+            with m.Case(1, 2):
+                m.d.comb += joinable.eq(page & slots.untouched & slots.open)
 
-        # Free slots that are promised to nobody.
-        returned = Signal(range(walks + 1))
-        previously_free = Signal(walks, init=-1)
-        m.d.sync += previously_free.eq(slots.free)
-        m.d.comb += returned.eq(sum((slots.free & ~previously_free)[i] for i in range(walks)))
-        m.d.sync += self._available.eq(
-            self._available + returned - (allocates & ~promised) - self._promised
-            + (acting & promised & ~allocates))
+        self._claim_fault = Signal()        # of stage 4: a fault waits for it in its slot
+        m.d.sync += self._claim_fault.eq(
+            before.claims & before.in_time & (slots.faulty >> before.slot)[0])
+        early = Signal()                    # its slot is not yet settled: it stays with it
+        m.d.sync += early.eq(before.claims & ~(slots.settled >> before.slot)[0])
+        miss, second, allocates, unclaimed = Signal(), Signal(), Signal(), Signal()
+        stays = Signal()
+        m.d.comb += [
+            unclaimed.eq((self._may_take >> operation.port)[0]),
+            second.eq(found.valid & ~found.answered & self.second_hit & ~operation.distrusts),
+            stays.eq(found.valid & ~found.answered & ~second & early),
+            miss.eq(found.valid & ~found.answered & ~second & ~self._claim_fault & ~early),
+            joins.eq(miss & joinable.any()),
+            allocates.eq(miss & ~joinable.any() & slots.next_free.any()
+                         & (operation.reserved | unclaimed)),
+        ]
+        with m.If(operation.silent & ~self.region_hit):
+            m.d.comb += allocates.eq(0)
+        m.d.comb += [
+            slots.allocate.eq(allocates),
+            slots.port.eq(operation.port),
+            slots.way.eq(self.second_way),
+            slots.owned.eq(~operation.silent),
+            slots.asks_several.eq(operation.pages != 0),
+            slots.join.eq(lowest(joinable) & (joins & ~operation.silent).replicate(len(taken))),
+            slots.join_port.eq(operation.port),
+            slots.leave.eq((found.valid & operation.claims & ~stays) << operation.slot),
+        ]
+        slot = Signal(SLOT_BITS)
+        m.d.comb += slot.eq(one_hot_index(slots.next_free))
+        own = owners.write_port()
+        m.d.comb += [own.en.eq(allocates), own.addr.eq(slot), own.data.eq(operation)]
+        self._account(m, found, allocates)
+        self._start(m, allocates, slot)
 
-        # The walk of a slot that was taken, or of one that must begin again.
+        # Look-aheads: what became of one; whether this operation deserves some.
+        ahead, looks = self._ahead, Signal()
+        sent = found.valid & operation.silent
+        m.d.comb += [
+            ahead.stop.eq((sent & miss & ~joins & ~self.region_hit) | self.flush),
+            ahead.refused.eq(sent & miss & ~joins & self.region_hit & ~allocates),
+            ahead.passed.eq(sent & ~ahead.stop & ~ahead.refused),
+            ahead.begin.eq(looks),
+            ahead.operation.eq(self._staged),
+            ahead.may_walk.eq(self._may_take),
+        ]
+        m.d.sync += looks.eq(miss & ~operation.silent & self.region_hit & (operation.pages != 0))
+
+        # What becomes of it: stage 5.
+        fate = Signal(Fate)
+        with m.If(operation.silent | ~found.valid):
+            m.d.comb += fate.eq(Fate.NONE)
+        with m.Elif(found.answered):
+            with m.If(found.more):
+                m.d.comb += fate.eq(Fate.REST)
+        with m.Elif(second | self._claim_fault):
+            m.d.comb += fate.eq(Fate.EXIT)
+        with m.Elif(~allocates):
+            m.d.comb += fate.eq(Fate.PARK)
+        m.d.sync += [
+            self._fate.eq(fate),
+            self._staged.eq(operation),
+            self._staged.reserved.eq(0), self._staged.claims.eq(joins | stays),
+            self._run.eq(found.run),
+            self._walked.eq(~second), self._walked_slot.eq(operation.slot),
+            self._reason.eq(Reason.WANTS),
+        ]
+        with m.If(stays):
+            m.d.sync += self._reason.eq(Reason.JOINED)
+        with m.Elif(joins):
+            m.d.sync += [
+                self._reason.eq(Reason.JOINED),
+                self._staged.slot.eq(one_hot_index(lowest(joinable))),
+                self._staged.in_time.eq((lowest(joinable) & page & slots.untouched).any()),
+                self._staged.tries.eq(operation.tries + 1),
+            ]
+        self._free_cycle = Signal()
+        m.d.comb += self._free_cycle.eq(fate == Fate.NONE)
+
+    def _account(self, m, found, allocates):
+        """Which slots are free and promised to nobody, and how many each port has."""
+        slots, parking, ports = self._slots, self._parking, self._config.ports
+        promised = parking.slot_taken
+        takes = allocates & ~found.operation.reserved
+        returns = found.valid & found.operation.reserved & ~allocates
+
+        available = Signal(range(self._config.walk_slots + 1), init=self._config.walk_slots)
+        after, some = Signal.like(available), Signal(init=1)
+        m.d.comb += after.eq(available + slots.released + returns - takes - promised.any())
+        m.d.sync += [available.eq(after), some.eq(after != 0)]
+        for port in range(ports):
+            load = Signal(range(self._config.walk_slots + 1), name=f"load_{port}")
+            then = Signal.like(load, name=f"load_then_{port}")
+            below = Signal(init=1, name=f"below_{port}")
+            mine = found.operation.port == port
+            m.d.comb += then.eq(load + promised[port] + (takes & mine) - (returns & mine)
+                                - (slots.released & (slots.released_port == port)))
+            m.d.sync += [load.eq(then), below.eq(then < self._config.slots_of_a_port)]
+            m.d.comb += [
+                parking.slot_for[port].eq(some & below),
+                self._may_take[port].eq(some & below & ~parking.wants.any()),
+            ]
+
+    def _start(self, m, allocates, slot):
+        """The walks that are to begin, with what the caches know."""
         m.submodules.starts = starts = fifo.SyncFIFO(
-            width=data.Layout.cast(WalkStart).size, depth=max(walks, 2))
-        start, again, flushed = Signal(WalkStart), Signal(walks), Signal()
+            width=data.Layout.cast(WalkStart).size, depth=self._config.walk_slots)
+        start, flushed, trusted = Signal(WalkStart), Signal(), Signal()
         m.d.sync += flushed.eq(self.flush)
         m.d.comb += [
-            again.eq(lowest(slots.again)),
-            starts.w_data.eq(start),
-            starts.w_en.eq(allocates | again.any()),
-        ]
-        with m.If(allocates):
-            trusted = ~self.flush & ~flushed
-            m.d.comb += [
-                start.slot.eq(one_hot_index(slots.allocate)),
-                start.key.eq(slots.key),
-                start.device_hit.eq(self.device_hit & trusted),
-                start.device.eq(self.device),
-                start.context_hit.eq(self.context_hit & trusted),
-                start.context.eq(self.context),
-            ]
-        with m.Else():
-            m.d.comb += [
-                slots.renew.eq(again),
-                start.slot.eq(one_hot_index(again)),
-                start.key.eq(slots.keys[start.slot]),
-                start.fresh.eq(1),
-            ]
-        m.d.comb += [
-            self.start.valid.eq(starts.r_rdy),
-            self.start.payload.eq(starts.r_data),
+            trusted.eq(~self.flush & ~flushed),
+            start.slot.eq(slot),
+            start.key.eq(self._slots.key),
+            start.device_hit.eq(self.device_hit & trusted), start.device.eq(self.device),
+            start.context_hit.eq(self.context_hit & trusted), start.context.eq(self.context),
+            start.region_hit.eq(self.region_hit & trusted), start.region.eq(self.region),
+            start.region_way.eq(self.region_way),
+            starts.w_data.eq(start), starts.w_en.eq(allocates),
+            self.start.valid.eq(starts.r_rdy), self.start.payload.eq(starts.r_data),
             starts.r_en.eq(self.start.ready),
-            slots.started.eq(self.start.valid & self.start.ready),
-            slots.started_slot.eq(self.start.payload.slot),
         ]
 
-        pushes = Signal()
-        m.d.comb += pushes.eq(miss | rest)
-        return pushes
+    def _exit(self, m, owners, outcomes, extents):
+        """Stages 5 to 7: outcome, beat, and whatever has to wait."""
+        slots, parking, config = self._slots, self._parking, self._config
 
-    def _leave(self, m, act_pushes, outcomes):
-        """Out of the queues: to the resolver when walked for, to the arbiter otherwise."""
-        config, queues, slots = self._config, self._queues, self._slots
-        walks, ports = config.walks, config.ports
-
-        held, held_drains, left = Signal(), Signal(), Signal()
-        drain, retry = Signal(walks), Signal(2 * ports)
-        m.submodules.turns = turns = RoundRobin(2 * ports)
+        # Owners whose walk has ended. Those of several pages wait until their line is measured.
+        prompt, delayed = (fifo.SyncFIFO(width=SLOT_BITS, depth=config.walk_slots)
+                           for _ in range(2))
+        m.submodules.prompt, m.submodules.delayed = prompt, delayed
+        ended, measured = self.finished_slot, self.measured_slot
+        slot, waits = Signal(SLOT_BITS), Signal()
+        owner = owners.read_port(domain="comb")
         m.d.comb += [
-            turns.requests.eq(Cat(
-                self._wants_slot & (self._available != 0).replicate(ports),
-                self.continues & self.credits)),
-            drain.eq(lowest(slots.drain)),
+            prompt.w_data.eq(ended), delayed.w_data.eq(measured),
+            prompt.w_en.eq(self.finished & (slots.owed >> ended)[0]
+                           & ~(self._by_line & (slots.several >> ended)[0])),
+            delayed.w_en.eq(self.measured & ((slots.owed & slots.several & slots.by_line)
+                                             >> measured)[0]),
+            waits.eq(prompt.r_rdy | delayed.r_rdy),
+            slot.eq(Mux(prompt.r_rdy, prompt.r_data, delayed.r_data)),
+            prompt.r_en.eq(self._free_cycle),
+            delayed.r_en.eq(self._free_cycle & ~prompt.r_rdy),
+            owner.addr.eq(slot),
+            slots.answered.eq(self._free_cycle & waits), slots.answered_slot.eq(slot),
         ]
-        answer = outcomes.read_port()
-        with m.If(~held | left):
-            m.d.comb += queues.pop.eq(drain.any() | turns.requests.any())
-            with m.If(drain.any()):
-                m.d.comb += [
-                    queues.pop_queue.eq(one_hot_index(drain)),
-                    slots.popped.eq(drain),
-                ]
-            with m.Else():
-                m.d.comb += [
-                    queues.pop_queue.eq(walks + turns.index),
-                    retry.eq(turns.grant),
-                    turns.taken.eq(1),
-                ]
-            m.d.sync += [held.eq(queues.pop), held_drains.eq(drain.any())]
-        m.d.comb += [
-            answer.en.eq(queues.pop),
-            answer.addr.eq(one_hot_index(drain)),
-            self._promised.eq(retry[:ports].any()),
-            self.credit_taken.eq(retry[ports:]),
-        ]
-        reserved = Signal()
-        with m.If(queues.pop):
-            m.d.sync += reserved.eq(self._promised)
+        with m.If(slots.answered):
+            m.d.sync += [
+                self._fate.eq(Fate.EXIT), self._staged.eq(owner.data),
+                self._walked.eq(1), self._walked_slot.eq(slot),
+            ]
+        asked = Signal()
+        m.d.comb += self.pause.eq(waits & ~self._free_cycle & ~asked)
+        m.d.sync += asked.eq((asked | self.pause) & ~slots.answered)
 
+        # Stage 5 reads the outcome; stage 6 has it.
+        answer, follows = outcomes.read_port(), extents.read_port()
+        m.d.comb += [answer.addr.eq(self._walked_slot), follows.addr.eq(self._walked_slot)]
+        fate, reason, operation = Signal(Fate), Signal(Reason), Signal(Operation)
+        run, walked, damaged = Signal(PAGES_BITS), Signal(), Signal()
+        m.d.sync += [fate.eq(self._fate), reason.eq(self._reason), operation.eq(self._staged),
+                     run.eq(self._run), walked.eq(self._walked)]
         m.submodules.resolver = resolver = Resolver()
         m.d.comb += [
-            resolver.operation.eq(queues.popped),
-            resolver.outcome.eq(answer.data),
+            resolver.operation.eq(operation),
+            resolver.outcome.eq(self.second),
+            damaged.eq(self.second_damaged & ~walked),
+            self.beat.valid.eq((fate == Fate.EXIT) & ~damaged),
             self.beat.payload.eq(resolver.beat),
-            self.beat_port.eq(queues.popped.port),
-            self.retry.payload.eq(queues.popped),
-            self.retry.payload.reserved.eq(reserved),
-            self.retry.valid.eq(held & ~held_drains),
+            self.beat_port.eq(operation.port),
+            self.promoted.eq(self.beat.valid & ~walked),
+            self.promoted_operation.eq(operation),
+            self.promoted_outcome.eq(self.second),
         ]
-        # The push port belongs to the hit path first; pages that are left wait for a cycle in
-        # which it is not used.
-        with m.If(held & held_drains):
-            m.d.comb += left.eq(~resolver.more | ~act_pushes)
-            m.d.comb += self.beat.valid.eq(left)
-        with m.Else():
-            m.d.comb += left.eq(self.retry.ready)
-        with m.If(act_pushes):
-            m.d.comb += queues.push.eq(1)
-        with m.Elif(self.beat.valid & resolver.more):
-            m.d.comb += [
-                queues.push.eq(1),
-                queues.push_queue.eq(walks + ports + queues.popped.port),
-                queues.push_data.eq(resolver.rest),
-            ]
+        with m.If(walked):
+            m.d.comb += resolver.outcome.eq(answer.data)
+            m.d.comb += resolver.outcome.extent.eq(follows.data)
 
-    def _fill(self, m, outcomes):
-        """Offers the grants to the TLB, one after the other."""
-        slots, walks = self._slots, self._config.walks
-        offered, slot, taken = Signal(), Signal(SLOT_BITS), Signal(walks)
-        under_way = Signal(walks)
-        next_fill = Signal(walks)
-        rights, page = outcomes.read_port(domain="comb"), outcomes.read_port(domain="comb")
-        m.d.comb += next_fill.eq(lowest(slots.fill & ~under_way))
-        m.d.sync += under_way.eq((under_way | taken) & slots.fill)
-        with m.If(~offered | self.fill.ready):
-            m.d.comb += taken.eq(next_fill)
-            m.d.sync += [offered.eq(next_fill.any()), slot.eq(one_hot_index(next_fill))]
+        # Stage 7 parks.
+        waiting, rest, behind = Signal(Operation), Signal(Operation), Signal()
+        last_run = Signal(PAGES_BITS)
+        m.d.sync += [
+            parking.push.eq(0), waiting.eq(operation), behind.eq(0), parking.reason.eq(reason),
+            last_run.eq(Mux(fate == Fate.REST, run, resolver.beat.pages)),
+        ]
+        with m.Switch(fate):
+            with m.Case(Fate.PARK):
+                m.d.sync += parking.push.eq(1)
+            with m.Case(Fate.REST):
+                m.d.sync += [parking.push.eq(1), behind.eq(1),
+                             parking.reason.eq(Reason.CONTINUES)]
+            with m.Case(Fate.EXIT):
+                with m.If(damaged):
+                    m.d.sync += [parking.push.eq(1), waiting.distrusts.eq(1),
+                                 parking.reason.eq(Reason.WANTS)]
+                with m.Elif(resolver.more):
+                    m.d.sync += [parking.push.eq(1), behind.eq(1),
+                                 parking.reason.eq(Reason.CONTINUES)]
+        rest_of(m, rest, waiting, last_run)
+        m.d.comb += parking.operation.eq(Mux(behind, rest.as_value(), waiting.as_value()))
+
+    def _retry(self, m):
+        slots, parking, ahead = self._slots, self._parking, self._ahead
         m.d.comb += [
-            rights.addr.eq(slot),
-            self.fill.valid.eq(offered),
-            self.fill.payload.slot.eq(slot),
-            self.fill.payload.key.eq(slots.keys[slot]),
-            self.fill.payload.rights.size.eq(rights.data.size),
-            self.fill.payload.rights.read.eq(rights.data.read),
-            self.fill.payload.rights.write.eq(rights.data.write),
-            self.fill.payload.rights.dirty.eq(rights.data.dirty),
-            page.addr.eq(self.fill_slot),
-            self.fill_page.eq(page.data.pfn),
+            parking.settled.eq(slots.settled), parking.overdue.eq(slots.overdue),
+            parking.credit_for.eq(self.credits),
+            self.continues.eq(parking.continues),
+            self.credit_taken.eq(parking.credit_taken),
+            self.retry.valid.eq(parking.retry.valid),
+            self.retry.payload.eq(parking.retry.payload),
+            parking.retry.ready.eq(self.retry.ready),
+            self.silent.valid.eq(ahead.silent.valid),
+            self.silent.payload.eq(ahead.silent.payload),
+            ahead.silent.ready.eq(self.silent.ready),
         ]

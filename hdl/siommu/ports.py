@@ -19,7 +19,8 @@ def _width(shape):
 class PortIngress(wiring.Component):
     """Takes requests from one port and keeps account of those that are not answered.
 
-    Latency: a request taken in cycle *n* is offered on ``requests`` in cycle *n* + 1.
+    Latency: a request is offered on ``requests`` in the cycle of its handshake. It waits in a
+    register when it is not taken there at once.
 
     Parameters
     ----------
@@ -29,7 +30,8 @@ class PortIngress(wiring.Component):
     Members
     -------
     port : In(stream.Signature(Request))
-        ``P_req_*``. Ready while the port is enabled and fewer than ``depth`` are outstanding.
+        ``P_req_*``. Ready while the port is enabled, nothing waits in the register, and fewer than
+        ``depth`` are outstanding; ``ready`` comes from registers.
     requests : Out(stream.Signature(Request))
     enable : In(1)
         ``PORT_ENABLE`` (§7): a disabled port accepts nothing.
@@ -51,22 +53,26 @@ class PortIngress(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.buffer = buffer = fifo.SyncFIFO(width=_width(Request), depth=2)
+        waits, waiting = Signal(), Signal(Request)
         outstanding = Signal(range(self._depth + 1))
         full = Signal()
         taken = self.port.valid & self.port.ready
+        after = Signal.like(outstanding)
 
         m.d.comb += [
-            self.port.ready.eq(self.enable & buffer.w_rdy & ~full),
-            buffer.w_en.eq(taken),
-            buffer.w_data.eq(self.port.payload),
-            self.requests.valid.eq(buffer.r_rdy),
-            self.requests.payload.eq(buffer.r_data),
-            buffer.r_en.eq(self.requests.ready),
-            full.eq(outstanding == self._depth),
+            self.port.ready.eq(self.enable & ~waits & ~full),
+            self.requests.valid.eq(waits | taken),
+            self.requests.payload.eq(Mux(waits, waiting.as_value(), self.port.payload.as_value())),
             self.active.eq(outstanding.any()),
+            after.eq(outstanding + taken - self.retired),
         ]
-        m.d.sync += outstanding.eq(outstanding + taken - self.retired)
+        with m.If(~waits):
+            m.d.sync += waiting.eq(self.port.payload)
+        m.d.sync += [
+            waits.eq(self.requests.valid & ~self.requests.ready),
+            outstanding.eq(after),
+            full.eq(after == self._depth),
+        ]
         return m
 
 
@@ -93,8 +99,8 @@ class PortEgress(wiring.Component):
         A disabled port offers nothing, and drops what waits, one beat a cycle (§7).
     take : In(2)
         Credits taken in this cycle (0 to 2).
-    credits : Out
-        Beats that may still be promised.
+    credits, plenty : Out(1)
+        At least one more beat, or two, may be promised.
     retired : Out(1)
         The last beat of a request left, or was dropped, in this cycle.
     """
@@ -108,7 +114,8 @@ class PortEgress(wiring.Component):
             "port": Out(stream.Signature(Response)),
             "enable": In(1),
             "take": In(2),
-            "credits": Out(range(depth + 1)),
+            "credits": Out(1, init=1),
+            "plenty": Out(1, init=depth > 1),
             "retired": Out(1),
         })
 
@@ -117,7 +124,7 @@ class PortEgress(wiring.Component):
         m.submodules.hits = hits = fifo.SyncFIFO(width=_width(Response), depth=self._depth)
         m.submodules.misses = misses = fifo.SyncFIFO(width=_width(Response), depth=self._depth)
         m.submodules.order = order = fifo.SyncFIFO(width=2, depth=self._depth)
-        used = Signal(range(self._depth + 1))
+        unused = Signal(range(self._depth + 1), init=self._depth)
         second = Signal()  # of two beats written together, the hit has left
         both, from_hits, gone = Signal(), Signal(), Signal()
 
@@ -138,9 +145,10 @@ class PortEgress(wiring.Component):
             misses.r_en.eq(gone & ~from_hits),
             order.r_en.eq(gone & (~both | second)),
             self.retired.eq(gone & self.port.payload.last),
-            self.credits.eq(self._depth - used),
         ]
         with m.If(gone):
             m.d.sync += second.eq(both & ~second)
-        m.d.sync += used.eq(used + self.take - gone)
+        left = Signal(range(self._depth + 1))
+        m.d.comb += left.eq(unused + gone - self.take)
+        m.d.sync += [unused.eq(left), self.credits.eq(left != 0), self.plenty.eq(left > 1)]
         return m

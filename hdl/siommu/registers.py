@@ -154,7 +154,7 @@ class RegisterBlock(wiring.Component):
         values["VERSION"] = Const(VERSION, 32)
         values["CAPS0"] = Const(config.device_ports | config.cpu_port << 4 | 1 << 5
                                 | config.walks << 8 | config.tlb_entries << 16, 32)
-        values["CAPS1"] = Const(0, 32)
+        values["CAPS1"] = Const(config.l2_entries, 32)
         values["STATUS"] = Cat(self.requests, self.walks)
         values["PORT_STATUS"] = self.port_active
 

@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 from .bundles import Operation, Outcome
 from .formats import INDEX_BITS, PAGES_BITS, PAGE_SHIFT, Cause, Response, Size
 
-__all__ = ["Resolver"]
+__all__ = ["Resolver", "rest_of"]
 
 
 class Resolver(wiring.Component):
@@ -25,15 +25,12 @@ class Resolver(wiring.Component):
     beat : Out(Response)
     more : Out(1)
         Pages are left behind this run: the beat is not the request's last.
-    rest : Out(Operation)
-        The operation for those pages. Its ``reserved`` is 0.
     """
 
     operation: In(Operation)
     outcome: In(Outcome)
     beat: Out(Response)
     more: Out(1)
-    rest: Out(Operation)
 
     def elaborate(self, platform):
         m = Module()
@@ -42,46 +39,52 @@ class Resolver(wiring.Component):
         page = op.addr[PAGE_SHIFT:]
 
         # Pages from the operation's first page to the end of its mapping, minus one.
-        to_end_2m = ~page[:INDEX_BITS]
-        to_end_1g = ~page[:2 * INDEX_BITS]
-        run = Signal(PAGES_BITS)
+        to_end = Signal(2 * INDEX_BITS)
+        whole = Signal()        # no end
         physical = Signal(64)
-        with m.Switch(outcome.size):
+        with m.Switch(outcome.rights.size):
             with m.Case(Size.PAGE_4K):
-                m.d.comb += run.eq(0)
+                m.d.comb += to_end.eq(outcome.extent)
                 m.d.comb += physical.eq(Cat(op.addr[:12], outcome.pfn))
             with m.Case(Size.PAGE_2M):
-                m.d.comb += run.eq(Mux(op.pages < to_end_2m, op.pages, to_end_2m))
+                m.d.comb += to_end.eq(~page[:INDEX_BITS])
                 m.d.comb += physical.eq(Cat(op.addr[:21], outcome.pfn[9:]))
             with m.Case(Size.PAGE_1G):
-                m.d.comb += run.eq(Mux(op.pages < to_end_1g, op.pages, to_end_1g))
+                m.d.comb += to_end.eq(~page[:2 * INDEX_BITS])
                 m.d.comb += physical.eq(Cat(op.addr[:30], outcome.pfn[18:]))
             with m.Case(Size.BYPASS):
-                m.d.comb += run.eq(op.pages)
+                m.d.comb += whole.eq(1)
                 m.d.comb += physical.eq(op.addr)
 
-        m.d.comb += self.more.eq(granted & (run != op.pages))
+        all_in_run = Signal()
+        m.d.comb += all_in_run.eq(whole | (op.pages <= to_end))
+        m.d.comb += self.more.eq(granted & ~all_in_run)
         m.d.comb += beat.tag.eq(op.tag)
         m.d.comb += beat.last.eq(~self.more)
         m.d.comb += beat.cause.eq(outcome.cause)
         with m.If(granted):
             m.d.comb += [
                 beat.addr.eq(physical),
-                beat.pages.eq(run),
-                beat.read.eq(outcome.read),
-                beat.write.eq(outcome.write),
-                beat.size.eq(outcome.size),
+                beat.pages.eq(Mux(all_in_run, op.pages, to_end[:PAGES_BITS])),
+                beat.read.eq(outcome.rights.read),
+                beat.write.eq(outcome.rights.write),
+                beat.size.eq(outcome.rights.size),
             ]
         with m.Else():
             m.d.comb += [
                 beat.disposition.eq(outcome.disposition),
                 beat.addr.eq(op.addr),
             ]
-
-        m.d.comb += [
-            self.rest.eq(op),
-            self.rest.reserved.eq(0),
-            self.rest.addr.eq(Cat(Const(0, PAGE_SHIFT), (page + run + 1)[:len(page)])),
-            self.rest.pages.eq(op.pages - run - 1),
-        ]
         return m
+
+
+def rest_of(m, rest, operation, run):
+    """Assigns to ``rest`` the operation for the pages of ``operation`` behind its first
+    ``run`` + 1; a new beginning, as far as its earlier passes are concerned."""
+    page = operation.addr[PAGE_SHIFT:]
+    for name in ("port", "ft", "write", "device", "pasid", "tag"):
+        m.d.comb += rest[name].eq(operation[name])
+    m.d.comb += [
+        rest.addr.eq(Cat(Const(0, PAGE_SHIFT), (page + run + 1)[:len(page)])),
+        rest.pages.eq(operation.pages - run - 1),
+    ]

@@ -2,134 +2,203 @@
 
 A slot's life::
 
-    free ── allocated ──> walking ── finished ──> done ── queue empty ──> free
-                             ^                      │
-                             └──── begun again ─────┘
+    free ── allocated ──> walking ── finished ──> decided ── its grant can be found ──> settled
+     ^                                               └──────────── (a fault) ─────────────┘ │
+     └───────────── nobody claims it, its owner is answered, its last burst is over ────────┘
 
-Requests of equal key join the slot and wait in its queue. A grant answers all of them. A fault
-answers those that had joined before the walk's first read (they are *in time*): the tables may
-have been given what is missing before a later one was sent, so for those the walk begins again,
-trusting no cache (§4, "only memory denies").
+The operation that takes a slot is its owner (a look-ahead has none). Others that ask for the same
+page or line join: they wait until the slot is settled and look up again. A grant they find in the
+TLB. A fault answers those who joined before the walk began in memory (they are *in time*) and ask
+for the very same page: the tables may have been given what is missing before a later one was
+sent, and a fault must not be old (§4, "only memory denies"). The others get walks of their own.
 """
 
-from amaranth import Module, Signal, unsigned
+from functools import reduce
+from operator import or_
+
+from amaranth import Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from .bundles import SLOT_BITS, WalkKey
+from .bundles import LINE_BITS, PORT_BITS, SLOT_BITS, WAY_BITS, WalkKey
+from .choose import lowest, one_of
 from .config import Config
 
 __all__ = ["WalkSlots"]
 
 
 class WalkSlots(wiring.Component):
-    """Bookkeeping of the walk slots; the operations themselves wait in queues elsewhere.
+    """Bookkeeping of the walk slots.
 
     Parameters
     ----------
     config : Config
-    names : int
-        Bits of the names that the queues give to their elements.
 
     Members
     -------
     lookup : In(WalkKey)
         Compared with all slots in every cycle.
-    match : Out(walks)
-        Slots that the key of the cycle before can join.
-    open : Out(walks)
-        Slots that can be joined at all: a match counts only while its slot is open.
-    free : Out(walks)
-    allocate : In(walks), key : In(WalkKey)
-        One-hot: takes a free slot for ``key``.
-    join : In(walks)
-        One-hot: an operation is put into the slot's queue in this cycle.
-    started : In(1), started_slot : In(SLOT_BITS)
-        The walk begins in this cycle.
-    finished : In(1), finished_slot : In(SLOT_BITS), granted : In(1)
-        The walk has ended in this cycle.
-    waiting : In(walks), first, last : In(ArrayLayout)
-        State of the slots' queues.
-    popped : In(walks)
-        One-hot: the first of the slot's queue is taken in this cycle, to be answered.
-    drain : Out(walks)
-        Slots whose first waiting operation can be answered.
-    again : Out(walks), renew : In(walks)
-        Slots whose walk must begin again; ``renew`` (one-hot) does so.
-    fill : Out(walks), filled : In(walks)
-        Slots whose grant is not yet in the TLB, until ``filled``.
-    stale : Out(walks)
+    same_line, same_page : Out(slots)
+        Slots that walk for the line, and for the page, of the key of the cycle before.
+    open : Out(slots)
+        Slots that can be joined: a match counts only while its slot is open.
+    untouched : Out(slots)
+        Slots whose walk has not begun in memory: who joins now is in time.
+    faulty : Out(slots)
+        Slots that are settled with a fault.
+    settled : Out(slots)
+    next_free : Out(slots)
+        One-hot: the slot to take next; 0 when none is known to be free.
+    allocate : In(1), key : In(WalkKey), port : In(PORT_BITS), way : In(WAY_BITS)
+        Takes the next free slot. ``owned``: an operation owns it, ``asks_several``: which
+        asks for several pages.
+    keys : Out, ways : Out
+    join : In(slots), join_port : In(PORT_BITS), leave : In(slots)
+        One-hot: an operation of the port begins to claim the slot; has passed with its claim.
+    overdue : Out(ports)
+        Ports that may have claims on settled slots.
+    anew : In(1), anew_slot : In(SLOT_BITS)
+        The walk begins in memory in this cycle.
+    finished : In(1), finished_slot : In(SLOT_BITS), granted, granted_by_line : In(1)
+        The walk has its outcome; ``granted_by_line``: a grant of a 4 KiB leaf.
+    filled : In(1), filled_slot
+        No look-up that missed before the first level's fill is still on its way here.
+    owed, several, by_line : Out(slots)
+        Slots whose owner has no answer yet; whose owner asks for several pages; whose grant is of a
+        4 KiB leaf.
+    answered : In(1), answered_slot
+        The owner's answer is under way.
+    reading : In(slots)
+        A burst is under way.
+    released : Out(1), released_port : Out(PORT_BITS)
+        A slot has become free.
+    stale : Out(slots)
         Slots whose walk began before the last flush: not to be joined, nor cached.
+    busy : Out(1)
+        Any slot is in use.
     flush : In(1)
     """
 
-    def __init__(self, config: Config, names):
-        walks = self._walks = config.walks
-        queue_ends = data.ArrayLayout(unsigned(names), walks)
-        self._names = names
+    def __init__(self, config: Config):
+        self._config = config
+        slots = config.walk_slots
         super().__init__({
             "lookup": In(WalkKey),
-            "match": Out(walks),
-            "open": Out(walks),
-            "free": Out(walks),
-            "allocate": In(walks),
+            "same_line": Out(slots),
+            "same_page": Out(slots),
+            "open": Out(slots),
+            "untouched": Out(slots),
+            "faulty": Out(slots),
+            "settled": Out(slots),
+            "next_free": Out(slots),
+            "allocate": In(1),
             "key": In(WalkKey),
-            "keys": Out(data.ArrayLayout(WalkKey, walks)),
-            "join": In(walks),
-            "started": In(1),
-            "started_slot": In(SLOT_BITS),
+            "port": In(PORT_BITS),
+            "way": In(WAY_BITS),
+            "owned": In(1),
+            "asks_several": In(1),
+            "keys": Out(data.ArrayLayout(WalkKey, slots)),
+            "ways": Out(data.ArrayLayout(WAY_BITS, slots)),
+            "join": In(slots),
+            "join_port": In(PORT_BITS),
+            "overdue": Out(config.ports),
+            "leave": In(slots),
+            "anew": In(1),
+            "anew_slot": In(SLOT_BITS),
             "finished": In(1),
             "finished_slot": In(SLOT_BITS),
             "granted": In(1),
-            "waiting": In(walks),
-            "first": In(queue_ends),
-            "last": In(queue_ends),
-            "popped": In(walks),
-            "drain": Out(walks),
-            "again": Out(walks),
-            "renew": In(walks),
-            "fill": Out(walks),
-            "filled": In(walks),
-            "stale": Out(walks),
+            "granted_by_line": In(1),
+            "filled": In(1),
+            "filled_slot": In(SLOT_BITS),
+            "owed": Out(slots),
+            "several": Out(slots),
+            "by_line": Out(slots),
+            "answered": In(1),
+            "answered_slot": In(SLOT_BITS),
+            "reading": In(slots),
+            "released": Out(1),
+            "released_port": Out(PORT_BITS),
+            "stale": Out(slots),
+            "busy": Out(1),
             "flush": In(1),
         })
 
     def elaborate(self, platform):
         m = Module()
-        for index in range(self._walks):
-            valid = Signal(name=f"valid_{index}")
-            done = Signal(name=f"done_{index}")
-            granted = Signal(name=f"granted_{index}")
-            mark = Signal(self._names, name=f"mark_{index}")  # the last that is in time
-            late = Signal(name=f"late_{index}")               # those in time are answered
-            stale, fill, key = self.stale[index], self.fill[index], self.keys[index]
-            waiting, popped = self.waiting[index], self.popped[index]
-            release = Signal(name=f"release_{index}")
+        config = self._config
+        slots = config.walk_slots
+        valid, free, releases = Signal(slots), Signal(slots), Signal(slots)
+        m.d.comb += [free.eq(~valid), self.busy.eq(valid.any())]
+
+        # The next slot to take, and the one behind it, so that neither is sought in a hurry.
+        other = Signal(slots)
+        m.d.comb += other.eq(lowest(free & ~self.next_free))
+        with m.If(self.allocate | ~self.next_free.any()):
+            m.d.sync += self.next_free.eq(other)
+
+        ports = data.ArrayLayout(PORT_BITS, slots)
+        owners = Signal(ports)
+        released = Signal(slots)
+        m.d.comb += released.eq(lowest(releases))
+        m.d.sync += [self.released.eq(releases.any()),
+                     self.released_port.eq(one_of(released, owners))]
+
+        overdue = []
+        for index in range(slots):
+            key, way = self.keys[index], self.ways[index]
+            stale, settled, several = self.stale[index], self.settled[index], self.several[index]
+            anew = Signal(name=f"anew_{index}")
+            faulty = Signal(name=f"faulty_{index}")
+            owed = self.owed[index]
+            claims = Signal(range(config.ports * config.port_depth + 1), name=f"claims_{index}")
+            claimed = Signal(name=f"claimed_{index}")
 
             m.d.comb += [
-                self.open[index].eq(valid & ~stale),
-                self.free[index].eq(~valid),
-                self.drain[index].eq(done & waiting & (granted | ~late)),
-                self.again[index].eq(done & waiting & ~granted & late),
-                release.eq(valid & done & ~waiting & ~fill & ~self.join[index]),
+                self.open[index].eq(valid[index] & ~stale & ~settled),
+                self.untouched[index].eq(~anew),
+                self.faulty[index].eq(faulty & settled),
+                releases[index].eq(valid[index] & settled & ~owed & ~claimed
+                                   & ~self.reading[index]),
             ]
-            m.d.sync += self.match[index].eq(valid & ~stale & (key == self.lookup))
-            with m.If(self.allocate[index]):
-                m.d.sync += [valid.eq(1), done.eq(0), stale.eq(0), fill.eq(0), key.eq(self.key)]
-            with m.Elif(release):
-                m.d.sync += valid.eq(0)
-            with m.If(self.flush & ~self.allocate[index]):
-                m.d.sync += stale.eq(1)
+            line = (key.ft == self.lookup.ft) & (key.write == self.lookup.write) \
+                & (key.device == self.lookup.device) & (key.pasid == self.lookup.pasid) \
+                & (key.page[LINE_BITS:] == self.lookup.page[LINE_BITS:])
+            page = key.page[:LINE_BITS] == self.lookup.page[:LINE_BITS]
+            m.d.sync += [
+                self.same_line[index].eq(valid[index] & ~stale & line),
+                self.same_page[index].eq(valid[index] & ~stale & line & page),
+            ]
 
-            with m.If(self.started & (self.started_slot == index)):
-                m.d.sync += [mark.eq(self.last[index]), late.eq(0)]
-            with m.If(popped & (self.first[index] == mark)):
-                m.d.sync += late.eq(1)
+            with m.If(self.answered & (self.answered_slot == index)):
+                m.d.sync += owed.eq(0)
+            with m.If(self.anew & (self.anew_slot == index)):
+                m.d.sync += anew.eq(1)
             with m.If(self.finished & (self.finished_slot == index)):
-                m.d.sync += [done.eq(1), granted.eq(self.granted),
-                             fill.eq(self.granted & ~stale & ~self.flush)]
-            with m.If(self.renew[index]):
-                m.d.sync += done.eq(0)
-            with m.If(self.filled[index]):
-                m.d.sync += fill.eq(0)
+                m.d.sync += [faulty.eq(~self.granted), settled.eq(~self.granted),
+                             self.by_line[index].eq(self.granted_by_line)]
+            with m.If(self.filled & (self.filled_slot == index)):
+                m.d.sync += settled.eq(1)
+
+            after = Signal.like(claims, name=f"claims_after_{index}")
+            m.d.comb += after.eq(claims + self.join[index] - self.leave[index])
+            m.d.sync += [claims.eq(after), claimed.eq(after != 0)]
+            joined = Signal(config.ports, name=f"joined_{index}")
+            with m.If(self.join[index]):
+                m.d.sync += joined.eq(joined | 1 << self.join_port)
+            with m.Elif(~claimed):
+                m.d.sync += joined.eq(0)
+            overdue.append(joined & (settled & claimed).replicate(config.ports))
+
+            with m.If(released[index]):
+                m.d.sync += valid[index].eq(0)
+            with m.If(self.flush):
+                m.d.sync += stale.eq(1)
+            with m.If(self.allocate & self.next_free[index]):
+                m.d.sync += [
+                    valid[index].eq(1), key.eq(self.key), way.eq(self.way), stale.eq(0),
+                    settled.eq(0), faulty.eq(0), anew.eq(0), owed.eq(self.owned),
+                    several.eq(self.asks_several), owners[index].eq(self.port),
+                ]
+        m.d.sync += self.overdue.eq(reduce(or_, overdue))
         return m

@@ -2,17 +2,19 @@
 
 Purely combinational. The walker holds the state of every walk and calls on this logic whenever a
 walk begins or a word arrives from memory; the answer is the next table read or the outcome.
+``leaf_page`` does the same for a neighbour of the leaf that was asked for.
 """
 
 from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
-from .bundles import ENTRY_ADDR_BITS, ContextInfo, DeviceInfo, Outcome, WalkStart
+from .bundles import (ENTRY_ADDR_BITS, WAY_BITS, ContextInfo, DeviceInfo, Outcome, RegionInfo,
+                      WalkStart)
 from .formats import (DEVID_BITS, PFN_BITS, Cause, ContextDeny, ContextRoot, DeviceWord0,
                       DeviceWord1, DirectoryEntry, Disposition, Size, TableEntry)
 
-__all__ = ["Table", "WalkState", "WalkStep"]
+__all__ = ["Table", "WalkState", "WalkStep", "leaf_page"]
 
 
 class Table(enum.Enum, shape=3):
@@ -28,15 +30,18 @@ class Table(enum.Enum, shape=3):
 class WalkState(data.Struct):
     """Where a walk stands while its read is under way.
 
-    ``word`` counts the words of the entry that have come; ``error``, ``reserved``, ``present``,
-    ``other`` and the fields of the device entry and the context gather what they said.
+    ``word`` counts the words of the entry that have come, or the beats of the line; ``error``,
+    ``reserved``, ``present``, ``other`` and the fields of the device entry and the context gather
+    what they said.
     """
 
     table: Table
     level: 3
     entry: ENTRY_ADDR_BITS
-    word: 2
+    word: 4
     error: 1            # a word came with a bus error, or their number is wrong
+    skip: 1             # the beats up to RLAST belong to a line that is no longer needed
+    ended: 1            # the walk has its outcome; the line's other beats are still coming
     reserved: 1         # a reserved bit is set
     present: 1          # V of the device entry, or of the context's needed root
     other: 1            # V of the context's other root
@@ -47,7 +52,8 @@ class WalkState(data.Struct):
     devid: DEVID_BITS
     write: 1            # W so far
     no_read: 1          # NR so far
-    cached: 1           # a cached context was trusted on the way
+    cached: 1           # a cached context or table was trusted on the way
+    region_way: WAY_BITS
 
 
 class WalkStep(wiring.Component):
@@ -66,12 +72,17 @@ class WalkStep(wiring.Component):
     following : Out(WalkState)
         The state to keep.
     read : Out(1)
-        Read the ``words_minus_one`` + 1 words at ``following.entry`` next.
+        Read the ``words_minus_one`` + 1 words at ``following.entry`` next; with ``line``, the
+        64-byte line around it, that word first.
+    anew : Out(1)
+        This is where the walk begins in memory, trusting no cache. It faults only after that.
     finish : Out(1), outcome : Out(Outcome)
         The walk has ended. Not raised for a fault to which a cached context led: such a walk
         begins anew at the device directory, for only memory denies (§4).
     device_fill, context_fill : Out(1), device : Out(DeviceInfo), context : Out(ContextInfo)
         A context was read that may be cached.
+    region_fill : Out(1), region : Out(RegionInfo)
+        An entry that points to a level-1 table was read.
     """
 
     start: In(1)
@@ -86,12 +97,16 @@ class WalkStep(wiring.Component):
     following: Out(WalkState)
     read: Out(1)
     words_minus_one: Out(2)
+    line: Out(1)
+    anew: Out(1)
     finish: Out(1)
     outcome: Out(Outcome)
     device_fill: Out(1)
     device: Out(DeviceInfo)
     context_fill: Out(1)
     context: Out(ContextInfo)
+    region_fill: Out(1)
+    region: Out(RegionInfo)
 
     def elaborate(self, platform):
         m = Module()
@@ -107,16 +122,18 @@ class WalkStep(wiring.Component):
             m.d.comb += [fault.eq(1), cause.eq(why), disposition.eq(how), at_entry.eq(entry)]
 
         m.d.comb += following.eq(state)
-        trust_context = self.start & ~self.walk.fresh & self.walk.context_hit
-        trust_device = self.start & ~self.walk.fresh & ~self.walk.context_hit \
+        trust_region = self.start & self.walk.region_hit
+        trust_context = self.start & ~self.walk.region_hit & self.walk.context_hit
+        trust_device = self.start & ~self.walk.region_hit & ~self.walk.context_hit \
             & self.walk.device_hit
 
-        # The beginning: at the innermost context that a cache knows.
+        # The beginning: at the innermost table that a cache knows.
         with m.If(self.start):
             m.d.comb += [
                 have_context.eq(trust_context),
                 have_device.eq(trust_device),
-                look_up_device.eq(~trust_context & ~trust_device),
+                look_up_device.eq(~trust_region & ~trust_context & ~trust_device),
+                following.region_way.eq(self.walk.region_way),
                 self.device.eq(self.walk.device),
                 self.context.eq(self.walk.context),
             ]
@@ -189,6 +206,13 @@ class WalkStep(wiring.Component):
                 deny(Cause.NON_CANONICAL, entry=False)
             with m.Else():
                 m.d.comb += to_table.eq(1)
+        with m.Elif(trust_region):
+            m.d.comb += [
+                following.devid.eq(self.walk.region.devid),
+                following.write.eq(self.walk.region.write),
+                following.no_read.eq(self.walk.region.no_read),
+                to_level.eq(1), table_pfn.eq(self.walk.region.table), to_table.eq(1),
+            ]
         with m.Else():
             m.d.comb += table_pfn.eq(_pfn(word))
             m.d.comb += to_level.eq(state.level - 1)
@@ -197,7 +221,7 @@ class WalkStep(wiring.Component):
 
         # A fault to which a cache led is looked up again, from the beginning (§4).
         again, cached = Signal(), Signal()
-        m.d.comb += cached.eq(Mux(self.start, trust_context | trust_device, state.cached))
+        m.d.comb += cached.eq(Mux(self.start, ~look_up_device, state.cached))
         m.d.comb += again.eq(fault & cached)
         m.d.comb += following.cached.eq(cached & ~again)
 
@@ -218,6 +242,7 @@ class WalkStep(wiring.Component):
                 following.entry.eq(Cat(Const(0, 12), self.ddt_base) + (key.device << 4)),
                 self.read.eq(~out_of_range),
                 self.words_minus_one.eq(1),
+                self.anew.eq(1),
             ]
         with m.Elif(fault | granted | bypass):
             pass
@@ -246,12 +271,19 @@ class WalkStep(wiring.Component):
                 following.level.eq(to_level),
                 following.entry.eq(Cat(Const(0, 3), index, table_pfn)),
                 self.read.eq(1),
+                self.line.eq(to_level == 1),
+                self.region_fill.eq(~self.start & ~have_context & (to_level == 1)),
             ]
         with m.If(self.read):
             m.d.comb += [
                 following.word.eq(0), following.error.eq(0), following.reserved.eq(0),
-                following.present.eq(0), following.other.eq(0),
+                following.present.eq(0), following.other.eq(0), following.ended.eq(0),
+                following.skip.eq(0),
             ]
+        m.d.comb += [
+            self.region.table.eq(_pfn(word)), self.region.write.eq(following.write),
+            self.region.no_read.eq(following.no_read), self.region.devid.eq(state.devid),
+        ]
 
         rejected = (look_up_device | again) & out_of_range
         m.d.comb += self.finish.eq(~waits & ((fault & ~again) | granted | bypass | rejected))
@@ -263,16 +295,16 @@ class WalkStep(wiring.Component):
                 m.d.comb += [outcome.entry.eq(state.entry), outcome.level.eq(self._level())]
         with m.Elif(bypass):
             m.d.comb += [
-                outcome.size.eq(Size.BYPASS), outcome.read.eq(1), outcome.write.eq(1),
-                outcome.dirty.eq(1),
+                outcome.rights.size.eq(Size.BYPASS), outcome.rights.read.eq(1),
+                outcome.rights.write.eq(1), outcome.rights.dirty.eq(1),
             ]
         with m.Else():
             m.d.comb += [
                 outcome.pfn.eq(_pfn(word)),
-                outcome.size.eq((state.level - 1)[:2]),
-                outcome.read.eq(~(key.ft & following.no_read)),
-                outcome.write.eq(following.write),
-                outcome.dirty.eq(~self.check_ad | data.View(TableEntry, word).d),
+                outcome.rights.size.eq((state.level - 1)[:2]),
+                outcome.rights.read.eq(~(key.ft & following.no_read)),
+                outcome.rights.write.eq(following.write),
+                outcome.rights.dirty.eq(~self.check_ad | data.View(TableEntry, word).d),
             ]
         return m
 
@@ -395,6 +427,21 @@ class WalkStep(wiring.Component):
                 deny(Cause.ACCESS_FLAG, Disposition.REMAP)
             with m.Else():
                 m.d.comb += granted.eq(1)
+
+
+def leaf_page(m, page, *, ft, state, word, check_ad):
+    """Assigns to ``page`` (a ``LinePage``) what the 4 KiB leaf ``word`` grants; where §4 would
+    end in a fault whatever is asked, it grants nothing. ``state`` is that of the walk that read
+    the line, for the levels above."""
+    entry = data.View(TableEntry, word)
+    granted = entry.p & entry.u & ~(check_ad & ~entry.a) & (entry.ft == ft) \
+        & (~ft | (entry.devid == state.devid))
+    m.d.comb += [
+        page.pfn.eq(entry.pfn),
+        page.read.eq(granted & ~(ft & (state.no_read | entry.nr))),
+        page.write.eq(granted & state.write & entry.w),
+        page.dirty.eq(~check_ad | entry.d),
+    ]
 
 
 def _pfn(word):

@@ -1,26 +1,36 @@
-"""The table walker: every walk in flight advances by one word a cycle at most, all of them overlap.
+"""The table walker: one event a cycle, a word from memory or the start of a walk; all walks overlap.
 
 Each walk has a slot and an AXI id of the same number, and at most one read under way, so answers
 may come in any order. A word taken in cycle *d* is decided in *d* + 1 and the next read is
-offered in *d* + 2; the same holds for a start accepted in cycle *d* (offered in *d* + 1)::
+offered in *d* + 2; a start accepted in cycle *d* is offered in *d* + 1::
 
-    R channel ──┐
-                ├── decide (WalkStep) ──┬── read queue ── AR channel
-    starts ─────┘     state RAM         └── finished, context fills
+    R channel ──> gearbox ──┐
+        └── state RAM ──────┼── decide (WalkStep) ──┬── read queue ── AR channel
+    starts ─────────────────┘        │              └── finished, cache fills
+                                     └── line buffer: the leaf's neighbours (``lines``)
+
+Entries of the upper levels, contexts and device entries are read by one INCR burst of 8-byte
+beats, which is narrow on a wider bus. A leaf of level 1 is read with the whole 64-byte line around
+it: a WRAP burst that begins with the beat that holds the leaf, or one beat on a bus of 512 bits.
 """
 
-from amaranth import Module, Mux, Signal
+from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, fifo, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import bits_for
+from amaranth.utils import bits_for, exact_log2
 
 from .axi import Burst, ReadAddress, ReadData
-from .bundles import (SLOT_BITS, ContextInfo, DeviceInfo, Outcome, TableRead, WalkKey, WalkStart)
+from .bundles import (LINE_BITS, SLOT_BITS, WAY_BITS, ContextInfo, DeviceInfo, Outcome, RegionInfo,
+                      RegionKey, TableRead, WalkKey, WalkStart)
 from .config import Config
-from .formats import DEVICE_BITS, ENTRY_BYTES, PASID_BITS, PFN_BITS
-from .walk_step import WalkState, WalkStep
+from .formats import DEVICE_BITS, ENTRY_BYTES, INDEX_BITS, PASID_BITS, PFN_BITS
+from .lines import LineWords
+from .walk_step import Table, WalkState, WalkStep, leaf_page
 
-__all__ = ["ContextKey", "TableWalker"]
+__all__ = ["ContextKey", "TableWalker", "region_key"]
+
+WORD = 8 * ENTRY_BYTES
+LINE_BYTES = ENTRY_BYTES << LINE_BITS
 
 
 class ContextKey(data.Struct):
@@ -29,6 +39,13 @@ class ContextKey(data.Struct):
     ft: 1
     device: DEVICE_BITS
     pasid: PASID_BITS
+
+
+def region_key(key, page):
+    """Fields of the :class:`RegionKey` of ``page``, for the address space of ``key``."""
+    sign = page[44:]
+    return {"ft": key.ft, "device": key.device, "pasid": key.pasid,
+            "region": page[INDEX_BITS:45], "canonical": sign.all() | ~sign.any()}
 
 
 class TableWalker(wiring.Component):
@@ -41,31 +58,49 @@ class TableWalker(wiring.Component):
     Members
     -------
     start : In(stream.Signature(WalkStart))
-        Starts the walk of a slot that has none. Not ready in a cycle in which a word is decided.
+        Starts the walk of a slot that has none. Not ready in a cycle in which a word is decided,
+        nor while ``walks`` walks are in flight.
+    anew : Out(1), anew_slot : Out(SLOT_BITS)
+        The walk begins in memory, trusting no cache; it does so at most once.
     finished : Out(1), finished_slot, outcome : Out
-        A walk has ended. Every start is followed by exactly one such cycle, once the memory
+        A walk has its outcome. Every start is followed by exactly one such cycle, once the memory
         answers; it is not to be refused.
-    stale : In(walks)
+    over : Out(1), over_slot : Out(SLOT_BITS), over_line : Out(1)
+        The cycle after the walk's last word: nothing more comes for it. ``over_line``: that word
+        was the end of a line, all of which came; it is on ``words``.
+    words : Out(LineWords)
+        Leaf entries as they come, for the line buffer.
+    reading : Out(slots)
+        Slots that have a read under way.
+    stale : In(slots)
         Slots whose walk began before a flush: they fill no cache.
     ddt_base, ddt_log2, check_ad : In
         Registers (§7).
     device_fill, device_key, device : Out
     context_fill, context_key, context : Out
-        Fills of the context caches.
+    region_fill, region_way, region_key, region : Out
+        Fills of the context caches and of the walk cache.
     ar : Out(stream.Signature(ReadAddress)), r : In(stream.Signature(ReadData))
-        The AXI read channels. ``r`` is always ready. An entry is read by one INCR burst of 8-byte
-        beats, which is narrow on a wider bus. ``last`` ends a read, whatever its length; a wrong
-        length counts as a bus error, and answers with an id that has no read are dropped.
+        The AXI read channels. ``last`` ends a read, whatever its length; a wrong length counts as
+        a bus error, and answers with an id that has no read are dropped.
     """
 
     def __init__(self, config: Config):
         self._config = config
+        slots = config.walk_slots
         super().__init__({
             "start": In(stream.Signature(WalkStart)),
+            "anew": Out(1),
+            "anew_slot": Out(SLOT_BITS),
             "finished": Out(1),
             "finished_slot": Out(SLOT_BITS),
             "outcome": Out(Outcome),
-            "stale": In(config.walks),
+            "over": Out(1),
+            "over_slot": Out(SLOT_BITS),
+            "over_line": Out(1),
+            "words": Out(LineWords),
+            "reading": Out(slots),
+            "stale": In(slots),
             "ddt_base": In(PFN_BITS),
             "ddt_log2": In(5),
             "check_ad": In(1),
@@ -75,6 +110,10 @@ class TableWalker(wiring.Component):
             "context_fill": Out(1),
             "context_key": Out(ContextKey),
             "context": Out(ContextInfo),
+            "region_fill": Out(1),
+            "region_way": Out(WAY_BITS),
+            "region_key": Out(RegionKey),
+            "region": Out(RegionInfo),
             "ar": Out(stream.Signature(ReadAddress(config.axi_id_width))),
             "r": In(stream.Signature(ReadData(config.axi_id_width, config.axi_data_width))),
         })
@@ -82,104 +121,230 @@ class TableWalker(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self._config
-        walks = config.walks
-        places = max(walks, 2)  # an address has at least one bit
-        m.submodules.step = step = WalkStep()
-        m.submodules.states = states = memory.Memory(shape=WalkState, depth=places, init=[])
-        m.submodules.keys = keys = memory.Memory(shape=WalkKey, depth=places, init=[])
-        m.submodules.reads = reads = fifo.SyncFIFO(
-            width=data.Layout.cast(TableRead).size, depth=places)
-        state_write, state_read = states.write_port(), states.read_port(domain="comb")
-        key_write, key_read = keys.write_port(), keys.read_port(domain="comb")
+        slots = config.walk_slots
+        m.submodules.step = step = self._step = WalkStep()
+        m.submodules.states = states = memory.Memory(shape=WalkState, depth=slots, init=[])
+        m.submodules.keys = keys = memory.Memory(shape=WalkKey, depth=slots, init=[])
+        self._beats = LINE_BYTES // config.axi_bytes                    # of a line
+        self._turns = max(config.axi_data_width // (2 * WORD), 1)       # of a beat of a line
 
-        # A word from memory, registered. Words that nobody asked for go no further.
-        reading = Signal(walks)
-        beat = Signal(self.r.payload.shape())
-        arrived, slot = Signal(), Signal(SLOT_BITS)
-        m.d.comb += self.r.ready.eq(1)
-        m.d.sync += [beat.eq(self.r.payload), arrived.eq(self.r.valid)]
-        word_is_for_us, lane = Signal(), Signal(range(max(config.axi_bytes // ENTRY_BYTES, 2)))
-        with m.Switch(beat.id):
-            for index in range(walks):
-                with m.Case(index):
-                    m.d.comb += word_is_for_us.eq(arrived & reading[index])
+        self._slot = Signal(SLOT_BITS)                  # of the event of this cycle
+        self._following = Signal(WalkState)             # its walk's state afterwards
+        self._word_for_us, self._begins = Signal(), Signal()
+        self._take(m, states.read_port(domain="comb"), keys.read_port(domain="comb"))
+        self._decide(m)
 
-        # Decide: the word, or else a start.
-        begins = self.start.valid & ~word_is_for_us
+        state_write, key_write = states.write_port(), keys.write_port()
         m.d.comb += [
-            self.start.ready.eq(~word_is_for_us),
-            slot.eq(Mux(word_is_for_us, beat.id, self.start.payload.slot)),
-            state_read.addr.eq(slot),
-            key_read.addr.eq(slot),
-            step.start.eq(begins),
+            state_write.en.eq(self._word_for_us | self._begins),
+            state_write.addr.eq(self._slot),
+            state_write.data.eq(self._following),
+            key_write.en.eq(self._begins),
+            key_write.addr.eq(self._slot),
+            key_write.data.eq(self.start.payload.key),
+        ]
+        self._neighbours(m)
+        self._lead_on(m)
+        self._read(m)
+        return m
+
+    def _take(self, m, state_read, key_read):
+        """A beat, with the state and key of its walk; a wide beat of a line takes several turns,
+        a pair of words each."""
+        self._held, self._beat = Signal(), Signal(self.r.payload.shape())
+        self._state, self._key = Signal(WalkState), Signal(WalkKey)
+        self._turn, self._goes_on = Signal(range(max(self._turns, 2))), Signal()
+        identity = self.r.payload.id
+        m.d.comb += [
+            self.r.ready.eq(~self._held | ~self._goes_on),
+            state_read.addr.eq(identity),
+            key_read.addr.eq(identity),
+        ]
+        with m.If(self.r.ready):
+            m.d.sync += [self._held.eq(self.r.valid), self._beat.eq(self.r.payload),
+                         self._turn.eq(0), self._state.eq(state_read.data),
+                         self._key.eq(key_read.data)]
+            with m.If((self._word_for_us | self._begins) & (self._slot == identity)):
+                m.d.sync += self._state.eq(self._following)
+        with m.Else():
+            m.d.sync += [self._turn.eq(self._turn + 1), self._state.eq(self._following)]
+
+        # Words that nobody asked for go no further.
+        with m.Switch(self._beat.id):
+            for index in range(self._config.walk_slots):
+                with m.Case(index):
+                    m.d.comb += self._word_for_us.eq(self._held & self.reading[index])
+        state = self._state
+        self._in_line, self._burst_ends = Signal(), Signal()
+        m.d.comb += [
+            self._in_line.eq((state.table == Table.PAGE_TABLE) & (state.level == 1)
+                             & ~state.skip),
+            self._goes_on.eq(self._word_for_us & self._in_line
+                             & (self._turn != self._turns - 1)),
+            self._burst_ends.eq(self._word_for_us & self._beat.last & ~self._goes_on),
+        ]
+
+    def _decide(self, m):
+        """The step of the walk: for a word that is not a mere neighbour, or else for a start."""
+        step, state, beat, following = self._step, self._state, self._beat, self._following
+        in_line = self._in_line
+        self._stepping = Signal()
+        self._active = Signal(range(self._config.walks + 1))
+        m.d.comb += [
+            self._stepping.eq(self._word_for_us & ~state.skip
+                              & (~in_line | ((state.word == 0) & (self._turn == 0)))),
+            self.start.ready.eq(~self._word_for_us & (self._active != self._config.walks)),
+            self._begins.eq(self.start.valid & self.start.ready),
+            self._slot.eq(Mux(self._word_for_us, beat.id, self.start.payload.slot)),
+            step.start.eq(~self._word_for_us),
             step.walk.eq(self.start.payload),
-            step.state.eq(state_read.data),
-            step.error.eq(beat.resp[1]),
-            step.last.eq(beat.last),
+            step.state.eq(state),
+            step.word.eq(self._word(beat.data, state.entry[3:] + Mux(in_line, 0, state.word))),
+            # of a line the first word decides; its burst goes on
+            step.error.eq(beat.resp[1] | (in_line & (beat.last != (self._beats == 1)))),
+            step.last.eq(beat.last | in_line),
             step.ddt_base.eq(self.ddt_base),
             step.ddt_log2.eq(self.ddt_log2),
             step.check_ad.eq(self.check_ad),
         ]
-        if config.axi_data_width == 64:
-            m.d.comb += step.word.eq(beat.data)
+        with m.If(self._word_for_us):
+            m.d.comb += step.walk.key.eq(self._key)
+
+        m.d.comb += following.eq(state)
+        with m.If(self._stepping | self._begins):
+            m.d.comb += following.eq(step.following)
+        self._line_ends = Signal()
+        with m.If(self._word_for_us & in_line):
+            with m.If(self._stepping & step.read):
+                # The walk begins again in memory: what else the line holds is not needed.
+                m.d.comb += following.skip.eq(~self._burst_ends)
+            with m.Else():
+                m.d.comb += [
+                    self._line_ends.eq(self._burst_ends),
+                    following.eq(state), following.ended.eq(1),
+                ]
+                with m.If(~self._goes_on & (state.word != 15)):
+                    m.d.comb += following.word.eq(state.word + 1)
+        with m.Elif(self._burst_ends):
+            m.d.comb += following.skip.eq(0)
+
+    def _word(self, content, number):
+        """The 64-bit word of the beat ``content`` that is the line's (or page's) ``number``th."""
+        lanes = self._config.axi_data_width // WORD
+        if lanes == 1:
+            return content
+        return content.word_select(number[:exact_log2(lanes)], WORD)
+
+    def _neighbours(self, m):
+        """Hands the words of lines to the line buffer, one cycle later."""
+        config, state, beat = self._config, self._state, self._beat
+        entry = state.entry[3:3 + LINE_BITS]    # the word that was asked for
+        pages, number = Signal(self.words.pages.shape()), Signal(LINE_BITS)
+        if config.axi_data_width == WORD:
+            m.d.comb += number.eq(entry + state.word)
+            words, enable = [beat.data, beat.data], Cat(~number[0], number[0])
         else:
-            m.d.comb += lane.eq(state_read.data.entry[3:] + state_read.data.word)
-            m.d.comb += step.word.eq(beat.data.word_select(lane, 64))
-        with m.If(word_is_for_us):
-            m.d.comb += step.walk.key.eq(key_read.data)
-
-        event = Signal()
-        m.d.comb += [
-            event.eq(word_is_for_us | begins),
-            state_write.en.eq(event),
-            state_write.addr.eq(slot),
-            state_write.data.eq(step.following),
-            key_write.en.eq(begins),
-            key_write.addr.eq(slot),
-            key_write.data.eq(self.start.payload.key),
+            per_beat = exact_log2(config.axi_bytes // ENTRY_BYTES)
+            pair = (entry[1:] + self._turn)[:per_beat - 1]
+            m.d.comb += number.eq(Cat(
+                Const(0, 1), pair, (entry[per_beat:] + state.word)[:LINE_BITS - per_beat]))
+            words, enable = [self._word(beat.data, Cat(Const(half, 1), pair))
+                             for half in (0, 1)], Const(3, 2)
+        for page, word in zip(pages, words):
+            leaf_page(m, page, ft=self._key.ft, state=state, word=word, check_ad=self.check_ad)
+        m.d.sync += [
+            self.words.valid.eq(self._word_for_us & self._in_line),
+            self.words.slot.eq(beat.id),
+            self.words.row.eq(number[1:]),
+            self.words.enable.eq(enable),
+            self.words.pages.eq(pages),
         ]
+        with m.If(beat.resp[1]):        # an error on a neighbour is no fault (§5.1)
+            m.d.sync += [field.eq(0) for page in self.words.pages
+                         for field in (page.read, page.write)]
 
-        # Read on, or end.
-        table_read = Signal(TableRead)
+    def _lead_on(self, m):
+        """What the decision leads to outside: the outcome, and what may be cached."""
+        step, key = self._step, self._step.walk.key
+        event, ends, over = Signal(), Signal(), Signal()
         m.d.comb += [
-            table_read.slot.eq(slot),
-            table_read.addr.eq(step.following.entry),
-            table_read.words_minus_one.eq(step.words_minus_one),
-            reads.w_en.eq(event & step.read),
-            reads.w_data.eq(table_read),
+            event.eq(self._stepping | self._begins),
+            self.anew.eq(event & step.anew),
+            self.anew_slot.eq(self._slot),
             self.finished.eq(event & step.finish),
-            self.finished_slot.eq(slot),
+            self.finished_slot.eq(self._slot),
             self.outcome.eq(step.outcome),
+            ends.eq(self._line_ends & (self._stepping | self._state.ended)),
+            over.eq((self.finished & ~(self._word_for_us & self._in_line)) | ends),
         ]
-        with m.If(event & (begins | beat.last)):
-            with m.Switch(slot):
-                for index in range(walks):
-                    with m.Case(index):
-                        m.d.sync += reading[index].eq(step.read)
+        m.d.sync += [
+            self.over.eq(over), self.over_slot.eq(self._slot),
+            self.over_line.eq(ends & (self._state.word == self._beats - 1)),
+            self._active.eq(self._active + self._begins - over),
+        ]
 
         fresh = Signal()
         m.d.comb += [
-            fresh.eq(event & ~self.stale.bit_select(slot[:bits_for(walks - 1)], 1)),
+            fresh.eq(event & ~self.stale.bit_select(
+                self._slot[:bits_for(self._config.walk_slots - 1)], 1)),
             self.device_fill.eq(fresh & step.device_fill),
-            self.device_key.eq(step.walk.key.device),
+            self.device_key.eq(key.device),
             self.device.eq(step.device),
             self.context_fill.eq(fresh & step.context_fill),
-            self.context_key.ft.eq(step.walk.key.ft),
-            self.context_key.device.eq(step.walk.key.device),
-            self.context_key.pasid.eq(step.walk.key.pasid),
+            self.context_key.ft.eq(key.ft),
+            self.context_key.device.eq(key.device),
+            self.context_key.pasid.eq(key.pasid),
             self.context.eq(step.context),
         ]
         m.d.comb += self.context.devid.eq(step.following.devid)
+        # The walk cache is written a cycle later: that stale walks are left out stays true.
+        m.d.sync += [
+            self.region_fill.eq(fresh & step.region_fill),
+            self.region_way.eq(self._state.region_way),
+            self.region.eq(step.region),
+        ]
+        for name, value in region_key(key, key.page).items():
+            m.d.sync += self.region_key[name].eq(value)
 
-        # The read address channel.
-        offered = data.View(TableRead, reads.r_data)
+    def _read(self, m):
+        """The read address channel."""
+        config, step = self._config, self._step
+        m.submodules.reads = reads = fifo.SyncFIFO(
+            width=data.Layout.cast(TableRead).size, depth=config.walk_slots)
+        asked, offered = Signal(TableRead), data.View(TableRead, reads.r_data)
+        m.d.comb += [
+            asked.slot.eq(self._slot),
+            asked.addr.eq(step.following.entry),
+            asked.words_minus_one.eq(step.words_minus_one),
+            asked.line.eq(step.line),
+            reads.w_en.eq((self._stepping | self._begins) & step.read),
+            reads.w_data.eq(asked),
+        ]
+        # A burst that ends leaves nothing under way, unless the next read was asked for.
+        with m.If(self._begins | self._burst_ends):
+            with m.Switch(self._slot):
+                for index in range(config.walk_slots):
+                    with m.Case(index):
+                        m.d.sync += self.reading[index].eq(
+                            reads.w_en | (self._word_for_us & self._state.skip))
+
+        address, beat_bits = self.ar.payload, exact_log2(config.axi_bytes)
         m.d.comb += [
             self.ar.valid.eq(reads.r_rdy),
             reads.r_en.eq(self.ar.ready),
-            self.ar.payload.id.eq(offered.slot),
-            self.ar.payload.addr.eq(offered.addr),
-            self.ar.payload.len.eq(offered.words_minus_one),
-            self.ar.payload.size.eq(3),
-            self.ar.payload.burst.eq(Burst.INCR),
+            address.id.eq(offered.slot),
         ]
-        return m
+        with m.If(offered.line):
+            m.d.comb += [
+                address.addr.eq(Cat(Const(0, beat_bits), offered.addr[beat_bits:])),
+                address.len.eq(self._beats - 1),
+                address.size.eq(beat_bits),
+                address.burst.eq(Burst.WRAP if self._beats > 1 else Burst.INCR),
+            ]
+        with m.Else():
+            m.d.comb += [
+                address.addr.eq(offered.addr),
+                address.len.eq(offered.words_minus_one),
+                address.size.eq(exact_log2(ENTRY_BYTES)),
+                address.burst.eq(Burst.INCR),
+            ]

@@ -30,7 +30,8 @@ BUILD = ROOT / "build"
 CONFIGS = {
     **PRESETS,
     # Every length of every structure at its edge, and narrow reads on a wide bus.
-    "edge": Config(device_ports=1, port_depth=4, tlb_entries=2, device_entries=1,
+    "edge": Config(device_ports=1, port_depth=4, tlb_entries=2, device_entries=1, l2_entries=128,
+                   walk_entries=4,
                    context_entries=1, walks=1, axi_data_width=256),
 }
 

@@ -45,16 +45,20 @@ def groups(config):
         yield f"request {port}", index == 0, [f"siommu.{port}_req_{name}" for name in REQUEST]
     yield "TLB", True, [f"{core}.tlb.{name}" for name in (
         "key.ft", "key.device", "key.pasid", "key.vpn", "write", "fill", "commit", "flush", "hit",
-        "matches", "outcome.pfn", "outcome.size:size", "outcome.read", "outcome.write", "valid")]
+        "matches", "outcome.pfn", "outcome.extent", "outcome.rights.size:size",
+        "outcome.rights.read", "outcome.rights.write", "valid")]
     yield "misses (walk slots)", True, [f"{core}.miss.slots.{name}" for name in (
-        "free", "open", "match", "allocate", "join", "drain", "again", "fill", "filled", "stale")]
+        "open", "same_line", "same_page", "next_free", "allocate", "join", "leave", "owed",
+        "settled", "faulty", "filled", "filled_slot", "stale")]
+    yield "waiting", True, [f"{core}.miss.parking.{name}" for name in (
+        "push", "reason", "waiting", "chosen", "retry__valid", "retry__ready")]
     yield "walk", True, [f"{core}.walker.{name}" for name in (
-        "start__valid", "start__ready", "slot", "step.start", "step.state.table:table",
+        "start__valid", "start__ready", "step.start", "step.state.table:table",
         "step.state.level", "step.word", "step.error", "step.following.table:table",
         "step.following.level", "step.following.entry", "finished", "finished_slot",
         "outcome.cause:cause", "outcome.disposition:disposition", "outcome.pfn",
-        "outcome.size:size", "outcome.read", "outcome.write", "outcome.level",
-        "device_fill", "context_fill")]
+        "outcome.rights.size:size", "outcome.rights.read", "outcome.rights.write",
+        "outcome.level", "device_fill", "context_fill", "region_fill", "over")]
     yield "AXI", True, [f"siommu.m_axi_{name}" for name in (
         "arvalid", "arready", "arid", "araddr", "arlen", "arsize", "arburst:burst",
         "rvalid", "rready", "rid", "rdata", "rresp:resp", "rlast")]

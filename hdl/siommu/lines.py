@@ -1,0 +1,302 @@
+"""Lines: what a leaf's neighbours grant, and how it gets into both levels of the TLB.
+
+The walker puts the eight leaf entries of a line into a buffer as they come. When a walk with a grant is
+over, the line is gone through from its last page to its first, two pages a cycle::
+
+    row address   (RAM)    row, plus one   compare   extents ──> L2 row
+    (cycle k)     (k + 1)  (k + 2)         (k + 3)   (k + 4)     (k + 5)
+
+Every page learns how many more follow it contiguously with equal rights; the run around the page
+that was asked for becomes one entry of the first level. Grants of larger mappings, and those whose
+line came incomplete, pass through as they are.
+"""
+
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.lib import data, fifo, memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import bits_for
+
+from .bundles import (LINE_BITS, LINE_PAGES, SLOT_BITS, WAY_BITS, LineKey, Outcome, Rights,
+                      Translation, WalkKey)
+from .config import Config
+from .formats import PFN_BITS, Size
+from .second_level import ROWS, LinePage, LineRights
+
+__all__ = ["LineWords", "FillRequest", "TableLines", "line_key"]
+
+
+class _Page(data.Struct):
+    pfn: PFN_BITS
+    read: 1
+    write: 1
+    dirty: 1
+
+
+#: Leaf entries on their way to the line buffer: a row of two, of which ``enable`` are written.
+LineWords = data.StructLayout({
+    "valid": 1, "slot": SLOT_BITS, "row": LINE_BITS - 1, "enable": 2,
+    "pages": data.ArrayLayout(_Page, 2)})
+
+
+class FillRequest(data.Struct):
+    """A grant to be written to the first-level TLB. ``walked``: it is the outcome of ``slot``;
+    else it comes from the second level."""
+
+    walked: 1
+    slot: SLOT_BITS
+    key: WalkKey
+    translation: Translation
+
+
+def line_key(key, page):
+    """Fields of the :class:`LineKey` of ``page``, for the address space of ``key``."""
+    sign = page[44:]
+    return {"ft": key.ft, "device": key.device, "pasid": key.pasid,
+            "line": page[LINE_BITS:45], "canonical": sign.all() | ~sign.any()}
+
+
+class TableLines(wiring.Component):
+    """The line buffer and the way from there to both levels of the TLB.
+
+    Parameters
+    ----------
+    config : Config
+
+    Members
+    -------
+    words : In(LineWords)
+        From the walker.
+    granted : In(stream.Signature), payload slot and ``line``
+        A walk whose grant may be cached; ``line``: its line is complete in the buffer.
+        One every five cycles is taken.
+    slot : Out(SLOT_BITS), key : In(WalkKey), way : In(WAY_BITS), outcome : In(Outcome)
+        Of the walk that is begun with: combinational from ``slot``.
+    stale : In(slots)
+        Slots that must not be cached.
+    fill : Out(stream.Signature(FillRequest))
+        To the first level; ready at least once in three cycles.
+    measured : Out(1), measured_slot : Out(SLOT_BITS), extent : Out(LINE_BITS)
+        How many more pages follow the one that ``measured_slot`` was walked for.
+    tag_write, tag_valid, tag_way, tag_line, rights : Out
+    row_write, row_way, row_line, row, pages : Out
+        To the second level: tag off in cycle *k* + 1, rows in *k* + 5 to *k* + 8, tag on in
+        *k* + 9.
+    """
+
+    def __init__(self, config: Config):
+        self._config = config
+        super().__init__({
+            "words": In(LineWords),
+            "granted": In(stream.Signature(data.StructLayout({"slot": SLOT_BITS, "line": 1}))),
+            "slot": Out(SLOT_BITS),
+            "key": In(WalkKey),
+            "way": In(WAY_BITS),
+            "outcome": In(Outcome),
+            "stale": In(config.walk_slots),
+            "fill": Out(stream.Signature(FillRequest)),
+            "measured": Out(1),
+            "measured_slot": Out(SLOT_BITS),
+            "extent": Out(LINE_BITS),
+            "tag_write": Out(1),
+            "tag_valid": Out(1),
+            "tag_way": Out(WAY_BITS),
+            "tag_line": Out(LineKey),
+            "rights": Out(LineRights),
+            "row_write": Out(1),
+            "row_way": Out(WAY_BITS),
+            "row_line": Out(LineKey),
+            "row": Out(LINE_BITS - 1),
+            "pages": Out(data.ArrayLayout(LinePage, 2)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self._config
+        slot_bits = bits_for(config.walk_slots - 1)
+        halves = []
+        for half in range(2):
+            buffer = memory.Memory(shape=_Page, depth=config.walk_slots * ROWS, init=[],
+                                   attrs={"no_rw_check": 1})
+            m.submodules[f"buffer_{half}"] = buffer
+            write, read = buffer.write_port(), buffer.read_port()
+            m.d.comb += [
+                write.en.eq(self.words.valid & self.words.enable[half]),
+                write.addr.eq(Cat(self.words.row, self.words.slot[:slot_bits])),
+                write.data.eq(self.words.pages[half]),
+            ]
+            halves.append(read)
+
+        # The next walk, and how many cycles ago the last ones began.
+        layout = self.granted.payload.shape()
+        m.submodules.waiting = waiting = fifo.SyncFIFO(width=layout.size, depth=config.walk_slots)
+        upcoming = data.View(layout, waiting.r_data)
+        starts, ago = Signal(), Signal(9)           # ago[i]: i + 1 cycles ago
+        m.d.comb += [
+            waiting.w_en.eq(self.granted.valid),
+            waiting.w_data.eq(self.granted.payload),
+            self.granted.ready.eq(waiting.w_rdy),
+            # its tag off must not meet another's tag on
+            starts.eq(waiting.r_rdy & ~ago[:4].any() & ~ago[7]),
+            waiting.r_en.eq(starts),
+            self.slot.eq(upcoming.slot),
+        ]
+        m.d.sync += ago.eq(Cat(starts, ago))
+
+        # What is known of it: for cycles 1 to 5, and for 6 to 10.
+        early = {"slot": Signal(SLOT_BITS, name="early_slot"), "line": Signal(name="early_line"),
+                 "keep": Signal(name="early_keep"), "key": Signal(WalkKey, name="early_key"),
+                 "way": Signal(WAY_BITS, name="early_way"),
+                 "outcome": Signal(Outcome, name="early_outcome")}
+        late = {"slot": Signal(SLOT_BITS, name="late_slot"), "line": Signal(name="late_line"),
+                "keep": Signal(name="late_keep"), "key": Signal(WalkKey, name="late_key"),
+                "way": Signal(WAY_BITS, name="late_way")}
+        rights, base = Signal(Rights), Signal(PFN_BITS)     # for cycles 6 to 10
+        wanted = Signal(LINE_BITS)                          # for cycles 4 to 8
+        small = early["outcome"].rights.size == Size.PAGE_4K
+        with m.If(starts):
+            m.d.sync += [
+                early["slot"].eq(upcoming.slot), early["line"].eq(upcoming.line),
+                early["keep"].eq(upcoming.line & ~self._stale(upcoming.slot)),
+                early["key"].eq(self.key), early["way"].eq(self.way),
+                early["outcome"].eq(self.outcome),
+            ]
+        with m.If(ago[2]):
+            m.d.sync += wanted.eq(early["key"].page[:LINE_BITS])
+        with m.If(ago[4]):
+            m.d.sync += [late[name].eq(early[name]) for name in late]
+            m.d.sync += [
+                rights.eq(early["outcome"].rights),
+                base.eq(early["outcome"].pfn
+                        - Mux(small, early["key"].page[:LINE_BITS], 0)),
+            ]
+
+        row = Signal(LINE_BITS - 1)
+        m.d.comb += row.eq(Mux(ago[0], 2, Mux(ago[1], 1, Mux(ago[2], 0, 3))))
+        reading = Signal(SLOT_BITS)
+        m.d.comb += reading.eq(Mux(starts, upcoming.slot, early["slot"]))
+        for read in halves:
+            m.d.comb += read.addr.eq(Cat(row, reading[:slot_bits]))
+        last = self._runs(m, halves, ago, wanted)
+        self._to_second_level(m, ago, early, late)
+
+        # To the first level.
+        key, page = late["key"], late["key"].page[:LINE_BITS]
+        m.d.comb += [
+            self.measured.eq(ago[7]),
+            self.measured_slot.eq(late["slot"]),
+            self.extent.eq(Mux(late["line"], last - page, 0)),
+        ]
+        fill, whole = self.fill.payload, Signal(LINE_PAGES)
+        first = self._first
+        for index in range(LINE_PAGES):
+            m.d.comb += whole[index].eq((first <= index) & (index <= last))
+        with m.If(self.fill.ready):
+            m.d.sync += self.fill.valid.eq(0)
+        with m.If(ago[7]):
+            m.d.sync += [
+                self.fill.valid.eq(1), fill.walked.eq(1), fill.slot.eq(late["slot"]),
+                fill.key.eq(key), fill.translation.rights.eq(rights),
+                fill.translation.base.eq(base),
+            ]
+            with m.If(rights.size != Size.PAGE_4K):
+                m.d.sync += [fill.translation.mask.eq(-1), fill.translation.last.eq(-1)]
+            with m.Elif(late["line"]):
+                m.d.sync += [fill.translation.mask.eq(whole), fill.translation.last.eq(last)]
+            with m.Else():
+                m.d.sync += [fill.translation.mask.eq(1 << page), fill.translation.last.eq(page)]
+        return m
+
+    def _stale(self, slot):
+        return self.stale.bit_select(slot[:bits_for(self._config.walk_slots - 1)], 1)
+
+    def _runs(self, m, halves, ago, wanted):
+        """Extents of all pages, and the run around ``wanted``: from ``_first`` to what is
+        returned."""
+        low, high = Signal(_Page), Signal(_Page)                    # cycle k + 2
+        m.d.sync += [low.eq(halves[0].data), high.eq(halves[1].data)]
+        low_3, high_3, above_3 = Signal(_Page), Signal(_Page), Signal(_Page)
+        after_low, after_high = Signal(PFN_BITS), Signal(PFN_BITS)  # pages that would follow
+        m.d.sync += [
+            low_3.eq(low), high_3.eq(high), above_3.eq(low_3),
+            after_low.eq(low.pfn + 1), after_high.eq(high.pfn + 1),
+        ]
+
+        def alike(page, other):
+            return (Cat(page.read, page.write, page.dirty)
+                    == Cat(other.read, other.write, other.dirty)) & (page.read | page.write)
+
+        low_4, high_4 = Signal(_Page), Signal(_Page)
+        low_followed, high_followed = Signal(), Signal()
+        m.d.sync += [
+            low_4.eq(low_3), high_4.eq(high_3),
+            low_followed.eq((high_3.pfn == after_low) & alike(low_3, high_3)),
+            # nothing follows a line's last page here
+            high_followed.eq((above_3.pfn == after_high) & alike(high_3, above_3) & ~ago[2]),
+        ]
+
+        # Extents, from the last page down.
+        above, low_extent, high_extent = (Signal(LINE_BITS) for _ in range(3))
+        m.d.comb += [
+            high_extent.eq(Mux(high_followed, above + 1, 0)),
+            low_extent.eq(Mux(low_followed, high_extent + 1, 0)),
+        ]
+        m.d.sync += above.eq(low_extent)
+        for number, page, extent in ((0, low_4, low_extent), (1, high_4, high_extent)):
+            target = self.pages[number]
+            m.d.sync += [
+                target.pfn.eq(page.pfn), target.read.eq(page.read), target.write.eq(page.write),
+                target.dirty.eq(page.dirty), target.extent.eq(extent),
+            ]
+
+        # The run around the wanted page.
+        number = Signal(LINE_BITS)                  # of the low page
+        m.d.comb += number.eq(Mux(ago[3], 6, Mux(ago[4], 4, Mux(ago[5], 2, 0))))
+        low_wanted, high_wanted = wanted == number, wanted == number + 1
+        linked, low_linked, high_linked = Signal(), Signal(), Signal()
+        first, last = Signal(LINE_BITS), Signal(LINE_BITS)
+        self._first = first
+        m.d.comb += [
+            high_linked.eq(high_wanted | (linked & high_followed)),
+            low_linked.eq(low_wanted | (high_linked & low_followed)),
+        ]
+        m.d.sync += linked.eq(low_linked)
+        with m.If(ago[3:7].any()):
+            with m.If(low_linked):
+                m.d.sync += first.eq(number)
+            with m.Elif(high_linked):
+                m.d.sync += first.eq(number + 1)
+            with m.If(low_wanted):
+                m.d.sync += last.eq(wanted + low_extent)
+            with m.Elif(high_wanted):
+                m.d.sync += last.eq(wanted + high_extent)
+        with m.If(~ago[3:7].any() | ago[6]):
+            m.d.sync += linked.eq(0)
+
+        # Which pages a read and which a write may use.
+        for index in range(ROWS):
+            with m.If(ago[3 + ROWS - 1 - index]):
+                for half, page in enumerate((low_4, high_4)):
+                    m.d.sync += [
+                        self.rights.readable[2 * index + half].eq(page.read),
+                        self.rights.writable[2 * index + half].eq(page.write & page.dirty),
+                    ]
+        return last
+
+    def _to_second_level(self, m, ago, early, late):
+        """Tag off, rows, tag on."""
+        for line, known in ((self.row_line, Mux(ago[4], early["key"].as_value(),
+                                                late["key"].as_value())),
+                            (self.tag_line, Mux(ago[0], early["key"].as_value(),
+                                                late["key"].as_value()))):
+            key = data.View(WalkKey, known)
+            for name, value in line_key(key, key.page).items():
+                m.d.comb += line[name].eq(value)
+        m.d.comb += [
+            self.tag_write.eq((ago[0] & early["keep"])
+                              | (ago[8] & late["keep"] & ~self._stale(late["slot"]))),
+            self.tag_valid.eq(ago[8]),
+            self.tag_way.eq(Mux(ago[0], early["way"], late["way"])),
+            self.row_write.eq((ago[4] & early["keep"]) | (ago[5:8].any() & late["keep"])),
+            self.row_way.eq(Mux(ago[4], early["way"], late["way"])),
+            self.row.eq(Mux(ago[4], 3, Mux(ago[5], 2, Mux(ago[6], 1, 0)))),
+        ]

@@ -1,0 +1,177 @@
+"""The second-level TLB: lines of eight pages in set-associative block RAM.
+
+One walk fetches the 64-byte line around a leaf, and all of its eight entries that grant anything
+are kept: neighbours are found here although they need not be contiguous. Tags are looked up beside
+the first level, data only once the way is known::
+
+    index       RAM         compare      way, data RAM    (RAM)        row
+    (cycle n)   (n + 1)     (n + 2)      (n + 3): ``hit``              (n + 5): ``outcome``
+
+The tag says which of its pages may be read and which written, so that a hit is known in cycle
+*n* + 3 and no walk is begun for it. A data row holds two pages. Tags and rows carry parity: a tag
+with a wrong one does not match; a row with a wrong one raises ``damaged``, and the look-up counts
+as a miss.
+
+A line is replaced in the order tag off, rows, tag on, and its first row is written no earlier than
+the last look-up that saw the old tag has read its row (``TableLines`` keeps that distance).
+"""
+
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.lib import data, memory, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
+
+from .bundles import LINE_BITS, LINE_PAGES, WAY_BITS, LineKey, Outcome
+from .choose import lowest, one_hot_index
+from .config import Config
+from .formats import PFN_BITS, Cause, Size
+from .sets import SetStore, fold, parity, parity_bits
+
+__all__ = ["LinePage", "LineRights", "SecondLevelTlb", "ROWS"]
+
+ROWS = LINE_PAGES // 2      #: data rows of a line, of two pages each
+
+
+class LinePage(data.Struct):
+    """A page of a line: where it is, what it allows, and how many more follow contiguously."""
+
+    pfn: PFN_BITS
+    read: 1
+    write: 1
+    dirty: 1
+    extent: LINE_BITS
+
+
+class LineRights(data.Struct):
+    """Which pages of a line a read, and which a write, may use."""
+
+    readable: LINE_PAGES
+    writable: LINE_PAGES
+
+
+_PAIR = data.ArrayLayout(LinePage, 2)
+_ROW = data.StructLayout({"pages": _PAIR, "parity": parity_bits(_PAIR.size)})
+
+
+def _index(key, bits):
+    return fold([key.line, key.pasid[::-1], key.device, key.ft], bits)
+
+
+class SecondLevelTlb(wiring.Component):
+    """The second-level TLB.
+
+    Parameters
+    ----------
+    config : Config
+
+    Members
+    -------
+    key : In(LineKey)
+        Looked up in every cycle *n*.
+    compared : In(LineKey), page : In(LINE_BITS), write : In(1)
+        In cycle *n* + 2: the same key, and which page of its line is asked for, for a write or a
+        read.
+    hit : Out(1), place : Out(WAY_BITS)
+        In cycle *n* + 3; ``place`` is the way that a fill for the key should take.
+    outcome : Out(Outcome), damaged : Out(1)
+        In cycle *n* + 5, of a hit.
+    tag_write : In(1), tag_valid : In(1), tag_way, tag_line : In, rights : In(LineRights)
+        Writes a tag, valid or empty.
+    row_write : In(1), row_way, row_line, row, pages : In
+        Writes a row of two pages.
+    flush : In(1)
+        Drops every line.
+    sweeping : Out(1)
+        Lines are being dropped; fills are lost.
+    tag_errors : Out(1)
+        A tag was read with a wrong parity in cycle *n* + 3.
+    """
+
+    def __init__(self, config: Config):
+        self._config = config
+        super().__init__({
+            "key": In(LineKey),
+            "compared": In(LineKey),
+            "page": In(LINE_BITS),
+            "write": In(1),
+            "hit": Out(1),
+            "place": Out(WAY_BITS),
+            "outcome": Out(Outcome),
+            "damaged": Out(1),
+            "tag_write": In(1),
+            "tag_valid": In(1),
+            "tag_way": In(WAY_BITS),
+            "tag_line": In(LineKey),
+            "rights": In(LineRights),
+            "row_write": In(1),
+            "row_way": In(WAY_BITS),
+            "row_line": In(LineKey),
+            "row": In(exact_log2(ROWS)),
+            "pages": In(_PAIR),
+            "flush": In(1),
+            "sweeping": Out(1, init=1),
+            "tag_errors": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self._config
+        ways = config.l2_ways
+        sets = config.l2_entries // LINE_PAGES // ways
+        bits = exact_log2(sets)
+        m.submodules.tags = tags = SetStore(
+            key=LineKey, value=LineRights, ways=ways, sets=sets, index=_index)
+        m.submodules.rows = rows = memory.Memory(
+            shape=_ROW, depth=sets * ways * ROWS, init=[], attrs={"no_rw_check": 1})
+        read, write = rows.read_port(), rows.write_port()
+
+        m.d.comb += [
+            tags.key.eq(self.key), tags.compared.eq(self.compared), tags.flush.eq(self.flush),
+            tags.write.eq(self.tag_write), tags.write_way.eq(self.tag_way),
+            tags.write_key.eq(self.tag_line), tags.write_value.eq(self.rights),
+            tags.write_valid.eq(self.tag_valid), self.sweeping.eq(tags.sweeping),
+        ]
+
+        # Compare.
+        match = Signal(ways)
+        index, page = Signal(max(bits, 1)), Signal(LINE_BITS)
+        for way in range(ways):
+            rights = tags.values[way]
+            allowed = Mux(self.write, rights.writable, rights.readable).bit_select(self.page, 1)
+            m.d.sync += match[way].eq(tags.match[way] & allowed & ~self.flush)
+        m.d.sync += [
+            self.place.eq(tags.place), self.tag_errors.eq(tags.errors.any()),
+            index.eq(_index(self.compared, bits) if bits else 0), page.eq(self.page),
+        ]
+
+        # The way is known.
+        m.d.comb += [
+            self.hit.eq(match.any()),
+            read.addr.eq(Cat(page[1:], one_hot_index(lowest(match)), index[:bits])),
+        ]
+
+        # The row.
+        high, second, held = Signal(), Signal(), Signal(_ROW)
+        m.d.sync += [high.eq(page[0]), second.eq(high), held.eq(read.data)]
+        found = data.View(LinePage, Mux(second, held.pages[1].as_value(),
+                                        held.pages[0].as_value()))
+        m.d.comb += [
+            self.damaged.eq(held.parity != parity(held.pages.as_value())),
+            self.outcome.cause.eq(Cause.OK),
+            self.outcome.rights.size.eq(Size.PAGE_4K),
+            self.outcome.rights.read.eq(found.read),
+            self.outcome.rights.write.eq(found.write),
+            self.outcome.rights.dirty.eq(found.dirty),
+            self.outcome.pfn.eq(found.pfn),
+            self.outcome.extent.eq(found.extent),
+        ]
+
+        # Fill.
+        m.d.comb += [
+            write.en.eq(self.row_write),
+            write.addr.eq(Cat(self.row, self.row_way,
+                              _index(self.row_line, bits) if bits else Cat())),
+            write.data.pages.eq(self.pages),
+            write.data.parity.eq(parity(self.pages.as_value())),
+        ]
+        return m

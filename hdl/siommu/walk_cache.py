@@ -1,0 +1,75 @@
+"""The walk cache: which level-1 table maps 2 MiB of an address space (§3.3).
+
+A walk that it knows the table for reads one line. As every cache it only ever grants: what it
+holds was allowed by all levels above, and a walk that comes to a fault through it begins again in
+memory (§4).
+"""
+
+from amaranth import Module, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from .bundles import WAY_BITS, RegionInfo, RegionKey
+from .choose import lowest, one_of
+from .config import Config
+from .sets import SetStore, fold
+
+__all__ = ["WalkCache"]
+
+
+def _index(key, bits):
+    return fold([key.region, key.pasid[::-1], key.device, key.ft], bits)
+
+
+class WalkCache(wiring.Component):
+    """Set-associative, in block RAM.
+
+    Parameters
+    ----------
+    config : Config
+
+    Members
+    -------
+    key : In(RegionKey), compared : In(RegionKey)
+        Looked up in every cycle *n*; ``compared`` is the same key in cycle *n* + 2.
+    hit : Out(1), info : Out(RegionInfo), place : Out(WAY_BITS)
+        In cycle *n* + 3. ``place`` is where a fill for the key should go.
+    fill : In(1), fill_way, fill_key, fill_info
+    flush : In(1)
+        Drops every entry and the look-ups under way.
+    """
+
+    def __init__(self, config: Config):
+        self._config = config
+        super().__init__({
+            "key": In(RegionKey),
+            "compared": In(RegionKey),
+            "hit": Out(1),
+            "info": Out(RegionInfo),
+            "place": Out(WAY_BITS),
+            "fill": In(1),
+            "fill_way": In(WAY_BITS),
+            "fill_key": In(RegionKey),
+            "fill_info": In(RegionInfo),
+            "flush": In(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self._config
+        ways = config.walk_cache_ways
+        m.submodules.store = store = SetStore(
+            key=RegionKey, value=RegionInfo, ways=ways, index=_index,
+            sets=config.walk_entries // ways)
+        m.d.comb += [
+            store.key.eq(self.key), store.compared.eq(self.compared),
+            store.write.eq(self.fill), store.write_way.eq(self.fill_way),
+            store.write_key.eq(self.fill_key), store.write_value.eq(self.fill_info),
+            store.write_valid.eq(1), store.flush.eq(self.flush),
+        ]
+        match, values = Signal(ways), Signal(data.ArrayLayout(RegionInfo, ways))
+        m.d.sync += [match.eq(store.match & (~self.flush).replicate(ways)),
+                     values.eq(store.values), self.place.eq(store.place)]
+        m.d.comb += self.hit.eq(match.any())
+        m.d.comb += self.info.eq(one_of(lowest(match), values))
+        return m
