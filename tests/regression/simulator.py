@@ -26,13 +26,28 @@ __all__ = ["CONFIGS", "SimulationError", "verilog", "build", "run", "fst_availab
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 
+
+class Configurations(dict):
+    """Configurations by name. A name like ``default+walks=4+cpu_port=0`` need not be listed: it is
+    the one before the first ``+`` with these parameters changed."""
+
+    def __missing__(self, name):
+        base, *changes = name.split("+")
+        if not changes:
+            raise KeyError(name)
+        changes = dict(change.split("=") for change in changes)
+        return self[base].with_(**{
+            field: bool(int(value)) if isinstance(getattr(self[base], field, None), bool)
+            else int(value) for field, value in changes.items()})
+
+
 #: Configurations that the regression runs on.
-CONFIGS = {
+CONFIGS = Configurations({
     **PRESETS,
     # Every length of every structure at its edge, and narrow reads on a wide bus.
     "edge": Config(device_ports=1, port_depth=4, tlb_entries=2, device_entries=1,
                    context_entries=1, walks=1, axi_data_width=256),
-}
+})
 
 
 class SimulationError(RuntimeError):
