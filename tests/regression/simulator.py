@@ -181,7 +181,7 @@ def build(source, waves=None):
     return folder
 
 
-def run(module, names, config="default", waves=None, env=None):
+def run(module, names, config="default", waves=None, env=None, label=None):
     """Runs the cocotb tests ``names`` of ``module`` in one simulation.
 
     Parameters
@@ -194,6 +194,8 @@ def run(module, names, config="default", waves=None, env=None):
     waves : None, "fst" or "vcd"
     env : dict
         More environment for the simulation.
+    label : str
+        First part of the name of the run's folder; the module's name without.
 
     Returns
     -------
@@ -208,7 +210,8 @@ def run(module, names, config="default", waves=None, env=None):
         The simulation ended without having run all of ``names``.
     """
     model = build(verilog(config), waves)
-    folder = BUILD / "regress" / f"{module.rpartition('.')[2]}-{config}{'-waves' if waves else ''}"
+    label = label or module.rpartition(".")[2]
+    folder = BUILD / "regress" / f"{label}-{config}{'-waves' if waves else ''}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     runner = _runner()
