@@ -4,6 +4,7 @@ Writes ``build/bench/report.md``, ``results.json`` and plots. ``ARGS="--only 3,5
 """
 
 import argparse
+import hashlib
 import json
 import sys
 import threading
@@ -67,6 +68,12 @@ def measure(simulation, say):
     return records, failed
 
 
+def configuration(name):
+    """A configuration in words, with what identifies its Verilog."""
+    digest = hashlib.sha256(simulator.verilog(name).read_bytes()).hexdigest()
+    return f"{simulator.CONFIGS[name]}; SHA-256 of the Verilog {digest[:16]}…"
+
+
 def main(arguments=None):
     """The command line; returns the exit status: 1 if a measurement failed, a missed bar is 0."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench",
@@ -95,7 +102,7 @@ def main(arguments=None):
                 progress.say(f"FAILED: {failure}")
     records.sort(key=sort_key)
     results = {"records": records, "failures": failures, "only": options.only,
-               "configs": {name: str(simulator.CONFIGS[name])
+               "configs": {name: configuration(name)
                            for name in sorted({record["config"] for record in records})}}
     (FOLDER / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     plots = draw(records, FOLDER)

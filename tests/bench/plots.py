@@ -75,6 +75,8 @@ def draw(records, folder):
     # The same measurements give the same bytes.
     matplotlib.rcParams["svg.hashsalt"] = "siommu"
     from matplotlib import pyplot
+    for name, *_ in PLOTS:
+        (folder / name).unlink(missing_ok=True)     # of an earlier run
     drawn = []
     for name, title, plot, figures in PLOTS:
         if _of(records, *figures):

@@ -4,7 +4,8 @@ from fpga.report import table, verdict
 
 from .plan import FIGURES
 
-__all__ = ["bench_report", "line", "number", "passed", "sort_key", "summary"]
+__all__ = ["bench_report", "line", "number", "passed", "sections", "sort_key",
+           "summary"]
 
 
 def number(value):
@@ -54,10 +55,17 @@ def summary(records):
 
 
 def bench_report(results, plots=()):
-    """The report of ``make bench`` as Markdown text. ``plots``: names of image files beside it."""
+    """The report of ``make bench`` as Markdown text. ``plots``: (name, title) of images beside it."""
+    return "\n".join(["# Latency and throughput", "", *sections(results, "##", plots)]) + "\n"
+
+
+def sections(results, head, plots=(), folder=""):
+    """The report's lines below its title.
+
+    ``head``: what a section's heading begins with; ``folder``: where the plots are.
+    """
     records = results["records"]
-    lines = ["# Latency and throughput", "",
-             "Measured on the exported Verilog under Verilator, in clock cycles; every answer was "
+    lines = ["Measured on the exported Verilog under Verilator, in clock cycles; every answer was "
              "compared with the golden model. L: cycles from the handshake of a read address to "
              "that of its first data.", ""]
     if results["only"]:
@@ -68,16 +76,16 @@ def bench_report(results, plots=()):
         if not chosen:
             continue
         title = f"Figure {figure}: {about}" if figure.isdigit() else about.capitalize()
-        lines += ["", f"## {title}", ""]
+        lines += ["", f"{head} {title}", ""]
         lines += table(("what", "bar", "measured", "", "configuration", "remarks"), [
             (record["what"], _bar(record), f"{number(record['measured'])} {record['unit']}",
              "" if passed(record) is None else verdict(passed(record)),
              f"`{record['config']}`", record["note"]) for record in chosen])
     if plots:
-        lines += ["", "## Plots", ""]
-        lines += [f"![{title}]({name})" for name, title in plots]
-    lines += ["", "## Configurations", ""]
+        lines += ["", f"{head} Plots", ""]
+        lines += [f"![{title}]({folder}{name})" for name, title in plots]
+    lines += ["", f"{head} Configurations", ""]
     lines += [f"- `{name}`: {config}" for name, config in results["configs"].items()]
     if results["failures"]:
-        lines += ["", "## Failed", "", *(f"- {failure}" for failure in results["failures"])]
-    return "\n".join(lines) + "\n"
+        lines += ["", f"{head} Failed", "", *(f"- {failure}" for failure in results["failures"])]
+    return lines

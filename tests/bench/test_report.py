@@ -2,6 +2,7 @@
 
 import pytest
 
+from .document import insert
 from .plan import FIGURES, MEASURES, plan
 from .plots import draw
 from .report import bench_report, line, number, passed, sort_key, summary
@@ -64,3 +65,10 @@ def test_plots_need_their_figure_only(tmp_path):
     drawn = draw([record(x=latency, series="warm") for latency in (1, 100)], tmp_path)
     assert [name for name, _ in drawn] == ["latency.svg"]
     assert "<svg" in (tmp_path / "latency.svg").read_text()
+
+
+def test_results_go_between_the_markers():
+    text = "a\n<!-- x -->\nold\n<!-- /x -->\nb\n"
+    assert insert(text, "x", ["new", "lines"]) == "a\n<!-- x -->\nnew\nlines\n<!-- /x -->\nb\n"
+    with pytest.raises(ValueError, match="no markers"):
+        insert(text, "y", [])
