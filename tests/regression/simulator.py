@@ -26,6 +26,14 @@ __all__ = ["CONFIGS", "SimulationError", "verilog", "build", "run", "fst_availab
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 
+#: Configurations that the regression runs on.
+CONFIGS = {
+    **PRESETS,
+    # Every length of every structure at its edge, and narrow reads on a wide bus.
+    "edge": Config(device_ports=1, port_depth=4, tlb_entries=2, device_entries=1,
+                   context_entries=1, walks=1, axi_data_width=256),
+}
+
 
 class Configurations(dict):
     """Configurations by name. A name like ``default+walks=4+cpu_port=0`` need not be listed: it is
@@ -41,13 +49,7 @@ class Configurations(dict):
             else int(value) for field, value in changes.items()})
 
 
-#: Configurations that the regression runs on.
-CONFIGS = Configurations({
-    **PRESETS,
-    # Every length of every structure at its edge, and narrow reads on a wide bus.
-    "edge": Config(device_ports=1, port_depth=4, tlb_entries=2, device_entries=1,
-                   context_entries=1, walks=1, axi_data_width=256),
-})
+CONFIGS = Configurations(CONFIGS)
 
 
 class SimulationError(RuntimeError):
