@@ -110,11 +110,14 @@ class Netlist:
         Cells of the core and the harness.
     harness_luts : int
         LUT4 among them that belong to the harness.
+    sha256 : str
+        Of the core's Verilog.
     """
 
     path: Path
     cells: dict
     harness_luts: int
+    sha256: str
 
 
 def netlist(config):
@@ -128,7 +131,8 @@ def netlist(config):
     known = folder / "harness_luts"
     if not known.exists():
         known.write_text(str(harness_luts(json.loads(path.read_text()))))
-    return Netlist(path, _cells(folder), int(known.read_text()))
+    return Netlist(path, _cells(folder), int(known.read_text()),
+                   hashlib.sha256(text.encode()).hexdigest())
 
 
 def harness_luts(design):

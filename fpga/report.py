@@ -2,7 +2,7 @@
 
 from statistics import median
 
-__all__ = ["FMAX_BARS", "SIZE_BARS", "parts", "synthesis_report", "table", "verdict"]
+__all__ = ["FMAX_BARS", "SIZE_BARS", "bars", "parts", "sections", "synthesis_report", "table", "verdict"]
 
 #: (configuration, speed grade) to the frequency in MHz that it must reach.
 FMAX_BARS = {("default", 8): 150, ("small", 8): 180, ("default", 6): 110}
@@ -13,11 +13,13 @@ SIZE_BARS = {"small": 6000, "default": 20000}
 def table(head, rows):
     """A Markdown table as a list of lines; columns of numbers are aligned to the right."""
     rows = [[str(cell) for cell in row] for row in rows]
-    right = [bool(rows) and all(row[index].replace(".", "").replace("-", "").isdigit()
-                                or row[index] in ("", "–") for row in rows)
-             for index in range(len(head))]
+
+    def numeric(cells):
+        return any(cells) and all(cell.replace(".", "").isdigit() or cell in ("", "–")
+                                  for cell in cells)
+    right = [numeric([row[index] for row in rows]) for index in range(len(head))]
     return ["| " + " | ".join(map(str, head)) + " |",
-            "|" + "|".join("--:" if numeric else "---" for numeric in right) + "|",
+            "|" + "|".join("--:" if column else "---" for column in right) + "|",
             *("| " + " | ".join(row) + " |" for row in rows)]
 
 
@@ -72,13 +74,17 @@ def parts(sizes):
 
 def synthesis_report(data):
     """The report of ``make bench-synth`` as Markdown text."""
+    return "\n".join(["# Size and frequency on the ECP5-85", "", *sections(data, "##")]) + "\n"
+
+
+def sections(data, head):
+    """The report's lines below its title. ``head``: what a section's heading begins with."""
     results = data["results"]
-    lines = ["# Size and frequency on the ECP5-85", "",
-             f"LFE5U-85F, {data['tools']}. Verilog from `siommu generate`, synthesised with "
+    lines = [f"LFE5U-85F, {data['tools']}. Verilog from `siommu generate`, synthesised with "
              f"`synth_ecp5`, placed and routed inside of a harness of registers "
              f"(`fpga/harness.py`), target {data['freq']}.", ""]
     lines += table(("figure", "what", "bar", "measured", ""), bars(results)) + [""]
-    lines += ["## Configurations", "",
+    lines += [f"{head} Configurations", "",
               "LUT4, carry (two LUTs each), FF, LUT RAM (16 × 4 bits) and block RAM (18 Kbit): the "
               "core synthesised alone. LUTs placed: all LUTs with carry and LUT RAM, of the core in "
               "the harness, whose own are taken off.", ""]
@@ -93,7 +99,7 @@ def synthesis_report(data):
                          ", ".join(f"{freq:.1f}" for freq in freqs) if len(freqs) > 1 else ""))
     lines += table(("configuration", "LUT4", "carry", "FF", "LUT RAM", "block RAM", "LUTs placed",
                     "speed", "Fmax (MHz), median", "all seeds"), rows) + [""]
-    lines += ["## Slowest paths", "", "Of the seed with the median frequency.", ""]
+    lines += [f"{head} Slowest paths", "", "Of the seed with the median frequency.", ""]
     rows = []
     for name, entry in results.items():
         for speed in sorted({run["speed"] for run in entry["runs"]}, reverse=True):
@@ -106,9 +112,12 @@ def synthesis_report(data):
     lines += table(("configuration", "from", "to", "ns", "logic", "routing"), rows)
     for name, entry in results.items():
         if entry.get("parts"):
-            lines += ["", f"## What each part of `{name}` costs", "",
+            lines += ["", f"{head} What each part of `{name}` costs", "",
                       "Every module synthesised alone, so that nothing is shared or simplified "
                       "across borders: the sum is more than the whole.", ""]
             lines += table(("part", "LUT4", "carry", "FF", "LUT RAM", "block RAM"),
                            parts(entry["parts"]))
-    return "\n".join(lines) + "\n"
+    lines += ["", f"{head} Verilog", ""]
+    lines += [f"- `{name}`: SHA-256 {entry['sha256'][:16]}…" for name, entry in results.items()
+              if "sha256" in entry]
+    return lines

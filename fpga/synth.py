@@ -93,7 +93,7 @@ class Bench:
         report = flow.place(made, speed, seed, self.options.freq or FREQ[speed])
         path, mhz = paths.slowest_path(report), paths.fmax(report)
         entry = self.results[name]
-        entry["harness_luts"], entry["harness_and_core"] = made.harness_luts, made.cells
+        entry["harness_luts"], entry["sha256"] = made.harness_luts, made.sha256
         entry["runs"].append({"speed": speed, "seed": seed, "fmax": mhz, "path": path,
                               "luts": report["utilization"]["TRELLIS_COMB"]["used"]})
         entry["runs"].sort(key=lambda run: (-run["speed"], run["seed"]))

@@ -111,6 +111,8 @@ class Testbench:
         Called with each finished transaction; checks it (``check`` by default).
     answered, explained : int
         Transactions that were checked; those of them that an injected error ended.
+    pages, grants : int
+        Pages whose answers were compared with the golden model's; those of them that were granted.
     name : str
         The test's name, for its lines in the log.
     """
@@ -126,7 +128,7 @@ class Testbench:
         self.golden = GoldenModel(self.memory)
         self.coverage = Coverage(os.environ["SIOMMU_RUN_FOLDER"])
         self.cycle = 0
-        self.answered = self.explained = 0
+        self.answered = self.explained = self.pages = self.grants = 0
         self.name = ""
         self.expect = self.check
         self._answers = {}
@@ -297,6 +299,8 @@ class Testbench:
         access, beats = transaction.access, transaction.beats
         answers = self.answers(access)
         self.coverage.transaction(access, answers)
+        self.grants += sum(beat.pages + 1 for beat in beats if not beat.cause)
+        self.pages += sum(beat.pages + 1 for beat in beats)
         if any(beat.pages for beat in beats):
             self._cover_runs(answers, beats)
         try:

@@ -89,5 +89,6 @@ async def world(dut, seed):
             await phase(tb, made, Traffic(made, rng), rng)
         await tb.drain()
         assert tb.answered > 0
-        tb.log(f"{tb.answered} requests answered in {tb.cycle} cycles, {tb.axi.reads} table reads, "
-               f"{tb.explained} ended by an injected error")
+        tb.log(f"{tb.answered} requests answered in {tb.cycle} cycles, {tb.pages} pages compared, "
+               f"{tb.grants} of them granted, {tb.axi.reads} table reads, {tb.explained} ended by "
+               f"an injected error")

@@ -36,6 +36,23 @@ CONFIGS = {
 }
 
 
+class Configurations(dict):
+    """Configurations by name. A name like ``default+walks=4+cpu_port=0`` need not be listed: it is
+    the one before the first ``+`` with these parameters changed."""
+
+    def __missing__(self, name):
+        base, *changes = name.split("+")
+        if not changes:
+            raise KeyError(name)
+        changes = dict(change.split("=") for change in changes)
+        return self[base].with_(**{
+            field: bool(int(value)) if isinstance(getattr(self[base], field, None), bool)
+            else int(value) for field, value in changes.items()})
+
+
+CONFIGS = Configurations(CONFIGS)
+
+
 class SimulationError(RuntimeError):
     """The core cannot be generated, built or simulated. The message says why."""
 
@@ -167,7 +184,7 @@ def build(source, waves=None):
     return folder
 
 
-def run(module, names, config="default", waves=None, env=None):
+def run(module, names, config="default", waves=None, env=None, label=None):
     """Runs the cocotb tests ``names`` of ``module`` in one simulation.
 
     Parameters
@@ -180,6 +197,8 @@ def run(module, names, config="default", waves=None, env=None):
     waves : None, "fst" or "vcd"
     env : dict
         More environment for the simulation.
+    label : str
+        First part of the name of the run's folder; the module's name without.
 
     Returns
     -------
@@ -194,7 +213,8 @@ def run(module, names, config="default", waves=None, env=None):
         The simulation ended without having run all of ``names``.
     """
     model = build(verilog(config), waves)
-    folder = BUILD / "regress" / f"{module.rpartition('.')[2]}-{config}{'-waves' if waves else ''}"
+    label = label or module.rpartition(".")[2]
+    folder = BUILD / "regress" / f"{label}-{config}{'-waves' if waves else ''}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     runner = _runner()

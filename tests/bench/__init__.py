@@ -1,0 +1,1 @@
+"""Latency and throughput of the exported Verilog, measured (``make bench``), and long runs."""

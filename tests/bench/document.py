@@ -1,0 +1,65 @@
+"""``python -m tests.bench.document``: puts the results of `make bench` and `make bench-synth` into
+docs/performance.md, between its markers, and the plots beside it. What was not run stays as it is.
+"""
+
+import json
+import shutil
+import sys
+
+from fpga import report as synthesis
+
+from ..regression.simulator import BUILD, ROOT
+from . import report
+from .plots import PLOTS
+
+__all__ = ["insert", "main"]
+
+DOCUMENT = ROOT / "docs" / "performance.md"
+PICTURES = ROOT / "docs" / "performance"
+
+
+def insert(text, name, lines):
+    """``text`` with ``lines`` between the markers ``<!-- name -->`` and ``<!-- /name -->``.
+
+    Raises
+    ------
+    ValueError
+        The text does not have both markers.
+    """
+    begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+    before, found, rest = text.partition(begin)
+    _, also, after = rest.partition(end)
+    if not found or not also:
+        raise ValueError(f"the document has no markers {begin.strip()} and {end}")
+    return before + begin + "\n".join(lines) + "\n" + end + after
+
+
+def main():
+    """Returns the exit status."""
+    text, done = DOCUMENT.read_text(), []
+    bench, synth = BUILD / "bench" / "results.json", BUILD / "synth" / "synth.json"
+    if bench.exists():
+        results = json.loads(bench.read_text())
+        if results["failures"]:
+            print("siommu: a measurement of `make bench` failed; run it again", file=sys.stderr)
+            return 1
+        PICTURES.mkdir(exist_ok=True)
+        plots = [(name, title) for name, title, *_ in PLOTS if (bench.parent / name).exists()]
+        for name, _ in plots:
+            shutil.copyfile(bench.parent / name, PICTURES / name)
+        text = insert(text, "bench", report.sections(results, "###", plots, "performance/"))
+        done.append(bench)
+    if synth.exists():
+        text = insert(text, "synth", synthesis.sections(json.loads(synth.read_text()), "###"))
+        done.append(synth)
+    if not done:
+        print("siommu: there are no results; run `make bench` or `make bench-synth` first",
+              file=sys.stderr)
+        return 1
+    DOCUMENT.write_text(text)
+    print(f"siommu: wrote {DOCUMENT} from {' and '.join(map(str, done))}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,152 @@
+"""The harness around the core, and what is read from the tools' reports."""
+
+import json
+
+import pytest
+
+from fpga.flow import harness_luts
+from fpga.harness import harness_verilog, module_ports
+from fpga.paths import describe, fmax, slow_registers, slowest_path
+from fpga.report import bars, parts, synthesis_report, table
+from fpga.synth import main, variants
+
+VERILOG = """
+module siommu(clk, rst, a, b, c);
+  input clk;
+  wire clk;
+  input rst;
+  input [6:0] a;
+  output [9:0] b;
+  output c;
+  reg [3:0] x;
+endmodule
+
+module \\siommu.core (d);
+  input d;
+endmodule
+"""
+
+
+def test_ports_are_those_of_the_top_module():
+    assert module_ports(VERILOG) == {"clk": ("input", 1), "rst": ("input", 1), "a": ("input", 7),
+                                     "b": ("output", 10), "c": ("output", 1)}
+    with pytest.raises(ValueError, match="does not hold the module"):
+        module_ports("module other(a);\nendmodule\n")
+
+
+def test_the_harness_connects_every_port_to_registers():
+    text = harness_verilog(VERILOG)
+    for port in ("clk", "rst", "a", "b", "c"):
+        assert f".{port}(" in text
+    assert "reg [10:0] fold_0" in text          # all output bits
+    assert "reg [2:0] fold_1" in text and "fold_2" in text and "fold_3" not in text
+    assert "(* keep" not in text
+
+
+@pytest.mark.parametrize("name, words", [
+    ("siommu.core.miss.queues.first[3]_TRELLIS_FF_Q_3", "register `first` of `core.miss.queues`"),
+    ("siommu.core.miss.queues.links.0.5$DPRAM_COMB0", "memory `links` of `core.miss.queues`"),
+    ("siommu.core.miss.queues.elements.0.3", "memory `elements` of `core.miss.queues`"),
+    ("siommu.core.tlb.tag_31_TRELLIS_FF_Q_69", "register `tag_31` of `core.tlb`"),
+    ("siommu.core.walker.$signal$3_TRELLIS_FF_Q", "register `$signal$3` of `core.walker`"),
+    ("cpu_req_ft_TRELLIS_FF_Q", "register `cpu_req_ft` at a port (harness)")])
+def test_names_of_cells_in_words(name, words):
+    assert describe(name) == words
+
+
+def step(kind, delay, cell, net=None):
+    return {"type": kind, "delay": delay, "from": {"cell": cell}, "to": {"cell": cell},
+            **({"net": net} if net else {})}
+
+
+REPORT = {
+    "fmax": {"clk": {"achieved": 125.0, "constraint": 200}},
+    "critical_paths": [
+        {"from": "<async>", "to": "posedge clk", "path": []},
+        {"from": "posedge clk", "to": "posedge clk", "path": [
+            step("clk-to-q", .5, "siommu.core.a.x_TRELLIS_FF_Q"),
+            step("routing", 1.5, "siommu.core.a.x_TRELLIS_FF_Q", "siommu.core.a.x"),
+            step("logic", .25, "siommu.core.b.y_LUT4_Z"),
+            step("routing", 1.0, "siommu.core.b.y_LUT4_Z", "siommu.core.b.y[2]"),
+            step("setup", 0, "siommu.core.b.z_TRELLIS_FF_Q_1")]}],
+    "detailed_net_timings": [
+        {"event": "posedge clk", "endpoints": [
+            {"cell": "siommu.core.b.z_TRELLIS_FF_Q_1", "delay": [1, 3.25], "event": "posedge clk"},
+            {"cell": "siommu.core.b.z_TRELLIS_FF_Q_2", "delay": [1, 2.0], "event": "posedge clk"},
+            {"cell": "siommu.core.a.w_TRELLIS_FF_Q", "delay": [1, 2.5], "event": "posedge clk"}]},
+        {"event": "async", "endpoints": [
+            {"cell": "siommu.core.a.w_TRELLIS_FF_Q", "delay": [1, 9], "event": "posedge clk"}]}],
+}
+
+
+def test_the_slowest_path():
+    assert fmax(REPORT) == 125.0
+    assert slowest_path(REPORT) == {
+        "begin": "register `x` of `core.a`", "end": "register `z` of `core.b`", "ns": 3.25,
+        "logic_ns": .75, "routing_ns": 2.5, "luts": 1, "modules": ["core.a", "core.b"]}
+
+
+def test_slow_registers_count_their_bits():
+    assert slow_registers(REPORT) == [(3.25, 2, "register `z` of `core.b`"),
+                                      (2.5, 1, "register `w` of `core.a`")]
+
+
+def test_the_harness_s_luts_are_those_before_its_registers():
+    def cell(kind, output, **inputs):
+        pins = {**inputs, **output}
+        return {"type": kind, "connections": {pin: [bit] for pin, bit in pins.items()},
+                "port_directions": {pin: "output" if pin in output else "input" for pin in pins}}
+    design = {"modules": {"top": {"cells": {
+        "core": cell("LUT4", {"Z": 1}, A=9), "first": cell("TRELLIS_FF", {"Q": 2}, DI=1),
+        "xor": cell("LUT4", {"Z": 3}, A=2), "second": cell("TRELLIS_FF", {"Q": 4}, DI=3),
+        "wire": cell("TRELLIS_FF", {"Q": 5}, DI=4)},
+        "netnames": {"fold_0": {"bits": [2]}, "fold_1": {"bits": [4]}, "fold_2": {"bits": [5]}}}}}
+    assert harness_luts(design) == 1
+
+
+def results(**change):
+    run = {"speed": 8, "seed": 1, "fmax": 160.0, "luts": 7000, "path": slowest_path(REPORT)}
+    cells = dict(zip(("LUT4", "carry", "FF", "LUT RAM", "block RAM"), (4500, 100, 2500, 200, 4)))
+    return {"small": {"config": {}, "harness_luts": 1100, "core": cells, "parts": {
+        "siommu": dict.fromkeys(cells, 0), "siommu.core": cells,
+        "siommu.core.tlb": cells, "siommu.core.tlb.plru": cells,
+        "siommu.core.dev0_ingress": cells, "siommu.core.cpu_ingress": cells},
+        "runs": [run, {**run, "seed": 2, "fmax": 190.0}, {**run, "seed": 3, "fmax": 185.0}],
+        **change}}
+
+
+def test_bars_take_the_median_and_leave_the_harness_out():
+    rows = bars(results())
+    assert [(row[0], row[3], row[4]) for row in rows] == [
+        (11, "185.0 MHz", "PASS"), (12, 4500, "PASS"), (12, "5900", "PASS")]
+    assert bars(results(harness_luts=900))[2][4] == "MISS"
+    assert bars({}) == []
+
+
+def test_parts_hold_what_is_inside_of_them():
+    rows = {row[0]: row[1] for row in parts(results()["small"]["parts"])}
+    assert rows == {"`core.tlb`": 9000, "`core: all ingress`": 9000, "`core`": 4500, "sum": 22500}
+
+
+def test_the_report_holds_every_configuration():
+    data = {"tools": "tools 1", "freq": "200 MHz", "results": results()}
+    text = synthesis_report(json.loads(json.dumps(data)))
+    assert "| `small` | 4500 | 100 | 2500 | 200 | 4 | 5900 | 8 | 185.0 | 160.0, 185.0, 190.0 |" \
+        in text
+    assert "What each part of `small` costs" in text
+
+
+def test_tables_align_columns_of_numbers():
+    assert table(("a", "b"), [("x", 1), ("y", "–")]) == \
+        ["| a | b |", "|---|--:|", "| x | 1 |", "| y | – |"]
+
+
+def test_variants_differ_from_the_default_in_one_parameter():
+    known = variants()
+    assert {"small", "default", "large", "l1-16", "l1-64", "walks-1", "walks-16"} <= set(known)
+    assert known["l1-64"] == known["default"].with_(tlb_entries=64)
+
+
+def test_an_unknown_configuration_is_named():
+    with pytest.raises(SystemExit, match="no configuration 'tiny'"):
+        main(["--only", "tiny"])
