@@ -17,6 +17,7 @@ PAGE = 4096
 LINE = 8 * PAGE             #: bytes whose entries share a 64-byte line of the table
 REGION = 512 * PAGE         #: bytes under one level-2 entry
 BASE = 0x1234_4000_0000     #: virtual address of the pages that are measured
+CLEARING = 3000             #: cycles in which a core of any size has cleared its caches
 SCATTERED = 0x20_0000_0000  #: physical pages, no two virtual neighbours next to each other
 
 
@@ -27,12 +28,19 @@ class WatchedMemory(TableMemory):
     ----------
     shortest : int or None
         Fewest cycles from the handshake of an address to that of its first data.
+    occupied : int
+        Sum over all cycles of the reads in flight.
     """
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
         self.shortest = None
+        self.occupied = 0
         self._asked = {}
+
+    def step(self):
+        self.occupied += self._count
+        super().step()
 
     def _accept(self, got):
         super()._accept(got)
@@ -106,6 +114,16 @@ class Bench(Testbench):
         """Fails unless the memory's latency was what ``latency`` was told."""
         assert self.axi.shortest == cycles, \
             f"the memory took {self.axi.shortest} cycles instead of {cycles}"
+
+    async def begin(self):
+        """Turns translation on, and waits until the core has cleared its memories."""
+        await self.scene.enable()
+        await self.cycles(CLEARING)
+
+    async def empty(self):
+        """Empties all caches, and waits until the core has cleared its memories."""
+        await self.invalidate()
+        await self.cycles(CLEARING)
 
     async def warm(self, accesses, port=0):
         """Sends ``accesses`` one after the other and lets the core come to rest."""

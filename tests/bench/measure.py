@@ -31,7 +31,7 @@ async def hits(dut):
         space = tb.scene.space()
         count = tb.config.tlb_entries // 2
         tb.scatter(space, BASE, count)
-        await tb.scene.enable()
+        await tb.begin()
         accesses = [space.access(1, 0, BASE + index * PAGE) for index in range(count)]
         await tb.warm(accesses * 2)
         reads = tb.axi.reads
@@ -54,7 +54,7 @@ async def second_level(dut):
         rng = random.Random(2)
         space = tb.scene.space()
         tb.scatter(space, BASE, 800)
-        await tb.scene.enable()
+        await tb.begin()
         tb.latency(20)
         pages = [space.access(1, 0, BASE + index * PAGE) for index in range(800)]
         for _ in range(2):
@@ -89,7 +89,7 @@ async def warm_misses(dut):
         rng = random.Random(3)
         space = tb.scene.space()
         regions_of_pages(tb, space, BASE, 1)
-        await tb.scene.enable()
+        await tb.begin()
         await tb.warm([space.access(1, 0, BASE)])
         lines = iter(random_lines(rng, BASE, 1, 63))
         for latency in LATENCIES:
@@ -113,11 +113,11 @@ async def cold_misses(dut):
         others = [BASE + (index + 1) * top for index in range(2 * len(LATENCIES))]
         for other in others:
             tb.scatter(space, other, 1)
-        await tb.scene.enable()
+        await tb.begin()
         places = iter(others)
         for latency in LATENCIES:
             tb.latency(latency)
-            await tb.invalidate()
+            await tb.empty()
             took, bursts, _ = await tb.one(space.access(1, 0, BASE))
             tb.check_latency(latency)
             tb.record(4, f"everything cold, L = {latency}", took, "cycles",
@@ -137,10 +137,10 @@ async def overlapping(dut):
         rng, latency = random.Random(5), 100
         space = tb.scene.space()
         warm = regions_of_pages(tb, space, BASE, REGIONS)
-        await tb.scene.enable()
+        await tb.begin()
         await tb.warm([space.access(1, 0, page) for page in warm * 2])
         tb.latency(latency)
-        reads = tb.axi.reads
+        reads, occupied, begin = tb.axi.reads, tb.axi.occupied, tb.cycle
         count = 200 + 100 * tb.config.walks
         sent = [tb.port(index).send(space.access(1, 0, page)) for index, page in
                 enumerate(random_lines(rng, BASE, REGIONS, count))]
@@ -153,7 +153,8 @@ async def overlapping(dut):
         tb.record(5, f"random misses, {walks} walk(s), {width}-bit bus, L = 100", sustained(sent),
                   "per cycle", bar=bar, atmost=False, x=walks, series=f"{width}-bit bus",
                   note=f"{(tb.axi.reads - reads) / count:.2f} read bursts per miss, "
-                       f"at most {tb.axi.busiest} in flight")
+                       f"{(tb.axi.occupied - occupied) / (tb.cycle - begin):.1f} in flight on "
+                       f"average")
 
 
 @cocotb.test(timeout_time=50, timeout_unit="ms")
@@ -165,7 +166,7 @@ async def hits_beside_misses(dut):
         regions_of_pages(tb, space, BASE, 4)
         few = 8
         tb.scatter(space, BASE + (1 << 30), few)
-        await tb.scene.enable()
+        await tb.begin()
         hot = [space.access(1, 0, BASE + (1 << 30) + index * PAGE) for index in range(few)]
         await tb.warm(hot * 2)
         tb.latency(500)
@@ -193,12 +194,12 @@ async def merging(dut):
         absent = BASE + 3 * REGION // 4
         table.unmap(absent)
         tb.forget()
-        await tb.scene.enable()
+        await tb.begin()
         tb.latency(100)
         for what, page, cold in (("mapped, not cached, upper levels cached", BASE + 5 * LINE, 0),
                                  ("not present, upper levels cached", absent, 0),
                                  ("not present, everything cold", absent, 1)):
-            await tb.invalidate()
+            await tb.empty()
             if not cold:
                 await tb.warm([space.access(1, 0, BASE)])
             tb.axi.log = []
@@ -231,7 +232,7 @@ async def long_requests(dut):
             tb.scatter(space, base + 500 * PAGE, 1)
         large = BASE + 16 * REGION
         space.map(1, large, size=Size.PAGE_2M)
-        await tb.scene.enable()
+        await tb.begin()
         tb.latency(100)
         for index, (what, first, _, bars) in enumerate(cases):
             base = BASE + index * REGION
@@ -259,7 +260,7 @@ async def shares(dut):
         warm = regions_of_pages(tb, space, BASE, REGIONS)
         few = 8
         tb.scatter(space, BASE + (1 << 30), few)
-        await tb.scene.enable()
+        await tb.begin()
         hot = [space.access(1, 0, BASE + (1 << 30) + index * PAGE) for index in range(few)]
         await tb.warm(hot * 2)
         lines = random_lines(rng, BASE, REGIONS, 1800)
@@ -295,7 +296,7 @@ async def more_hits(dut):
         count = tb.config.tlb_entries // 2
         tb.scatter(space, BASE, count)
         space.map(1, BASE + (1 << 30), size=Size.PAGE_2M)
-        await tb.scene.enable()
+        await tb.begin()
         accesses = [space.access(1, 0, BASE + index * PAGE) for index in range(count)]
         await tb.warm(accesses * 2)
         for port in tb.drivers:
@@ -330,7 +331,7 @@ async def lone_miss(dut):
         rng, latency = random.Random(11), 100
         space = tb.scene.space()
         warm = regions_of_pages(tb, space, BASE, REGIONS)
-        await tb.scene.enable()
+        await tb.begin()
         await tb.warm([space.access(1, 0, page) for page in warm * 2])
         tb.latency(latency)
         *flooding, lone = tb.drivers

@@ -124,7 +124,7 @@ async def ssds(dut):
         scheduler = CocotbScheduler(dut.clk, 10, "ns")
         low, high = map(int, os.environ["BENCH_SSDS"].split("-"))
         machines = [Machine(tb, scheduler, index) for index in range(high)]
-        await tb.scene.enable()
+        await tb.begin()
         tb.latency(MEMORY_LATENCY)
         for machine in machines:
             await machine.start()
@@ -138,7 +138,7 @@ async def measure(tb, machines, what, depth, count):
     """Runs the SSDs and their twins, and records what the SIOMMU added."""
     scheduler = machines[0].scheduler
     warm = what == "warm TLB"
-    await tb.invalidate()
+    await tb.empty()
     jobs = []
     for machine in machines:
         rng = random.Random(machine.index)

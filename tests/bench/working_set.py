@@ -17,7 +17,7 @@ async def working_sets(dut):
         space = tb.scene.space()
         table = space.tables[1]
         tb.scatter(space, BASE, max(SIZES))
-        await tb.scene.enable()
+        await tb.begin()
         tb.latency(latency)
         for size in SIZES:
             pages = [BASE + index * PAGE for index in range(size)]
