@@ -26,6 +26,7 @@ LINES = REGIONS * REGION // LINE
 BUFFERS = BASE + (1 << 36)
 DEPTHS = {1: 80, 32: 600}           #: queue depth to commands
 WARM_BLOCKS = 64
+STAGGER = 211                       #: cycles between the starts of two SSDs
 BARE_FRAMES = 0x40_0000_0000        #: physical buffers of the twins
 
 
@@ -98,6 +99,8 @@ class Machine:
                 assert found == self.place[block], "the wrong block was read"
                 took.append(scheduler.now - begin)
                 ends.append(scheduler.now)
+        # SSDs are never in step; these are as far apart as their number allows.
+        await scheduler.delay(STAGGER * self.index)
         begin = scheduler.now
         for task in [scheduler.start(worker(own)) for own in range(depth)]:
             await task
