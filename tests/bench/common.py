@@ -22,7 +22,8 @@ SCATTERED = 0x20_0000_0000  #: physical pages, no two virtual neighbours next to
 
 
 class WatchedMemory(TableMemory):
-    """A table memory that knows when each read was asked for and answered.
+    """A table memory that answers after exactly ``latency[0]`` cycles, from handshake to handshake
+    and with nothing else on the bus, and that knows when each read was asked for and answered.
 
     Attributes
     ----------
@@ -44,7 +45,9 @@ class WatchedMemory(TableMemory):
 
     def _accept(self, got):
         super()._accept(got)
-        self._asked[self._queues[got["id"]][-1]] = self._clock()
+        burst, now = self._queues[got["id"]][-1], self._clock()
+        self._asked[burst] = now
+        burst.ready = now + self.latency[0] - 1     # what is offered now is taken a cycle later
 
     def _handed_over(self):
         asked = self._asked.pop(self._current, None)
@@ -106,8 +109,7 @@ class Bench(Testbench):
 
     def latency(self, cycles):
         """Sets the memory's latency: ``cycles`` from the address handshake to the first data."""
-        # The memory counts from the cycle after; see ``WatchedMemory.shortest``.
-        self.axi.latency = cycles - 1, cycles - 1
+        self.axi.latency = cycles, cycles
         self.axi.shortest = None
 
     def check_latency(self, cycles):
