@@ -22,7 +22,9 @@ MEASURES = {"hits": ("1",), "second_level": ("2",), "warm_misses": ("3",),
             "cold_misses": ("4", "contexts"), "overlapping": ("5",), "hits_beside_misses": ("6",),
             "merging": ("7",), "long_requests": ("8",), "shares": ("9",), "more_hits": ("hits",),
             "lone_miss": ("fairness",)}
-WALKS = (1, 2, 4, 16)
+#: What else figure 5 is measured on: fewer and more walks, wider buses.
+MISSES_ON = (*(f"default+walks={walks}" for walks in (1, 2, 4, 16)), "default+axi_data_width=128",
+             "default+walks=16+axi_data_width=128", "default+walks=16+axi_data_width=512")
 
 
 @dataclass
@@ -59,7 +61,5 @@ def plan(only=()):
     if wanted("working set"):
         made.append(Simulation("working_set", "default", ["working_sets"]))
     if wanted("5"):
-        made += [Simulation("measure", f"default+walks={walks}", ["overlapping"])
-                 for walks in WALKS]
-        made.append(Simulation("measure", "default+walks=16+axi_data_width=128", ["overlapping"]))
+        made += [Simulation("measure", config, ["overlapping"]) for config in MISSES_ON]
     return made

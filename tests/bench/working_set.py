@@ -6,7 +6,7 @@ import cocotb
 
 from .common import BASE, PAGE, Bench, sustained
 
-SIZES = (8, 16, 32, 64, 128, 256, 512, 1024, 2048)
+SIZES = (8, 16, 32, 64, 128, 256, 512, 768, 1024, 1536, 2048, 4096, 8192)
 
 
 @cocotb.test(timeout_time=200, timeout_unit="ms")
