@@ -15,7 +15,7 @@ __all__ = ["PORT_BITS", "SLOT_BITS", "WAY_BITS", "LINE_BITS", "LINE_PAGES", "PAG
            "TableRead"]
 
 PORT_BITS = 4           #: at most 8 device ports and the processor
-SLOT_BITS = 5           #: at most 20 walk slots
+SLOT_BITS = 5           #: at most 28 walk slots
 WAY_BITS = 2            #: at most 4 ways
 LINE_BITS = 3           #: a line is what 64 bytes of leaf entries map: 8 pages
 LINE_PAGES = 1 << LINE_BITS

@@ -105,10 +105,15 @@ class Config:
         return names + ("cpu",) if self.cpu_port else names
 
     @property
-    def walk_slots(self):
-        """Walk slots (MSHRs): more than walks in flight, because a slot is held until what its
-        walk found can be looked up."""
+    def slots_of_a_port(self):
+        """Walk slots (MSHRs) that one port may hold: more than walks in flight, because a slot is
+        held until what its walk found can be looked up."""
         return self.walks + max(1, self.walks // 4)
+
+    @property
+    def walk_slots(self):
+        """Walk slots in all: while one port holds all it may, every other one can have one."""
+        return self.slots_of_a_port + self.ports - 1
 
     @property
     def l2_ways(self):
@@ -119,11 +124,6 @@ class Config:
     def walk_cache_ways(self):
         """Ways of the walk cache."""
         return 2
-
-    @property
-    def slots_of_a_port(self):
-        """Walk slots that one port may hold: every other port can always have one."""
-        return max(1, self.walk_slots - (self.ports - 1))
 
     @property
     def axi_id_width(self):

@@ -31,6 +31,8 @@ from .walk_slots import WalkSlots
 
 __all__ = ["LookUp", "MissUnit", "walk_key"]
 
+PATIENCE = 7        #: cycles in which an owner finds the second exit taken before it asks for one
+
 
 class LookUp(data.Struct):
     """What the stages before found out about an operation: ``answered`` by the first level (or
@@ -77,7 +79,7 @@ class MissUnit(wiring.Component):
     beat : Out, always ready; beat_port : Out(PORT_BITS)
         Responses by the second exit.
     pause : Out(1)
-        An owner found no free cycle at the second exit: let one operation less in.
+        An owner found no free cycle at the second exit for a while: let one operation less in.
     retry : Out(stream.Signature(Operation))
         Operations to be looked up again. Each has its credit.
     silent : Out(stream.Signature(Operation))
@@ -382,9 +384,12 @@ class MissUnit(wiring.Component):
                 self._fate.eq(Fate.EXIT), self._staged.eq(owner.data),
                 self._walked.eq(1), self._walked_slot.eq(slot),
             ]
-        asked = Signal()
-        m.d.comb += self.pause.eq(waits & ~self._free_cycle & ~asked)
-        m.d.sync += asked.eq((asked | self.pause) & ~slots.answered)
+        refused = Signal(range(PATIENCE + 1))   # cycles in a row
+        m.d.comb += self.pause.eq(refused == PATIENCE - 1)
+        with m.If(~waits | self._free_cycle):
+            m.d.sync += refused.eq(0)
+        with m.Elif(refused != PATIENCE):       # it asks once
+            m.d.sync += refused.eq(refused + 1)
 
         # Stage 5 reads the outcome; stage 6 has it.
         answer, follows = outcomes.read_port(), extents.read_port()

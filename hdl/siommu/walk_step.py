@@ -30,18 +30,15 @@ class Table(enum.Enum, shape=3):
 class WalkState(data.Struct):
     """Where a walk stands while its read is under way.
 
-    ``word`` counts the words of the entry that have come, or the beats of the line; ``error``,
-    ``reserved``, ``present``, ``other`` and the fields of the device entry and the context gather
-    what they said.
+    ``word`` counts the words of the entry that have come; ``error``, ``reserved``, ``present``,
+    ``other`` and the fields of the device entry and the context gather what they said.
     """
 
     table: Table
     level: 3
     entry: ENTRY_ADDR_BITS
-    word: 4
+    word: 2
     error: 1            # a word came with a bus error, or their number is wrong
-    skip: 1             # the beats up to RLAST belong to a line that is no longer needed
-    ended: 1            # the walk has its outcome; the line's other beats are still coming
     reserved: 1         # a reserved bit is set
     present: 1          # V of the device entry, or of the context's needed root
     other: 1            # V of the context's other root
@@ -277,8 +274,7 @@ class WalkStep(wiring.Component):
         with m.If(self.read):
             m.d.comb += [
                 following.word.eq(0), following.error.eq(0), following.reserved.eq(0),
-                following.present.eq(0), following.other.eq(0), following.ended.eq(0),
-                following.skip.eq(0),
+                following.present.eq(0), following.other.eq(0),
             ]
         m.d.comb += [
             self.region.table.eq(_pfn(word)), self.region.write.eq(following.write),

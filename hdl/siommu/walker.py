@@ -6,8 +6,10 @@ offered in *d* + 2; a start accepted in cycle *d* is offered in *d* + 1::
 
     R channel ──> gearbox ──┐
         └── state RAM ──────┼── decide (WalkStep) ──┬── read queue ── AR channel
-    starts ─────────────────┘        │              └── finished, cache fills
-                                     └── line buffer: the leaf's neighbours (``lines``)
+    starts ─────────────────┘                       └── finished, cache fills
+                gearbox ──> line buffer: the leaf's neighbours (``lines``)
+
+Of a line only the first word is decided; its neighbours pass by while starts are decided.
 
 Entries of the upper levels, contexts and device entries are read by one INCR burst of 8-byte
 beats, which is narrow on a wider bus. A leaf of level 1 is read with the whole 64-byte line around
@@ -66,8 +68,9 @@ class TableWalker(wiring.Component):
         A walk has its outcome. Every start is followed by exactly one such cycle, once the memory
         answers; it is not to be refused.
     over : Out(1), over_slot : Out(SLOT_BITS), over_line : Out(1)
-        The cycle after the walk's last word: nothing more comes for it. ``over_line``: that word
-        was the end of a line, all of which came; it is on ``words``.
+        The cycle after the walk's last word: nothing more comes for it (a walk that was refused at
+        its start had none). ``over_line``: that word was the end of a line, all of which came; it
+        is on ``words``.
     words : Out(LineWords)
         Leaf entries as they come, for the line buffer.
     reading : Out(slots)
@@ -128,17 +131,18 @@ class TableWalker(wiring.Component):
         self._beats = LINE_BYTES // config.axi_bytes                    # of a line
         self._turns = max(config.axi_data_width // (2 * WORD), 1)       # of a beat of a line
 
-        self._slot = Signal(SLOT_BITS)                  # of the event of this cycle
-        self._following = Signal(WalkState)             # its walk's state afterwards
-        self._word_for_us, self._begins = Signal(), Signal()
+        self._slot = Signal(SLOT_BITS)      # of what is decided in this cycle
+        self._deciding = Signal()
+        self._begins = Signal()
         self._take(m, states.read_port(domain="comb"), keys.read_port(domain="comb"))
         self._decide(m)
+        self._pass_by(m)
 
         state_write, key_write = states.write_port(), keys.write_port()
         m.d.comb += [
-            state_write.en.eq(self._word_for_us | self._begins),
+            state_write.en.eq(self._deciding),
             state_write.addr.eq(self._slot),
-            state_write.data.eq(self._following),
+            state_write.data.eq(step.following),
             key_write.en.eq(self._begins),
             key_write.addr.eq(self._slot),
             key_write.data.eq(self.start.payload.key),
@@ -151,52 +155,61 @@ class TableWalker(wiring.Component):
     def _take(self, m, state_read, key_read):
         """A beat, with the state and key of its walk; a wide beat of a line takes several turns,
         a pair of words each."""
-        self._held, self._beat = Signal(), Signal(self.r.payload.shape())
-        self._state, self._key = Signal(WalkState), Signal(WalkKey)
-        self._turn, self._goes_on = Signal(range(max(self._turns, 2))), Signal()
+        slots = self._config.walk_slots
+        self._held = held = Signal(name="held")
+        self._beat = beat = Signal(self.r.payload.shape(), name="beat")
+        self._state, self._key = Signal(WalkState, name="state"), Signal(WalkKey, name="key")
+        self._turn = turn = Signal(range(max(self._turns, 2)), name="turn")
+        # How many beats of its line a slot has; that they are not needed any more.
+        self._counts = Signal(data.ArrayLayout(LINE_BITS + 1, slots), name="counts")
+        self._skips = Signal(slots, name="skips")
+        self._count, self._skip = Signal(LINE_BITS + 1, name="count"), Signal(name="skip")
+        self._goes_on = Signal(name="goes_on")
         identity = self.r.payload.id
         m.d.comb += [
-            self.r.ready.eq(~self._held | ~self._goes_on),
+            self.r.ready.eq(~held | ~self._goes_on),
             state_read.addr.eq(identity),
             key_read.addr.eq(identity),
         ]
         with m.If(self.r.ready):
-            m.d.sync += [self._held.eq(self.r.valid), self._beat.eq(self.r.payload),
-                         self._turn.eq(0), self._state.eq(state_read.data),
-                         self._key.eq(key_read.data)]
-            with m.If((self._word_for_us | self._begins) & (self._slot == identity)):
-                m.d.sync += self._state.eq(self._following)
+            m.d.sync += [held.eq(self.r.valid), beat.eq(self.r.payload), turn.eq(0),
+                         self._state.eq(state_read.data), self._key.eq(key_read.data)]
+            with m.If(self._deciding & (self._slot == identity)):
+                m.d.sync += self._state.eq(self._step.following)
         with m.Else():
-            m.d.sync += [self._turn.eq(self._turn + 1), self._state.eq(self._following)]
+            m.d.sync += turn.eq(turn + 1)
 
         # Words that nobody asked for go no further.
-        with m.Switch(self._beat.id):
-            for index in range(self._config.walk_slots):
+        self._word_for_us, self._stepping = Signal(name="word_for_us"), Signal(name="stepping")
+        self._in_line, self._burst_ends = Signal(name="in_line"), Signal(name="burst_ends")
+        with m.Switch(beat.id):
+            for index in range(slots):
                 with m.Case(index):
-                    m.d.comb += self._word_for_us.eq(self._held & self.reading[index])
+                    m.d.comb += [
+                        self._word_for_us.eq(held & self.reading[index]),
+                        self._count.eq(self._counts[index]),
+                        self._skip.eq(self._skips[index]),
+                    ]
         state = self._state
-        self._in_line, self._burst_ends = Signal(), Signal()
         m.d.comb += [
-            self._in_line.eq((state.table == Table.PAGE_TABLE) & (state.level == 1)
-                             & ~state.skip),
-            self._goes_on.eq(self._word_for_us & self._in_line
-                             & (self._turn != self._turns - 1)),
-            self._burst_ends.eq(self._word_for_us & self._beat.last & ~self._goes_on),
+            self._in_line.eq((state.table == Table.PAGE_TABLE) & (state.level == 1) & ~self._skip),
+            self._stepping.eq(self._word_for_us & ~self._skip
+                              & (~self._in_line | ((self._count == 0) & (turn == 0)))),
+            self._goes_on.eq(self._word_for_us & self._in_line & (turn != self._turns - 1)),
+            self._burst_ends.eq(self._word_for_us & beat.last & ~self._goes_on),
         ]
 
     def _decide(self, m):
         """The step of the walk: for a word that is not a mere neighbour, or else for a start."""
-        step, state, beat, following = self._step, self._state, self._beat, self._following
+        step, state, beat = self._step, self._state, self._beat
         in_line = self._in_line
-        self._stepping = Signal()
-        self._active = Signal(range(self._config.walks + 1))
+        self._active = Signal(range(self._config.walks + 1), name="active")
         m.d.comb += [
-            self._stepping.eq(self._word_for_us & ~state.skip
-                              & (~in_line | ((state.word == 0) & (self._turn == 0)))),
-            self.start.ready.eq(~self._word_for_us & (self._active != self._config.walks)),
+            self.start.ready.eq(~self._stepping & (self._active != self._config.walks)),
             self._begins.eq(self.start.valid & self.start.ready),
-            self._slot.eq(Mux(self._word_for_us, beat.id, self.start.payload.slot)),
-            step.start.eq(~self._word_for_us),
+            self._deciding.eq(self._stepping | self._begins),
+            self._slot.eq(Mux(self._stepping, beat.id, self.start.payload.slot)),
+            step.start.eq(~self._stepping),
             step.walk.eq(self.start.payload),
             step.state.eq(state),
             step.word.eq(self._word(beat.data, state.entry[3:] + Mux(in_line, 0, state.word))),
@@ -207,26 +220,26 @@ class TableWalker(wiring.Component):
             step.ddt_log2.eq(self.ddt_log2),
             step.check_ad.eq(self.check_ad),
         ]
-        with m.If(self._word_for_us):
+        with m.If(self._stepping):
             m.d.comb += step.walk.key.eq(self._key)
 
-        m.d.comb += following.eq(state)
-        with m.If(self._stepping | self._begins):
-            m.d.comb += following.eq(step.following)
-        self._line_ends = Signal()
-        with m.If(self._word_for_us & in_line):
-            with m.If(self._stepping & step.read):
-                # The walk begins again in memory: what else the line holds is not needed.
-                m.d.comb += following.skip.eq(~self._burst_ends)
-            with m.Else():
-                m.d.comb += [
-                    self._line_ends.eq(self._burst_ends),
-                    following.eq(state), following.ended.eq(1),
-                ]
-                with m.If(~self._goes_on & (state.word != 15)):
-                    m.d.comb += following.word.eq(state.word + 1)
-        with m.Elif(self._burst_ends):
-            m.d.comb += following.skip.eq(0)
+    def _pass_by(self, m):
+        """Counts the beats of lines. When a line leads to a new beginning in memory, what else it
+        holds is skipped."""
+        again = self._stepping & self._in_line & self._step.read
+        self._line_ends = Signal(name="line_ends")
+        m.d.comb += self._line_ends.eq(self._burst_ends & self._in_line & ~again)
+        with m.If(self._word_for_us):
+            with m.Switch(self._beat.id):
+                for index in range(self._config.walk_slots):
+                    with m.Case(index):
+                        count, skip = self._counts[index], self._skips[index]
+                        with m.If(self._burst_ends):
+                            m.d.sync += [count.eq(0), skip.eq(0)]
+                        with m.Elif(again):
+                            m.d.sync += skip.eq(1)
+                        with m.Elif(self._in_line & ~self._goes_on & ~self._count.all()):
+                            m.d.sync += count.eq(self._count + 1)
 
     def _word(self, content, number):
         """The 64-bit word of the beat ``content`` that is the line's (or page's) ``number``th."""
@@ -241,13 +254,13 @@ class TableWalker(wiring.Component):
         entry = state.entry[3:3 + LINE_BITS]    # the word that was asked for
         pages, number = Signal(self.words.pages.shape()), Signal(LINE_BITS)
         if config.axi_data_width == WORD:
-            m.d.comb += number.eq(entry + state.word)
+            m.d.comb += number.eq(entry + self._count)
             words, enable = [beat.data, beat.data], Cat(~number[0], number[0])
         else:
             per_beat = exact_log2(config.axi_bytes // ENTRY_BYTES)
             pair = (entry[1:] + self._turn)[:per_beat - 1]
             m.d.comb += number.eq(Cat(
-                Const(0, 1), pair, (entry[per_beat:] + state.word)[:LINE_BITS - per_beat]))
+                Const(0, 1), pair, (entry[per_beat:] + self._count)[:LINE_BITS - per_beat]))
             words, enable = [self._word(beat.data, Cat(Const(half, 1), pair))
                              for half in (0, 1)], Const(3, 2)
         for page, word in zip(pages, words):
@@ -265,27 +278,25 @@ class TableWalker(wiring.Component):
 
     def _lead_on(self, m):
         """What the decision leads to outside: the outcome, and what may be cached."""
-        step, key = self._step, self._step.walk.key
-        event, ends, over = Signal(), Signal(), Signal()
+        step, key, deciding = self._step, self._step.walk.key, self._deciding
+        over = Signal()
         m.d.comb += [
-            event.eq(self._stepping | self._begins),
-            self.anew.eq(event & step.anew),
+            self.anew.eq(deciding & step.anew),
             self.anew_slot.eq(self._slot),
-            self.finished.eq(event & step.finish),
+            self.finished.eq(deciding & step.finish),
             self.finished_slot.eq(self._slot),
             self.outcome.eq(step.outcome),
-            ends.eq(self._line_ends & (self._stepping | self._state.ended)),
-            over.eq((self.finished & ~(self._word_for_us & self._in_line)) | ends),
+            over.eq((self._stepping & step.finish & ~self._in_line) | self._line_ends),
         ]
         m.d.sync += [
-            self.over.eq(over), self.over_slot.eq(self._slot),
-            self.over_line.eq(ends & (self._state.word == self._beats - 1)),
-            self._active.eq(self._active + self._begins - over),
+            self.over.eq(over), self.over_slot.eq(self._beat.id),
+            self.over_line.eq(self._line_ends & (self._count == self._beats - 1)),
+            self._active.eq(self._active + (self._begins & step.read) - over),
         ]
 
         fresh = Signal()
         m.d.comb += [
-            fresh.eq(event & ~self.stale.bit_select(
+            fresh.eq(deciding & ~self.stale.bit_select(
                 self._slot[:bits_for(self._config.walk_slots - 1)], 1)),
             self.device_fill.eq(fresh & step.device_fill),
             self.device_key.eq(key.device),
@@ -317,16 +328,15 @@ class TableWalker(wiring.Component):
             asked.addr.eq(step.following.entry),
             asked.words_minus_one.eq(step.words_minus_one),
             asked.line.eq(step.line),
-            reads.w_en.eq((self._stepping | self._begins) & step.read),
+            reads.w_en.eq(self._deciding & step.read),
             reads.w_data.eq(asked),
         ]
         # A burst that ends leaves nothing under way, unless the next read was asked for.
-        with m.If(self._begins | self._burst_ends):
-            with m.Switch(self._slot):
-                for index in range(config.walk_slots):
-                    with m.Case(index):
-                        m.d.sync += self.reading[index].eq(
-                            reads.w_en | (self._word_for_us & self._state.skip))
+        for index in range(config.walk_slots):
+            with m.If(self._burst_ends & (self._beat.id == index)):
+                m.d.sync += self.reading[index].eq((self._stepping & step.read) | self._skip)
+            with m.If(self._begins & (self.start.payload.slot == index)):
+                m.d.sync += self.reading[index].eq(step.read)
 
         address, beat_bits = self.ar.payload, exact_log2(config.axi_bytes)
         m.d.comb += [

@@ -190,7 +190,8 @@ class TableMemory:
         now = self._clock()
         beats = [self._fetch(start, size)
                  for start in burst_addresses(addr, length, size, got["burst"])]
-        burst = _Burst(got["id"], addr, size, now + self.rng.randint(*self.latency), deque(beats))
+        burst = _Burst(got["id"], addr, size, now + self.rng.randint(*self.latency) - 1,
+                       deque(beats))
         self._queues.setdefault(burst.id, deque()).append(burst)
         self._count += 1
         self.busiest = max(self.busiest, self._count)

@@ -51,7 +51,7 @@ def groups(config):
         "open", "same_line", "same_page", "next_free", "allocate", "join", "leave", "owed",
         "settled", "faulty", "filled", "filled_slot", "stale")]
     yield "waiting", True, [f"{core}.miss.parking.{name}" for name in (
-        "push", "reason", "waiting", "chosen", "retry__valid", "retry__ready")]
+        "push", "reason", "wants", "continues", "slot_taken", "retry__valid", "retry__ready")]
     yield "walk", True, [f"{core}.walker.{name}" for name in (
         "start__valid", "start__ready", "step.start", "step.state.table:table",
         "step.state.level", "step.word", "step.error", "step.following.table:table",

@@ -1,0 +1,117 @@
+"""The line buffer: runs and extents of random lines, and when they are written, against Python."""
+
+import pytest
+
+from siommu.bundles import LINE_PAGES
+from siommu.config import Config
+from siommu.formats import Cause, Size
+from siommu.lines import TableLines
+
+from .simulate import seeded, simulate
+
+CONFIG = Config()
+NO_PFN = 1 << 40
+
+
+def random_line(rng):
+    """Eight pages (pfn, read, write, dirty), many of them contiguous and alike."""
+    pages, rights = [], (1, 1, 1)
+    pfn = rng.choice((rng.getrandbits(40), NO_PFN - 3))
+    for _ in range(LINE_PAGES):
+        if rng.random() < .3:
+            rights = tuple(rng.choice(((1, 1, 1), (1, 0, 1), (1, 1, 0), (0, 1, 1), (0, 0, 1))))
+        pfn = (pfn + 1) % NO_PFN if rng.random() < .8 else rng.getrandbits(40)
+        pages.append((pfn, *rights))
+    return pages
+
+
+def follows(pages, index):
+    """Whether page ``index`` + 1 is contiguous to ``index``, with equal rights that grant."""
+    (pfn, *rights), (after, *others) = pages[index], pages[index + 1]
+    return after == (pfn + 1) % NO_PFN and rights == others and any(rights[:2])
+
+
+def extent(pages, index):
+    count = 0
+    while index + count < LINE_PAGES - 1 and follows(pages, index + count):
+        count += 1
+    return count
+
+
+def first(pages, index):
+    while index and follows(pages, index - 1):
+        index -= 1
+    return index
+
+
+async def put(ctx, dut, slot, pages, order):
+    """Writes a line to the buffer in halves of rows, in ``order``."""
+    for index in order:
+        both = [dict(zip(("pfn", "read", "write", "dirty"), pages[index]))] * 2
+        ctx.set(dut.words, {"valid": 1, "slot": slot, "row": index >> 1,
+                            "enable": 1 << (index & 1), "pages": both})
+        await ctx.tick()
+    ctx.set(dut.words.valid, 0)
+
+
+def test_runs_and_extents():
+    dut = TableLines(CONFIG)
+    rng = seeded("lines/runs")
+    keys, outcomes, lines = {}, {}, {}
+
+
+    async def bench(ctx):
+        ctx.set(dut.fill.ready, 1)
+        for round_ in range(150):
+            # Some lines at once, so that they follow each other as closely as can be.
+            slots = rng.sample(range(CONFIG.walk_slots), rng.randint(1, 4))
+            for slot in slots:
+                lines[slot] = random_line(rng)
+                wanted = rng.choice([i for i in range(8) if any(lines[slot][i][1:3])] or [0])
+                keys[slot] = {"ft": rng.getrandbits(1), "write": rng.getrandbits(1),
+                              "device": rng.getrandbits(16), "pasid": rng.getrandbits(20),
+                              "page": rng.getrandbits(49) << 3 | wanted}
+                pfn, read, write, dirty = lines[slot][wanted]
+                outcomes[slot] = {"cause": Cause.OK, "pfn": pfn, "rights": {
+                    "size": Size.PAGE_4K, "read": read, "write": write, "dirty": dirty}}
+                order = [(wanted + i) % 8 for i in range(8)]
+                await put(ctx, dut, slot, lines[slot], order)
+            pending = list(slots)
+            done, rows, tags = [], {}, []
+            for cycle in range(60):
+                ctx.set(dut.granted.valid, bool(pending))
+                if pending:
+                    ctx.set(dut.granted.payload, {"slot": pending.pop(0), "line": 1})
+                slot = ctx.get(dut.slot)
+                if slot in keys:
+                    ctx.set(dut.key, keys[slot])
+                    ctx.set(dut.way, slot % 4)
+                    ctx.set(dut.outcome, outcomes[slot])
+                if ctx.get(dut.row_write):
+                    for half in (0, 1):
+                        page = ctx.get(dut.pages[half])
+                        rows[ctx.get(dut.row_line.device), 2 * ctx.get(dut.row) + half] = (
+                            (page.pfn, page.read, page.write, page.dirty), page.extent)
+                if ctx.get(dut.tag_write):
+                    tags.append((cycle, ctx.get(dut.tag_line.device), ctx.get(dut.tag_valid),
+                                 ctx.get(dut.rights.readable), ctx.get(dut.rights.writable)))
+                if ctx.get(dut.fill.valid):
+                    done.append(ctx.get(dut.fill.payload))
+                await ctx.tick()
+            assert [fill.slot for fill in done] == slots
+            for fill in done:
+                pages, key = lines[fill.slot], keys[fill.slot]
+                wanted = key["page"] & 7
+                low, high = first(pages, wanted), wanted + extent(pages, wanted)
+                translation = fill.translation
+                assert translation.mask == sum(1 << i for i in range(low, high + 1)), pages
+                assert translation.last == high
+                assert translation.base == (pages[wanted][0] - wanted) % NO_PFN
+                for index in range(LINE_PAGES):
+                    assert rows[key["device"], index] == (pages[index], extent(pages, index))
+                off, on = [tag for tag in tags if tag[1] == key["device"]]
+                assert (off[2], on[2]) == (0, 1)
+                assert on[3] == sum(page[1] << i for i, page in enumerate(pages))
+                assert on[4] == sum((page[2] & page[3]) << i for i, page in enumerate(pages))
+
+    simulate(dut, bench, cycles=40_000)
