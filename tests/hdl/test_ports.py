@@ -17,11 +17,12 @@ def test_ingress_latency_and_limit():
         for number in range(4):
             assert ctx.get(dut.port.ready)
             ctx.set(dut.port.payload, {"tag": number})
-            await ctx.tick()
+            # in the cycle of its handshake
             assert ctx.get(dut.requests.valid) and ctx.get(dut.requests.payload.tag) == number
+            await ctx.tick()
         for _ in range(3):
             assert not ctx.get(dut.port.ready), "more than its depth outstanding"
-            assert ctx.get(dut.active)
+            assert ctx.get(dut.active) and not ctx.get(dut.requests.valid)
             await ctx.tick()
         ctx.set(dut.retired, 1)
         await ctx.tick()
@@ -54,10 +55,16 @@ def test_a_slow_core_holds_the_port():
         ctx.set(dut.enable, 1)
         ctx.set(dut.port.valid, 1)
         taken = 0
-        for _ in range(10):
+        for number in range(10):
+            ctx.set(dut.port.payload, {"tag": number})
             taken += ctx.get(dut.port.ready)
+            assert ctx.get(dut.requests.valid) and ctx.get(dut.requests.payload.tag) == 0
             await ctx.tick()
-        assert taken == 2, "the ingress buffers two requests"
+        assert taken == 1, "the ingress holds one request"
+        # it leaves, and the next one, offered meanwhile, comes behind it
+        ctx.set(dut.requests.ready, 1)
+        await ctx.tick()
+        assert ctx.get(dut.port.ready) and ctx.get(dut.requests.payload.tag) == 9
 
     simulate(dut, bench)
 
@@ -74,7 +81,9 @@ def test_egress_keeps_the_order(enabled):
         promised, written, number = 0, deque(), 0
         was_stuck = None
         for _ in range(3000):
-            assert ctx.get(dut.credits) == depth - promised - len(written)
+            unused = depth - promised - len(written)
+            assert ctx.get(dut.credits) == (unused > 0), "credits are exact"
+            assert ctx.get(dut.plenty) == (unused > 1)
             take = rng.randint(0, min(2, depth - promised - len(written)))
             ctx.set(dut.take, take)
             hit = promised > 0 and rng.random() < .5

@@ -7,7 +7,7 @@ from .simulate import seeded, simulate
 
 OKAY, SLVERR = 0, 2
 CONFIG = Config()
-RESET = {"ID": 0x53494F4D, "VERSION": 0x0001_0000, "CAPS0": 0x0020_0832, "CAPS1": 0,
+RESET = {"ID": 0x53494F4D, "VERSION": 0x0001_0000, "CAPS0": 0x0020_0832, "CAPS1": 1024,
          "CTRL": 0, "STATUS": 0, "DDT_BASE_LOW": 0, "DDT_BASE_HIGH": 0, "DDT_LOG2": 0,
          "PORT_ENABLE": 7, "PORT_STATUS": 0}
 
