@@ -1,5 +1,6 @@
 """The TLB against a model that keeps every fill ever made and says what must not be answered."""
 
+from siommu.bundles import LINE_PAGES
 from siommu.config import Config
 from siommu.formats import Size
 from siommu.tlb import Tlb
@@ -8,41 +9,57 @@ from .simulate import seeded, simulate
 
 SPAN = {Size.PAGE_4K: 1, Size.PAGE_2M: 1 << 9, Size.PAGE_1G: 1 << 18}
 KEY = {"ft": 1, "device": 7, "pasid": 0x12345, "vpn": 0x1_2345_6789, "canonical": 1}
+NO_PFN = 1 << 40
 
 
 def rights(size=Size.PAGE_4K, read=1, write=1, dirty=1):
     return {"size": size, "read": read, "write": write, "dirty": dirty}
 
 
-async def fill(ctx, dut, key, allowed, pfn, commit=1):
-    """A fill with its page at the right time, and the cycles until every look-up sees it."""
+def small(key, pfn, allowed=None, first=None, last=None):
+    """A translation of the pages ``first`` to ``last`` of the line of ``key`` (its own page alone),
+    whose own page is at ``pfn``."""
+    page = key["vpn"] % LINE_PAGES
+    first, last = page if first is None else first, page if last is None else last
+    return {"rights": allowed or rights(), "base": (pfn - page) % NO_PFN, "last": last,
+            "mask": sum(1 << index for index in range(first, last + 1))}
+
+
+def large(pfn, size, **allowed):
+    return {"rights": rights(size, **allowed), "base": pfn, "mask": 0xFF, "last": 7}
+
+
+async def fill(ctx, dut, key, translation, commit=1):
+    """A fill, and the cycles until every look-up sees it."""
     ctx.set(dut.key, key)
-    ctx.set(dut.rights, allowed)
+    ctx.set(dut.translation, translation)
     ctx.set(dut.fill, 1)
     await ctx.tick()
     ctx.set(dut.fill, 0)
+    ctx.set(dut.translation, {})
     ctx.set(dut.commit, commit)
-    await ctx.tick().repeat(2)
-    ctx.set(dut.page, pfn)
-    await ctx.tick().repeat(3)
+    await ctx.tick().repeat(5)
 
 
 async def look_up(ctx, dut, key, write=0):
+    """(page, extent, size, read, write), or None for a miss."""
     ctx.set(dut.key, key)
     ctx.set(dut.write, write)
     await ctx.tick()
     ctx.set(dut.key, {})
     await ctx.tick()
     outcome = ctx.get(dut.outcome)
-    return (outcome.pfn, outcome.size, outcome.read, outcome.write) if ctx.get(dut.hit) else None
+    allowed = outcome.rights
+    return (outcome.pfn, outcome.extent, allowed.size, allowed.read, allowed.write) \
+        if ctx.get(dut.hit) else None
 
 
 def test_every_field_of_the_key_counts():
     dut = Tlb(Config(tlb_entries=4))
 
     async def bench(ctx):
-        await fill(ctx, dut, KEY, rights(), 0xABCDE)
-        assert await look_up(ctx, dut, KEY) == (0xABCDE, Size.PAGE_4K, 1, 1)
+        await fill(ctx, dut, KEY, small(KEY, 0xABCDE))
+        assert await look_up(ctx, dut, KEY) == (0xABCDE, 0, Size.PAGE_4K, 1, 1)
         for field, bits in (("ft", 1), ("device", 16), ("pasid", 20), ("vpn", 45),
                             ("canonical", 1)):
             for bit in range(bits):
@@ -53,16 +70,69 @@ def test_every_field_of_the_key_counts():
     simulate(dut, bench)
 
 
+def test_part_of_a_line():
+    """An entry answers for the pages of its mask alone, each at its place, with what follows it."""
+    dut = Tlb(Config(tlb_entries=4))
+
+    async def bench(ctx):
+        for first in range(LINE_PAGES):
+            for last in range(first, LINE_PAGES):
+                wanted = (first + last) // 2
+                key = dict(KEY, vpn=(KEY["vpn"] & ~7) | wanted)
+                pfn = 2 if last & 1 else 0xFF_FFFF_FFFE     # the page numbers may wrap round
+                await fill(ctx, dut, key, small(key, pfn, first=first, last=last))
+                for page in range(LINE_PAGES):
+                    found = await look_up(ctx, dut, dict(key, vpn=(key["vpn"] & ~7) | page))
+                    expected = ((pfn + page - wanted) % NO_PFN, last - page, Size.PAGE_4K, 1, 1)
+                    assert found == (expected if first <= page <= last else None)
+
+    simulate(dut, bench)
+
+
+def test_parts_of_a_line_stand_side_by_side():
+    """What overlaps a fill goes, what does not stays; of one line and of other lines."""
+    dut = Tlb(Config(tlb_entries=8))
+    line = KEY["vpn"] & ~7
+
+    async def bench(ctx):
+        def at(page):
+            return dict(KEY, vpn=line + page)
+
+        async def found():
+            return [await look_up(ctx, dut, at(page)) is not None for page in range(9)]
+
+        await fill(ctx, dut, at(0), small(at(0), 10, first=0, last=2))
+        await fill(ctx, dut, at(5), small(at(5), 15, first=4, last=7))
+        await fill(ctx, dut, at(8), small(at(8), 30))
+        assert await found() == [1, 1, 1, 0, 1, 1, 1, 1, 1]
+        await fill(ctx, dut, at(3), small(at(3), 99))
+        assert await found() == [1] * 9
+        await fill(ctx, dut, at(3), small(at(3), 100, first=2, last=3))    # the first one goes
+        assert await found() == [0, 0, 1, 1, 1, 1, 1, 1, 1]
+        assert (await look_up(ctx, dut, at(2)))[0] == 99
+        await fill(ctx, dut, at(7), small(at(7), 7))                        # the second one
+        assert await found() == [0, 0, 1, 1, 0, 0, 0, 1, 1]
+        await fill(ctx, dut, at(0), large(0x200, Size.PAGE_2M))             # all of them
+        assert await found() == [1] * 9
+        assert (await look_up(ctx, dut, at(3)))[2] == Size.PAGE_2M
+        await fill(ctx, dut, at(6), small(at(6), 6))                        # the 2 MiB
+        assert await found() == [0, 0, 0, 0, 0, 0, 1, 0, 0]
+
+    simulate(dut, bench)
+
+
 def test_sizes():
     dut = Tlb(Config(tlb_entries=8))
 
     async def bench(ctx):
         for size, ignored in ((Size.PAGE_2M, 9), (Size.PAGE_1G, 18)):
-            await fill(ctx, dut, KEY, rights(size), 0x40000)
+            await fill(ctx, dut, KEY, large(0x40000, size))
             for bit in range(45):
                 other = dict(KEY, vpn=KEY["vpn"] ^ 1 << bit)
-                assert (await look_up(ctx, dut, other) is not None) == (bit < ignored)
-        await fill(ctx, dut, dict(KEY, ft=0), rights(Size.BYPASS), 0)
+                found = await look_up(ctx, dut, other)
+                assert (found is not None) == (bit < ignored)
+                assert found is None or found[0] >> ignored == 0x40000 >> ignored
+        await fill(ctx, dut, dict(KEY, ft=0), large(0, Size.BYPASS))
         for change, hit in (({"vpn": 1}, True), ({"pasid": 1}, True), ({"canonical": 0}, True),
                             ({"device": 1}, False), ({"ft": 1}, False)):
             found = await look_up(ctx, dut, {**KEY, "ft": 0, "vpn": 5, **change})
@@ -77,7 +147,7 @@ def test_rights():
 
     async def bench(ctx):
         for read, write, dirty in ((1, 0, 1), (0, 1, 1), (1, 1, 0), (0, 0, 0), (1, 1, 1)):
-            await fill(ctx, dut, KEY, rights(read=read, write=write, dirty=dirty), 3)
+            await fill(ctx, dut, KEY, small(KEY, 3, rights(read=read, write=write, dirty=dirty)))
             assert (await look_up(ctx, dut, KEY) is not None) == bool(read)
             assert (await look_up(ctx, dut, KEY, 1) is not None) == bool(write and dirty)
 
@@ -88,9 +158,9 @@ def test_flush_and_commit():
     dut = Tlb(Config(tlb_entries=4))
 
     async def bench(ctx):
-        await fill(ctx, dut, KEY, rights(), 9, commit=0)
+        await fill(ctx, dut, KEY, small(KEY, 9), commit=0)
         assert await look_up(ctx, dut, KEY) is None
-        await fill(ctx, dut, KEY, rights(), 9)
+        await fill(ctx, dut, KEY, small(KEY, 9))
         ctx.set(dut.flush, 1)
         await ctx.tick()
         ctx.set(dut.flush, 0)
@@ -103,9 +173,10 @@ def test_keeps_what_is_used():
     dut = Tlb(Config(tlb_entries=4))
 
     async def bench(ctx):
-        for page in range(20):
-            await fill(ctx, dut, dict(KEY, vpn=page), rights(), page)
-            assert page < 1 or await look_up(ctx, dut, dict(KEY, vpn=0)) is not None, page
+        for page in range(0, 160, 8):
+            key = dict(KEY, vpn=page)
+            await fill(ctx, dut, key, small(key, page))
+            assert page < 8 or await look_up(ctx, dut, dict(KEY, vpn=0)) is not None, page
 
     simulate(dut, bench)
 
@@ -116,15 +187,42 @@ def test_random_traffic_with_fills_and_flushes():
     before that when the fill was under way. At most one entry ever matches."""
     dut = Tlb(Config(tlb_entries=4))
     rng = seeded("tlb")
-    fills = []      # (cycle of the tag write, key, rights, pfn), newest last
+    fills = []      # (cycle of the tag write, key, translation), newest last
     asked = {}      # compare cycle -> (key, write)
-    covers = {"hit": 0, "overlap": 0, "flush": 0}
+    flushes = []
+    covers = {"hit": 0, "overlap": 0, "flush": 0, "part": 0, "neighbour": 0}
 
     def covered(entry, key):
-        _, other, allowed, _ = entry
-        span = SPAN[allowed["size"]]
-        return (all(other[f] == key[f] for f in ("ft", "device", "pasid"))
-                and other["vpn"] // span == key["vpn"] // span)
+        _, other, translation = entry
+        size = translation["rights"]["size"]
+        if any(other[field] != key[field] for field in ("ft", "device", "pasid")):
+            return False
+        if size == Size.PAGE_4K:
+            return (other["vpn"] >> 3 == key["vpn"] >> 3
+                    and translation["mask"] >> key["vpn"] % 8 & 1)
+        return other["vpn"] // SPAN[size] == key["vpn"] // SPAN[size]
+
+    def flushed_before(cycle):
+        return max((f for f in flushes if f < cycle), default=-1)
+
+    def check(ctx, key, write, compared):
+        newest = next((f for f in reversed(fills) if f[0] < compared and covered(f, key)), None)
+        assert newest is not None and newest[0] > flushed_before(compared), \
+            "a hit for what was not filled, or after a flush"
+        outcome, translation = ctx.get(dut.outcome), newest[2]
+        allowed = translation["rights"]
+        assert (outcome.rights.size, outcome.rights.read, outcome.rights.write,
+                outcome.rights.dirty) == tuple(allowed.values())
+        assert allowed["write"] & allowed["dirty"] if write else allowed["read"]
+        page = key["vpn"] % 8
+        if allowed["size"] == Size.PAGE_4K:
+            assert outcome.pfn == (translation["base"] + page) % NO_PFN
+            assert outcome.extent == translation["last"] - page
+            covers["part"] += translation["mask"] != 0xFF
+            covers["neighbour"] += newest[1]["vpn"] != key["vpn"]
+        else:
+            span = SPAN[allowed["size"]]
+            assert outcome.pfn // span == translation["base"] // span
 
     async def bench(ctx):
         pending, last_fill = None, -9
@@ -135,45 +233,37 @@ def test_random_traffic_with_fills_and_flushes():
                 assert count <= 1, "two entries match"
             if cycle - 2 in asked and ctx.get(dut.hit):
                 covers["hit"] += 1
-                key, write = asked[cycle - 2]
-                newest = next((f for f in reversed(fills)
-                               if f[0] < cycle - 2 and covered(f, key)), None)
-                assert newest is not None and newest[0] > flushed_before(cycle - 2), \
-                    "a hit for what was not filled, or after a flush"
-                outcome = ctx.get(dut.outcome)
-                assert (outcome.pfn, outcome.size) == (newest[3], newest[2]["size"])
-                assert newest[2]["write"] & newest[2]["dirty"] if write else newest[2]["read"]
+                check(ctx, *asked[cycle - 2], cycle - 2)
             key = {"ft": rng.getrandbits(1), "device": rng.randrange(2), "pasid": rng.randrange(2),
-                   "vpn": rng.choice([0, 1, 2, 511, 512, 513, 1 << 18]), "canonical": 1}
+                   "vpn": rng.choice([0, 1, 2, 5, 7, 8, 511, 512, 513, 1 << 18]), "canonical": 1}
             ctx.set(dut.key, key)
             ctx.set(dut.flush, 0)
             ctx.set(dut.commit, 1)
             begins = cycle - last_fill >= 3 and rng.random() < .3
             ctx.set(dut.fill, begins)
-            if pending and pending[0] == cycle - 3:
-                ctx.set(dut.page, pending[3])
             if begins:
                 last_fill = cycle
-                allowed = rights(rng.choice(list(SPAN)), *(rng.getrandbits(1) for _ in range(3)))
-                ctx.set(dut.rights, allowed)
+                size = rng.choice([Size.PAGE_4K, *SPAN])
+                allowed = rights(size, *(rng.getrandbits(1) for _ in range(3)))
+                page = key["vpn"] % 8
+                translation = small(
+                    key, rng.getrandbits(40), allowed, first=rng.randint(0, page),
+                    last=rng.randint(page, 7)) if size == Size.PAGE_4K else {
+                        **large(rng.getrandbits(31) << 9, size), "rights": allowed}
+                ctx.set(dut.translation, translation)
                 covers["overlap"] += any(covered(f, key) for f in fills)
-                pending = (cycle, key, allowed, rng.getrandbits(40))
+                pending = (key, translation)
             else:
                 write = rng.getrandbits(1)
                 ctx.set(dut.write, write)
                 asked[cycle] = (key, write)
             if last_fill == cycle - 2:
-                fills.append((cycle, *pending[1:]))
+                fills.append((cycle, *pending))
             if rng.random() < .01:
                 covers["flush"] += 1
                 flushes.append(cycle)
                 ctx.set(dut.flush, 1)
             await ctx.tick()
-
-    flushes = []
-
-    def flushed_before(cycle):
-        return max((f for f in flushes if f < cycle), default=-1)
 
     simulate(dut, bench)
     assert all(covers.values()), covers
