@@ -1,17 +1,21 @@
+"""The life of walk slots: who may join one, who is answered by it, and when it is free again."""
+
 from siommu.config import Config
 from siommu.walk_slots import WalkSlots
 
-from .simulate import simulate
+from .simulate import seeded, simulate
 
+CONFIG = Config(device_ports=2, cpu_port=False, walks=2)
 KEY = {"ft": 1, "write": 1, "device": 3, "pasid": 4, "page": 0x5678}
 
 
-def run(scenario):
-    dut = WalkSlots(Config(walks=4), names=4)
+def run(scenario, config=CONFIG, cycles=1000):
+    dut = WalkSlots(config)
 
     async def bench(ctx):
+        await ctx.tick().repeat(2)      # the next free slot is sought ahead
         await scenario(ctx, dut)
-    simulate(dut, bench, cycles=200)
+    simulate(dut, bench, cycles=cycles)
 
 
 async def pulse(ctx, dut, **values):
@@ -22,94 +26,216 @@ async def pulse(ctx, dut, **values):
         ctx.set(getattr(dut, name), {} if name in ("key", "lookup") else 0)
 
 
-async def take(ctx, dut, slot):
-    """Allocates a slot for KEY with one operation, named 7, in its queue."""
-    await pulse(ctx, dut, allocate=1 << slot, join=1 << slot, key=KEY)
-    ctx.set(dut.waiting, 1 << slot)
-    ctx.set(dut.first[slot], 7)
-    ctx.set(dut.last[slot], 7)
+async def take(ctx, dut, **values):
+    """Allocates the next slot for KEY; returns its number."""
+    one_hot = ctx.get(dut.next_free)
+    assert one_hot and not one_hot & one_hot - 1
+    await pulse(ctx, dut, **{"allocate": 1, "key": KEY, "owned": 1, **values})
+    await ctx.tick()                    # the next one is known
+    return one_hot.bit_length() - 1
 
 
-def test_life_of_a_slot():
+async def released(ctx, dut, cycles=4):
+    """The port whose slot is released within some cycles, or None."""
+    found = None
+    for _ in range(cycles):
+        await ctx.tick()
+        if ctx.get(dut.released):
+            assert found is None, "released twice"
+            found = ctx.get(dut.released_port)
+    return found
+
+
+def test_life_of_a_granted_slot():
     async def scenario(ctx, dut):
-        assert ctx.get(dut.free) == 0b1111 and ctx.get(dut.open) == 0
-        await take(ctx, dut, 2)
-        assert ctx.get(dut.free) == 0b1011 and ctx.get(dut.open) == 0b0100
+        assert not ctx.get(dut.busy) and ctx.get(dut.open) == 0
+        slot = await take(ctx, dut, port=1, way=3, asks_several=1)
+        me = 1 << slot
+        assert ctx.get(dut.busy) and ctx.get(dut.open) == me and not ctx.get(dut.settled) & me
+        assert ctx.get(dut.owed) & ctx.get(dut.several) & ctx.get(dut.untouched) & me
+        assert ctx.get(dut.keys[slot]).page == KEY["page"] and ctx.get(dut.ways[slot]) == 3
         await pulse(ctx, dut, lookup=KEY)
-        assert ctx.get(dut.match) == 0b0100
-        await pulse(ctx, dut, started=1, started_slot=2)
-        assert ctx.get(dut.drain) == 0
-        await pulse(ctx, dut, finished=1, finished_slot=2, granted=1)
-        assert ctx.get(dut.drain) == 0b0100 and ctx.get(dut.fill) == 0b0100
-        await pulse(ctx, dut, popped=0b0100)
-        ctx.set(dut.waiting, 0)
-        await ctx.tick().repeat(3)
-        assert ctx.get(dut.free) == 0b1011, "not before its grant is in the TLB"
-        await pulse(ctx, dut, filled=0b0100)
-        await ctx.tick()
-        assert ctx.get(dut.free) == 0b1111
+        assert ctx.get(dut.same_line) == ctx.get(dut.same_page) == me
+        await pulse(ctx, dut, lookup={**KEY, "page": KEY["page"] ^ 7})
+        assert ctx.get(dut.same_line) == me and ctx.get(dut.same_page) == 0
+        ctx.set(dut.reading, me)
+        await pulse(ctx, dut, anew=1, anew_slot=slot)
+        assert not ctx.get(dut.untouched) & me
+        await pulse(ctx, dut, finished=1, finished_slot=slot, granted=1, granted_by_line=1)
+        assert ctx.get(dut.by_line) & me
+        assert ctx.get(dut.open) == me, "who joins now finds the grant soon"
+        await pulse(ctx, dut, answered=1, answered_slot=slot)
+        assert not ctx.get(dut.owed) & me
+        assert await released(ctx, dut) is None, "its grant cannot be found yet"
+        await pulse(ctx, dut, filled=1, filled_slot=slot)
+        assert ctx.get(dut.settled) & me and not ctx.get(dut.faulty) & me
+        assert not ctx.get(dut.open) & me
+        assert await released(ctx, dut) is None, "its line is not over"
+        ctx.set(dut.reading, 0)
+        assert await released(ctx, dut) == 1
+        assert not ctx.get(dut.busy)
     run(scenario)
 
 
-def test_a_slot_that_is_joined_is_not_released():
+def test_a_slot_is_kept_for_each_reason_alone():
+    """Settled, its owner answered, nobody's claim, no burst: each of them must be so."""
+    async def settle(ctx, dut, slot):
+        await pulse(ctx, dut, finished=1, finished_slot=slot, granted=0)
+
+    async def answer(ctx, dut, slot):
+        await pulse(ctx, dut, answered=1, answered_slot=slot)
+
+    async def leave(ctx, dut, slot):
+        await pulse(ctx, dut, leave=1 << slot)
+
+    async def end(ctx, dut, slot):
+        ctx.set(dut.reading, 0)
+
     async def scenario(ctx, dut):
-        await take(ctx, dut, 0)
-        await pulse(ctx, dut, started=1, started_slot=0)
-        await pulse(ctx, dut, finished=1, finished_slot=0, granted=1)
-        await pulse(ctx, dut, popped=1, filled=1)
-        ctx.set(dut.waiting, 0)
-        ctx.set(dut.join, 1)
-        await ctx.tick().repeat(2)
-        assert ctx.get(dut.open) == 1
-        ctx.set(dut.join, 0)
-        await ctx.tick()
-        assert ctx.get(dut.free) == 0b1111
+        steps = (settle, answer, leave, end)
+        for kept in steps:
+            slot = await take(ctx, dut, port=1)
+            ctx.set(dut.reading, 1 << slot)
+            await pulse(ctx, dut, join=1 << slot, join_port=0)
+            for step in steps:
+                if step is not kept:
+                    await step(ctx, dut, slot)
+            assert await released(ctx, dut, 8) is None, f"released without: {kept.__name__}"
+            await kept(ctx, dut, slot)
+            assert await released(ctx, dut) == 1
     run(scenario)
 
 
-def test_a_fault_is_for_those_in_time():
+def test_a_look_ahead_owes_nobody():
     async def scenario(ctx, dut):
-        await take(ctx, dut, 1)
-        await pulse(ctx, dut, started=1, started_slot=1)
-        ctx.set(dut.last[1], 9)         # another operation joins: too late
-        await pulse(ctx, dut, finished=1, finished_slot=1, granted=0)
-        assert ctx.get(dut.drain) == 0b0010 and ctx.get(dut.again) == 0
-        assert ctx.get(dut.fill) == 0
-        await pulse(ctx, dut, popped=0b0010)
-        ctx.set(dut.first[1], 9)
-        assert ctx.get(dut.drain) == 0 and ctx.get(dut.again) == 0b0010
-        await pulse(ctx, dut, renew=0b0010)
-        await pulse(ctx, dut, started=1, started_slot=1)
-        assert ctx.get(dut.again) == 0
-        await pulse(ctx, dut, finished=1, finished_slot=1, granted=0)
-        assert ctx.get(dut.drain) == 0b0010, "now it is in time"
-        await pulse(ctx, dut, popped=0b0010)
-        ctx.set(dut.waiting, 0)
+        slot = await take(ctx, dut, owned=0)
+        assert not ctx.get(dut.owed) >> slot & 1
+        await pulse(ctx, dut, finished=1, finished_slot=slot, granted=1)
+        await pulse(ctx, dut, filled=1, filled_slot=slot)
+        assert await released(ctx, dut) == 0
+    run(scenario)
+
+
+def test_every_claim_counts():
+    async def scenario(ctx, dut):
+        slot = await take(ctx, dut)
+        for port in (0, 1, 0):
+            await pulse(ctx, dut, join=1 << slot, join_port=port)
+        await pulse(ctx, dut, join=1 << slot, leave=1 << slot)      # one comes, one goes
+        await pulse(ctx, dut, answered=1, answered_slot=slot)
+        assert ctx.get(dut.overdue) == 0
+        await pulse(ctx, dut, finished=1, finished_slot=slot)
         await ctx.tick()
-        assert ctx.get(dut.free) == 0b1111
+        assert ctx.get(dut.overdue) == 0b11, "both ports have joiners of a settled slot"
+        for left in (2, 1, 0):
+            assert await released(ctx, dut) is None
+            await pulse(ctx, dut, leave=1 << slot)
+        assert await released(ctx, dut) == 0
+        assert ctx.get(dut.overdue) == 0
+    run(scenario)
+
+
+def test_overdue_names_the_ports_that_joined():
+    async def scenario(ctx, dut):
+        for port in (0, 1):
+            slot = await take(ctx, dut)
+            await pulse(ctx, dut, join=1 << slot, join_port=port)
+            await pulse(ctx, dut, finished=1, finished_slot=slot)
+            await ctx.tick()
+            assert ctx.get(dut.overdue) == 1 << port
+            await pulse(ctx, dut, answered=1, answered_slot=slot, leave=1 << slot)
+            assert await released(ctx, dut) == 0
+    run(scenario)
+
+
+def test_a_fault_is_settled_at_once():
+    async def scenario(ctx, dut):
+        slot = await take(ctx, dut)
+        await pulse(ctx, dut, finished=1, finished_slot=slot, granted=0)
+        assert ctx.get(dut.faulty) == 1 << slot and ctx.get(dut.settled) >> slot & 1
+        assert ctx.get(dut.open) == 0, "a fault is not to be joined"
+        await pulse(ctx, dut, answered=1, answered_slot=slot)
+        assert await released(ctx, dut) == 0
+        # the next life of the slot knows nothing of it
+        for _ in range(CONFIG.walk_slots):
+            slot = await take(ctx, dut)
+        assert ctx.get(dut.faulty) == 0 and ctx.get(dut.open) == (1 << CONFIG.walk_slots) - 1
+        assert ctx.get(dut.next_free) == 0
     run(scenario)
 
 
 def test_flush_makes_walks_stale():
     async def scenario(ctx, dut):
-        await take(ctx, dut, 3)
+        slot = await take(ctx, dut)
         await pulse(ctx, dut, flush=1)
-        assert ctx.get(dut.stale) & ~ctx.get(dut.free) == 0b1000 and ctx.get(dut.open) == 0
+        assert ctx.get(dut.stale) >> slot & 1 and ctx.get(dut.open) == 0
         await pulse(ctx, dut, lookup=KEY)
-        assert ctx.get(dut.match) == 0
-        await pulse(ctx, dut, finished=1, finished_slot=3, granted=1)
-        assert ctx.get(dut.fill) == 0 and ctx.get(dut.drain) == 0b1000
+        assert ctx.get(dut.same_line) == ctx.get(dut.same_page) == 0
         # one that is allocated in the cycle of a flush reads the tables after it
-        await pulse(ctx, dut, flush=1, allocate=1, join=1, key=KEY)
-        assert ctx.get(dut.open) == 1
+        one_hot = ctx.get(dut.next_free)
+        await pulse(ctx, dut, flush=1, allocate=1, key=KEY)
+        assert ctx.get(dut.open) == one_hot and not ctx.get(dut.stale) & one_hot
+        # the stale one still ends as any other
+        await pulse(ctx, dut, finished=1, finished_slot=slot, granted=1)
+        await pulse(ctx, dut, answered=1, answered_slot=slot)
+        await pulse(ctx, dut, filled=1, filled_slot=slot)
+        assert await released(ctx, dut) == 0
     run(scenario)
 
 
 def test_every_bit_of_the_key_counts():
     async def scenario(ctx, dut):
-        await take(ctx, dut, 0)
+        await take(ctx, dut)
         for field, bits in (("ft", 1), ("write", 1), ("device", 16), ("pasid", 20), ("page", 52)):
             for bit in range(bits):
                 await pulse(ctx, dut, lookup={**KEY, field: KEY[field] ^ 1 << bit})
-                assert ctx.get(dut.match) == 0, f"{field} bit {bit}"
+                assert ctx.get(dut.same_page) == 0, f"{field} bit {bit}"
+                neighbour = field == "page" and bit < 3
+                assert bool(ctx.get(dut.same_line)) == neighbour, f"{field} bit {bit}"
     run(scenario)
+
+
+def test_random_lives():
+    """No slot is given out twice, none is lost, and each is released once, with its port."""
+    config = Config(device_ports=3, walks=3)
+    rng = seeded("walk_slots")
+
+    async def scenario(ctx, dut):
+        lives, gone, taken = {}, [], 0      # slot -> what it still waits for
+        for cycle in range(3000):
+            pulses = {"allocate": 0, "finished": 0, "filled": 0, "answered": 0, "leave": 0,
+                      "join": 0}
+            free = ctx.get(dut.next_free)
+            if ctx.get(dut.released):
+                port = ctx.get(dut.released_port)
+                owner = next(s for s, life in lives.items() if not life["todo"]
+                             and not life["claims"] and life["port"] == port)
+                del lives[owner]
+                gone.append(owner)
+            if free and rng.random() < .3:
+                slot = free.bit_length() - 1
+                assert free == 1 << slot and slot not in lives, "in use"
+                lives[slot] = {"port": rng.randrange(4), "claims": 0,
+                               "todo": ["finished", "answered", "filled"]}
+                pulses |= {"allocate": 1, "owned": 1, "key": KEY, "port": lives[slot]["port"]}
+                taken += 1
+            for slot, life in lives.items():
+                if 1 << slot == free and pulses["allocate"]:
+                    continue
+                if life["todo"] and rng.random() < .2 and not pulses[life["todo"][0]]:
+                    step = life["todo"].pop(0)
+                    pulses |= {step: 1, f"{step}_slot": slot}
+                    if step == "finished":
+                        pulses["granted"] = 1
+                elif life["claims"] and rng.random() < .2 and not pulses["leave"]:
+                    pulses["leave"] = 1 << slot
+                    life["claims"] -= 1
+                elif "filled" in life["todo"] and rng.random() < .1 and not pulses["join"]:
+                    pulses |= {"join": 1 << slot, "join_port": rng.randrange(4)}
+                    life["claims"] += 1
+            for name, value in pulses.items():
+                ctx.set(getattr(dut, name), value)
+            await ctx.tick()
+        assert taken > 200 and len(gone) + len(lives) == taken
+
+    run(scenario, config, cycles=4000)
