@@ -9,6 +9,7 @@ import json
 import sys
 import threading
 import time
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from ..regression import simulator
@@ -17,6 +18,8 @@ from .report import bench_report, line, sort_key
 from .plots import draw
 
 FOLDER = simulator.BUILD / "bench"
+
+_building = defaultdict(threading.Lock)     # by configuration: only one thread builds its model
 
 
 class Progress:
@@ -53,6 +56,8 @@ def measure(simulation, say):
     follower = threading.Thread(target=follow, args=(path, over, say))
     follower.start()
     try:
+        with _building[simulation.config]:
+            simulator.build(simulator.verilog(simulation.config))
         results, folder = simulator.run(module, simulation.tests, simulation.config,
                                         env=simulation.env)
         failed = [f"{simulation.module}.{name} on {simulation.config}: {failure} "
