@@ -1,13 +1,15 @@
 """Single decisions of a walk, from literal entries. The proof in ``tests/formal`` covers every
-page-table entry; here are the device directory, the PASID directory and the contexts as well."""
+page-table entry; here are the device directory, the PASID directory and the contexts as well, and
+what the neighbours of a leaf grant."""
 
 import pytest
 from amaranth.hdl import Module, Signal
 
 from siommu.formats import Cause, Disposition, Size
-from siommu.walk_step import Table, WalkStep
+from siommu.second_level import LinePage
+from siommu.walk_step import Table, WalkState, WalkStep, leaf_page
 
-from .simulate import simulate
+from .simulate import seeded, simulate
 
 
 def decide(*, ddt_log2=16, check_ad=0, start=0, last=1, error=0, word=0, state=None, walk=None):
@@ -23,8 +25,8 @@ def decide(*, ddt_log2=16, check_ad=0, start=0, last=1, error=0, word=0, state=N
                             ("state", state or {}), ("walk", walk or {})):
             ctx.set(getattr(dut, name), value)
         await ctx.delay(1e-9)
-        for name in ("read", "words_minus_one", "finish", "outcome", "following", "device_fill",
-                     "context_fill", "device", "context"):
+        for name in ("read", "words_minus_one", "line", "anew", "finish", "outcome", "following",
+                     "device_fill", "context_fill", "region_fill", "device", "context", "region"):
             found[name] = ctx.get(getattr(dut, name))
     simulate(m, bench)
     return found
@@ -37,15 +39,16 @@ def check_end(found, cause, level, entry, disposition=Disposition.DENY):
     assert (outcome.level, outcome.entry) == (level, entry)
 
 
-def check_read(found, entry, words):
+def check_read(found, entry, words, line=False, anew=False):
     assert found["read"] and not found["finish"]
     assert found["following"].entry == entry
     assert found["words_minus_one"] == words - 1
+    assert (found["line"], found["anew"]) == (line, anew)
 
 
 def test_begins_at_the_device_directory():
     found = decide(start=1, walk={"key": {"device": 0x1234}})
-    check_read(found, 0x100000 + 16 * 0x1234, 2)
+    check_read(found, 0x100000 + 16 * 0x1234, 2, anew=True)
     assert found["following"].table == Table.DEVICE
 
 
@@ -55,7 +58,7 @@ def test_begins_at_the_device_directory():
 def test_device_out_of_reach(device, log2, valid):
     found = decide(start=1, ddt_log2=log2, walk={"key": {"device": device}})
     if valid:
-        check_read(found, 0x100000 + 16 * device, 2)
+        check_read(found, 0x100000 + 16 * device, 2, anew=True)
     else:
         check_end(found, Cause.DEVICE_INVALID, 0, 0)
 
@@ -98,8 +101,9 @@ def test_device_bypass(ft, bypass):
     found = decide(word=5, state=state, walk={"key": {"ft": ft, "pasid": 0xFFFFF}})
     outcome = found["outcome"]
     assert found["finish"] and not found["device_fill"]
-    assert (outcome.cause, outcome.size, outcome.read, outcome.write) == (Cause.OK, Size.BYPASS,
-                                                                          1, 1)
+    rights = outcome.rights
+    assert (outcome.cause, rights.size, rights.read, rights.write, rights.dirty) == (
+        Cause.OK, Size.BYPASS, 1, 1, 1)
     other = decide(word=5, state=state, walk={"key": {"ft": 1 - ft}})
     assert other["read"] and other["device_fill"]
 
@@ -183,25 +187,81 @@ def test_context_words(ft):
         assert found["following"].reserved
 
 
-def test_starts_at_the_innermost_known_context():
+REGION = {"table": 0x44, "write": 1, "no_read": 0, "devid": 9}
+
+
+def test_starts_at_the_innermost_known_table():
     walk = {"key": {"page": 0x123, "pasid": 2}, "context_hit": 1, "context": {"root": 0x66},
-            "device_hit": 1, "device": {"mem_en": 1, "pfn": 0x55}}
-    check_read(decide(start=1, walk=walk), 0x66000, 1)
+            "device_hit": 1, "device": {"mem_en": 1, "pfn": 0x55},
+            "region_hit": 1, "region": REGION, "region_way": 1}
+    found = decide(start=1, walk=walk)
+    check_read(found, 0x44000 + 8 * 0x123, 1, line=True)
+    following = found["following"]
+    assert (following.table, following.level, following.cached) == (Table.PAGE_TABLE, 1, 1)
+    assert (following.write, following.no_read, following.devid) == (1, 0, 9)
+    walk["region_hit"] = 0
+    found = decide(start=1, walk=walk)
+    check_read(found, 0x66000, 1)
+    assert (found["following"].cached, found["following"].region_way) == (1, 1)
     check_read(decide(start=1, walk={**walk, "context_hit": 0}), 0x55000 + 64, 4)
-    check_read(decide(start=1, walk={**walk, "fresh": 1}), 0x100000, 2)
+    check_read(decide(start=1, walk={**walk, "context_hit": 0, "device_hit": 0}), 0x100000, 2,
+               anew=True)
 
 
-def test_a_cached_context_never_ends_in_a_fault():
+@pytest.mark.parametrize("write, no_read", [(0, 0), (1, 0), (0, 1), (1, 1)])
+def test_a_cached_table_brings_the_rights_of_the_levels_above(write, no_read):
+    found = decide(start=1, walk={"key": {"ft": 1}, "region_hit": 1, "region": {
+        "table": 0x44, "write": write, "no_read": no_read, "devid": 5}})
+    assert (found["following"].write, found["following"].no_read) == (write, no_read)
+    state = {name: getattr(found["following"], name)
+             for name in ("table", "level", "entry", "write", "no_read", "devid")}
+    found = decide(word=LEAF | 0x400, state=state, walk={"key": {"ft": 1, "write": no_read}})
+    outcome = found["outcome"]
+    if write or not no_read:
+        assert outcome.cause == Cause.OK
+        assert (outcome.rights.read, outcome.rights.write) == (1 - no_read, write)
+    else:
+        assert outcome.cause == Cause.WRITE_DENIED
+
+
+def test_remembers_the_table_of_a_region():
+    """An entry that points to a level-1 table may be cached, with W and NR of all levels so far."""
+    for ft in (0, 1):
+        for write, no_read in ((1, 0), (0, 0), (1, 1)):
+            for word, allowed, denied in ((0x123407, 1, 0), (0x123405, 0, 0), (0x123607, 1, 1)):
+                found = decide(word=word, walk={"key": {"ft": ft, "page": 0x1FF}}, state={
+                    "table": Table.PAGE_TABLE, "level": 2, "write": write,
+                    "no_read": ft & no_read, "devid": 77, "region_way": 2})
+                check_read(found, 0x123000 + 8 * 0x1FF, 1, line=True)
+                region = found["region"]
+                assert found["region_fill"]
+                assert (region.table, region.write, region.no_read, region.devid) == (
+                    0x123, write & allowed, ft & (no_read | denied), 77)
+                assert found["following"].region_way == 2
+    for level in (3, 4, 5):
+        found = decide(word=0x123007, state={"table": Table.PAGE_TABLE, "level": level})
+        assert found["read"] and not found["region_fill"] and not found["line"]
+    for word in (0, 0x200087, 0x123003):        # absent, a leaf, supervisor
+        found = decide(word=word, state={"table": Table.PAGE_TABLE, "level": 2})
+        assert not found["region_fill"]
+    assert not decide(word=0x123007, error=1,
+                      state={"table": Table.PAGE_TABLE, "level": 2})["region_fill"]
+
+
+def test_what_a_cache_knows_never_ends_in_a_fault():
     """A fault that a cache led to begins the walk anew (§4)."""
     walk = {"key": {"page": 1 << 51}, "context_hit": 1, "context": {"root": 0x66}}
-    check_read(decide(start=1, walk=walk), 0x100000, 2)
+    check_read(decide(start=1, walk=walk), 0x100000, 2, anew=True)
     walk = {"key": {"ft": 1}, "device_hit": 1, "device": {"mem_en": 1}}
-    check_read(decide(start=1, walk=walk), 0x100000, 2)
+    check_read(decide(start=1, walk=walk), 0x100000, 2, anew=True)
     state = {"table": Table.PAGE_TABLE, "level": 1, "cached": 1, "write": 1, "entry": 0x3000}
     found = decide(word=0, state=state)
-    check_read(found, 0x100000, 2)
+    check_read(found, 0x100000, 2, anew=True)
     assert not found["following"].cached
     check_end(decide(word=0, state={**state, "cached": 0}), Cause.NOT_PRESENT, 1, 0x3000)
+    # and out of the directory's reach there is nothing to be read
+    found = decide(word=0, state=state, ddt_log2=3, walk={"key": {"device": 8}})
+    check_end(found, Cause.DEVICE_INVALID, 0, 0)
 
 
 LEAF = 0x0050_0000_0800_0067        # P W U A D, block or page 0x8000, DEVID 5
@@ -252,6 +312,60 @@ def test_page_table_grants(level, word, key, check_ad, size, rights):
     state = {"table": Table.PAGE_TABLE, "level": level, **BOTH}
     found = decide(word=word, state=state, walk={"key": key}, check_ad=check_ad)
     outcome = found["outcome"]
-    assert found["finish"] and outcome.cause == Cause.OK and outcome.size == size
-    assert (outcome.read, outcome.write, outcome.dirty) == rights
+    allowed = outcome.rights
+    assert found["finish"] and outcome.cause == Cause.OK and allowed.size == size
+    assert (allowed.read, allowed.write, allowed.dirty) == rights
     assert outcome.pfn == word >> 12 & (1 << 40) - 1
+
+
+def neighbour(word, ft, write, no_read, devid, check_ad):
+    """Whether §4 lets a read, and a write, have the 4 KiB leaf ``word``, below levels that leave
+    ``write`` and ``no_read``. Step by step, with literal bits."""
+    if not word & 1 or not word & 4:                    # NOT_PRESENT, SUPERVISOR
+        return False, False
+    if check_ad and not word >> 5 & 1:                  # ACCESS_FLAG
+        return False, False
+    if word >> 10 & 1 != ft:                            # FT_MISMATCH
+        return False, False
+    if ft and word >> 52 & 0x3FF != devid:              # DEVICE_MISMATCH
+        return False, False
+    return (not (ft and (no_read or word >> 9 & 1)),
+            bool(write and word >> 1 & 1 and (word >> 6 & 1 or not check_ad)))
+
+
+def test_neighbours_of_a_leaf():
+    m = Module()
+    page, state, word = Signal(LinePage), Signal(WalkState), Signal(64)
+    ft, check_ad = Signal(), Signal()
+    leaf_page(m, page, ft=ft, state=state, word=word, check_ad=check_ad)
+    m.d.sync += Signal().eq(0)
+    rng = seeded("walk_step/neighbours")
+    seen = set()
+
+    async def bench(ctx):
+        base = LEAF | 0x400
+        words = [base, *(base ^ 1 << bit for bit in range(64)),
+                 *(base ^ rng.getrandbits(64) & 0x0030_0000_0000_0667 for _ in range(300))]
+        for entry in words:
+            for _ in range(12):
+                about = {"ft": rng.getrandbits(1), "write": rng.getrandbits(1),
+                         "no_read": rng.getrandbits(1), "devid": rng.choice([5, 5, 5, 0x205, 4]),
+                         "check_ad": rng.getrandbits(1)}
+                about["no_read"] &= about["ft"]
+                if not about["ft"] and rng.random() < .5:
+                    entry &= ~0x400
+                ctx.set(word, entry)
+                ctx.set(ft, about["ft"])
+                ctx.set(check_ad, about["check_ad"])
+                ctx.set(state, {name: about[name] for name in ("write", "no_read", "devid")})
+                await ctx.delay(1e-9)
+                found = ctx.get(page)
+                allowed = bool(found.read), bool(found.write and found.dirty)
+                assert allowed == neighbour(entry, **about), (hex(entry), about)
+                assert found.pfn == entry >> 12 & (1 << 40) - 1
+                # a beat says write = W over the path; D matters to a write alone (§4, 7)
+                if any(allowed):
+                    assert found.write == (about["write"] & entry >> 1 & 1)
+                seen.add(allowed)
+    simulate(m, bench)
+    assert len(seen) == 4
