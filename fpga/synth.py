@@ -90,7 +90,8 @@ class Bench:
     def _place(self, name, config, speed, seed):
         with self._netlists[config]:
             made = flow.netlist(config)
-        report = flow.place(made, speed, seed, self.options.freq or FREQ[speed])
+        report = flow.place(made, speed, seed, self.options.freq or FREQ[speed],
+                            self.options.router)
         path, mhz = paths.slowest_path(report), paths.fmax(report)
         entry = self.results[name]
         entry["harness_luts"], entry["sha256"] = made.harness_luts, made.sha256
@@ -140,7 +141,8 @@ class Bench:
 
 def main(arguments=None):
     """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m fpga.synth", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m fpga.synth",
+                                     description=__doc__.split("\n")[0])
     parser.add_argument("--only", metavar="NAMES", help="presets, sweeps (l1, l2, walks) or points "
                         "of them (walks-16), separated by commas")
     parser.add_argument("--seeds", type=int, default=3, metavar="N",
@@ -149,6 +151,9 @@ def main(arguments=None):
                         help="this speed grade only (default: 8, and 6 for the preset default)")
     parser.add_argument("--freq", type=int, metavar="MHZ", help="frequency to strive for "
                         f"({', '.join(f'{mhz} at speed {grade}' for grade, mhz in FREQ.items())})")
+    parser.add_argument("--router", choices=("router1", "router2"), default="router1",
+                        help="nextpnr's router (router1); the other one copes better with "
+                             "crowded places")
     parser.add_argument("--paths", type=int, default=0, metavar="N",
                         help="show the N registers that the slowest paths end in")
     parser.add_argument("--fmax", action="store_true", help="frequencies only, no sizes")
