@@ -1,6 +1,6 @@
 """Choosing one of several: round-robin and lowest-first, as plain combinational helpers."""
 
-from amaranth import C, Cat, Module, Signal, Value, unsigned
+from amaranth import C, Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
@@ -10,6 +10,9 @@ __all__ = ["lowest", "one_hot_index", "one_of", "RoundRobin"]
 
 def lowest(bits):
     """One-hot vector of the lowest set bit of ``bits``; 0 when none is set."""
+    if len(bits) <= 4:
+        return Cat(bits[index] & ~bits[:index].any() if index else bits[0]
+                   for index in range(len(bits)))
     return (bits & (~bits + 1))[:len(bits)]
 
 
@@ -61,14 +64,9 @@ class RoundRobin(wiring.Component):
         m = Module()
         behind = Signal(self._count)  # set for the requesters behind the last one served
         preferred = self.requests & behind
-        m.d.comb += self.grant.eq(lowest(_or_else(preferred, self.requests)))
+        m.d.comb += self.grant.eq(Mux(preferred.any(), lowest(preferred), lowest(self.requests)))
         m.d.comb += self.index.eq(one_hot_index(self.grant))
         with m.If(self.taken & self.requests.any()):
             # all bits above the granted one
             m.d.sync += behind.eq(~((self.grant - 1) | self.grant))
         return m
-
-
-def _or_else(first, second):
-    """``first`` when it has a bit set, else ``second``."""
-    return first | (second & (~first.any()).replicate(len(second)))

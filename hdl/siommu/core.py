@@ -147,6 +147,8 @@ class Core(wiring.Component):
         with m.If(self.flush):
             m.d.sync += offered.eq(0)
 
+        continued = Signal(ports)
+        m.d.sync += continued.eq(miss.credit_taken)
         blocked = Signal()
         m.d.comb += blocked.eq(fills | miss.pause)
         candidates = []
@@ -156,14 +158,15 @@ class Core(wiring.Component):
             granted = Signal(name=f"granted_{index}")
             request = ingress.requests.payload
             m.d.comb += [
-                # a continued operation may take a credit in this very cycle
-                admits.eq(egress.plenty | (egress.credits & ~miss.continues[index])),
-                miss.credits[index].eq(egress.credits),
-                retries.eq(miss.retry.valid & (miss.retry.payload.port == index)),
+                # a continued operation may take a credit in this very cycle, or just took one
+                admits.eq(egress.plenty
+                          | (egress.credits & ~miss.continues[index] & ~continued[index])),
+                miss.credits[index].eq(egress.plenty & ~continued[index]),
+                retries.eq(miss.retry_port[index]),
                 turns.requests[index].eq(retries | (ingress.requests.valid & admits)),
                 granted.eq(turns.grant[index] & ~blocked & ~retries),
                 ingress.requests.ready.eq(granted),
-                egress.take.eq(miss.credit_taken[index] + granted),
+                egress.take.eq(continued[index] + granted),
             ]
             with m.If(retries):
                 m.d.comb += candidate.eq(miss.retry.payload)
@@ -175,7 +178,7 @@ class Core(wiring.Component):
         m.d.comb += [
             turns.requests[ports].eq(miss.silent.valid),
             turns.taken.eq(~blocked),
-            miss.retry.ready.eq((turns.grant >> miss.retry.payload.port)[0] & ~blocked),
+            miss.retry.ready.eq((turns.grant & miss.retry_port).any() & ~blocked),
             miss.silent.ready.eq(turns.grant[ports] & ~blocked),
         ]
 

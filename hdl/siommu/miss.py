@@ -80,8 +80,8 @@ class MissUnit(wiring.Component):
         Responses by the second exit.
     pause : Out(1)
         An owner found no free cycle at the second exit for a while: let one operation less in.
-    retry : Out(stream.Signature(Operation))
-        Operations to be looked up again. Each has its credit.
+    retry : Out(stream.Signature(Operation)), retry_port : Out(ports)
+        Operations to be looked up again. Each has its credit. One-hot: the port.
     silent : Out(stream.Signature(Operation))
         Look-aheads.
     credits : In(ports), continues : Out(ports), credit_taken : Out(ports)
@@ -122,6 +122,7 @@ class MissUnit(wiring.Component):
             "beat_port": Out(PORT_BITS),
             "pause": Out(1),
             "retry": Out(stream.Signature(Operation)),
+            "retry_port": Out(ports),
             "silent": Out(stream.Signature(Operation)),
             "credits": In(ports),
             "continues": Out(ports),
@@ -315,25 +316,32 @@ class MissUnit(wiring.Component):
     def _account(self, m, found, allocates):
         """Which slots are free and promised to nobody, and how many each port has."""
         slots, parking, ports = self._slots, self._parking, self._config.ports
-        promised = parking.slot_taken
-        takes = allocates & ~found.operation.reserved
-        returns = found.valid & found.operation.reserved & ~allocates
-
-        available = Signal(range(self._config.walk_slots + 1), init=self._config.walk_slots)
-        after, some = Signal.like(available), Signal(init=1)
+        # All of it one cycle late; so no slot is given away in the cycle after another one.
+        settled = Signal()
+        takes, returns, port = Signal(), Signal(), Signal(PORT_BITS)
+        promised = Signal(ports)
+        m.d.sync += [
+            takes.eq(allocates & ~found.operation.reserved),
+            returns.eq(found.valid & found.operation.reserved & ~allocates),
+            port.eq(found.operation.port), promised.eq(parking.slot_taken),
+        ]
+        most = self._config.walk_slots
+        available, some = Signal(range(most + 1), init=most), Signal(init=1)
+        after = Signal.like(available)
+        m.d.comb += settled.eq(~takes & ~promised.any())
         m.d.comb += after.eq(available + slots.released + returns - takes - promised.any())
         m.d.sync += [available.eq(after), some.eq(after != 0)]
-        for port in range(ports):
-            load = Signal(range(self._config.walk_slots + 1), name=f"load_{port}")
-            then = Signal.like(load, name=f"load_then_{port}")
-            below = Signal(init=1, name=f"below_{port}")
-            mine = found.operation.port == port
-            m.d.comb += then.eq(load + promised[port] + (takes & mine) - (returns & mine)
-                                - (slots.released & (slots.released_port == port)))
+        for index in range(ports):
+            load = Signal(range(most + 1), name=f"load_{index}")
+            then = Signal.like(load, name=f"load_then_{index}")
+            below = Signal(init=1, name=f"below_{index}")
+            mine = port == index
+            m.d.comb += then.eq(load + promised[index] + (takes & mine) - (returns & mine)
+                                - (slots.released & (slots.released_port == index)))
             m.d.sync += [load.eq(then), below.eq(then < self._config.slots_of_a_port)]
             m.d.comb += [
-                parking.slot_for[port].eq(some & below),
-                self._may_take[port].eq(some & below & ~parking.wants.any()),
+                parking.slot_for[index].eq(some & below & settled),
+                self._may_take[index].eq(some & below & settled & ~parking.wants.any()),
             ]
 
     def _start(self, m, allocates, slot):
@@ -446,7 +454,7 @@ class MissUnit(wiring.Component):
             self.credit_taken.eq(parking.credit_taken),
             self.retry.valid.eq(parking.retry.valid),
             self.retry.payload.eq(parking.retry.payload),
-            parking.retry.ready.eq(self.retry.ready),
+            parking.retry.ready.eq(self.retry.ready), self.retry_port.eq(parking.retry_port),
             self.silent.valid.eq(ahead.silent.valid),
             self.silent.payload.eq(ahead.silent.payload),
             ahead.silent.ready.eq(self.silent.ready),

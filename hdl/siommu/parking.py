@@ -8,8 +8,8 @@ What leaves goes through the pipeline again. No queue holds what another port ne
 in the first two has its credit for a beat already, and one in the third holds no slot. So a port
 that does not take its beats stops nobody else (§2.1 rule e).
 
-Leaving takes three cycles: choose, RAM, and a small queue in front of the arbiter, which keeps one
-operation a cycle flowing.
+Leaving takes four cycles: choose, RAM, a small queue, which keeps one operation a cycle flowing,
+and a register in front of the arbiter.
 """
 
 from amaranth import Cat, Module, Signal, unsigned
@@ -57,8 +57,8 @@ class Parking(wiring.Component):
         Ports with operations that wait for this reason.
     slot_taken, credit_taken : Out(ports)
         One-hot: the first WANTS (or CONTINUES) operation of the port leaves.
-    retry : Out(stream.Signature(Operation))
-        Operations that leave. Those that wanted a slot have ``reserved`` set.
+    retry : Out(stream.Signature(Operation)), retry_port : Out(ports)
+        Operations that leave. Those that wanted a slot have ``reserved`` set. One-hot: the port.
     """
 
     def __init__(self, config: Config):
@@ -77,6 +77,7 @@ class Parking(wiring.Component):
             "slot_taken": Out(ports),
             "credit_taken": Out(ports),
             "retry": Out(stream.Signature(Operation)),
+            "retry_port": Out(ports),
         })
 
     def elaborate(self, platform):
@@ -128,26 +129,33 @@ class Parking(wiring.Component):
         ]
         m.d.comb += read.addr.eq(Cat(one_of(read_from, heads), one_hot_index(read_from)))
         for queue in range(queues):
-            pushed = Signal(name=f"pushed_{queue}")
+            pushed, one, none = (Signal(name=f"{name}_{queue}") for name in
+                                 ("pushed", "one", "none"))
             count = Signal(range(depth + 1), name=f"count_{queue}")
-            after = Signal.like(count, name=f"count_after_{queue}")
             m.d.comb += [
                 pushed.eq(self.push & (target == queue)),
-                after.eq(count + pushed - chosen[queue]),
+                one.eq(count == 1), none.eq(count == 0),
             ]
             m.d.sync += [
                 tails[queue].eq(tails[queue] + pushed),
                 heads[queue].eq(heads[queue] + read_from[queue]),
-                count.eq(after), waiting[queue].eq(after != 0),
+                count.eq(count + pushed - chosen[queue]),
+                waiting[queue].eq(pushed | ~(none | (one & chosen[queue]))),
             ]
 
         arrived = Signal(Operation)
         m.d.comb += [
             arrived.eq(read.data), arrived.reserved.eq(reserved),
             ready.w_en.eq(comes), ready.w_data.eq(arrived),
-            self.retry.valid.eq(ready.r_rdy), self.retry.payload.eq(ready.r_data),
-            ready.r_en.eq(self.retry.ready),
+            # the last one stands in registers: the arbiter must not wait for a memory
+            ready.r_en.eq(ready.r_rdy & (~self.retry.valid | self.retry.ready)),
         ]
+        with m.If(~self.retry.valid | self.retry.ready):
+            port = data.View(Operation, ready.r_data).port
+            m.d.sync += [
+                self.retry.valid.eq(ready.r_rdy), self.retry.payload.eq(ready.r_data),
+                self.retry_port.eq(ready.r_rdy << port),
+            ]
         return m
 
     def _joined(self, m, heads, tails, waiting, chosen):

@@ -3,7 +3,7 @@
 Both ends are registered: no input of a port reaches an output of any port combinationally.
 """
 
-from amaranth import Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -148,7 +148,12 @@ class PortEgress(wiring.Component):
         ]
         with m.If(gone):
             m.d.sync += second.eq(both & ~second)
-        left = Signal(range(self._depth + 1))
-        m.d.comb += left.eq(unused + gone - self.take)
-        m.d.sync += [unused.eq(left), self.credits.eq(left != 0), self.plenty.eq(left > 1)]
+        # What will be left is compared before it is known how many are taken.
+        m.d.sync += unused.eq(unused + gone - self.take)
+        with m.Switch(Cat(self.take, gone)):
+            for taken in range(3):
+                for comes in range(2):
+                    with m.Case(taken | comes << 2):
+                        m.d.sync += [self.credits.eq(unused > taken - comes),
+                                     self.plenty.eq(unused > taken - comes + 1)]
         return m

@@ -25,7 +25,7 @@ from .bundles import LINE_BITS, LINE_PAGES, WAY_BITS, LineKey, Outcome
 from .choose import lowest, one_hot_index
 from .config import Config
 from .formats import PFN_BITS, Cause, Size
-from .sets import SetStore, fold, parity, parity_bits
+from .sets import SetStore, parity, parity_bits, space_index
 
 __all__ = ["LinePage", "LineRights", "SecondLevelTlb", "ROWS"]
 
@@ -54,7 +54,7 @@ _ROW = data.StructLayout({"pages": _PAIR, "parity": parity_bits(_PAIR.size)})
 
 
 def _index(key, bits):
-    return fold([key.line, key.pasid[::-1], key.device, key.ft], bits)
+    return space_index(key.line, key, bits)
 
 
 class SecondLevelTlb(wiring.Component):

@@ -9,7 +9,10 @@ A row whose parity is wrong is no match. Neither is one that is written in the v
 it is read: what a block RAM answers then is not defined, and the memory is marked accordingly.
 """
 
-from amaranth import Cat, Module, Mux, Signal
+from functools import reduce
+from operator import xor
+
+from amaranth import C, Cat, Module, Mux, Signal
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
@@ -17,7 +20,7 @@ from amaranth.utils import exact_log2
 from .bundles import WAY_BITS
 from .choose import lowest, one_hot_index
 
-__all__ = ["SetStore", "parity", "fold"]
+__all__ = ["SetStore", "parity", "parity_bits", "space_index"]
 
 PARITY_SPAN = 16        #: bits that one parity bit watches over
 
@@ -32,13 +35,21 @@ def parity_bits(width):
     return -(-width // PARITY_SPAN)
 
 
-def fold(values, bits):
-    """A hash of ``values`` to ``bits`` bits: all their pieces of that length, XORed."""
-    result = 0
-    for value in values:
-        for low in range(0, len(value), bits):
-            result = result ^ value[low:low + bits]
-    return result[:bits]
+def space_index(number, key, bits):
+    """A set for ``number`` (of a line or a region) in the address space of ``key``.
+
+    Neighbouring numbers get different sets. The low bits of PASID and device, which differ most,
+    go to the upper end of the index, so that spaces that use the same addresses spread too.
+    """
+    def fold(value):
+        pieces = (value[low:low + bits] for low in range(0, len(value), bits))
+        return reduce(xor, pieces)[:bits]
+
+    if not bits:
+        return C(0, 1)
+    pasid, device = fold(key.pasid)[::-1], fold(key.device)[::-1]
+    return (fold(number) ^ pasid ^ Cat(device[1:], device[0])
+            ^ (key.ft << bits // 2))[:bits]
 
 
 class SetStore(wiring.Component):

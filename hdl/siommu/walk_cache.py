@@ -12,13 +12,13 @@ from amaranth.lib.wiring import In, Out
 from .bundles import WAY_BITS, RegionInfo, RegionKey
 from .choose import lowest, one_of
 from .config import Config
-from .sets import SetStore, fold
+from .sets import SetStore, space_index
 
 __all__ = ["WalkCache"]
 
 
 def _index(key, bits):
-    return fold([key.region, key.pasid[::-1], key.device, key.ft], bits)
+    return space_index(key.region, key, bits)
 
 
 class WalkCache(wiring.Component):

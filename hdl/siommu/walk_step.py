@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 
 from .bundles import (ENTRY_ADDR_BITS, WAY_BITS, ContextInfo, DeviceInfo, Outcome, RegionInfo,
                       WalkStart)
-from .formats import (DEVID_BITS, PFN_BITS, Cause, ContextDeny, ContextRoot, DeviceWord0,
+from .formats import (DEVICE_BITS, DEVID_BITS, PFN_BITS, Cause, ContextDeny, ContextRoot, DeviceWord0,
                       DeviceWord1, DirectoryEntry, Disposition, Size, TableEntry)
 
 __all__ = ["Table", "WalkState", "WalkStep", "leaf_page"]
@@ -229,14 +229,20 @@ class WalkStep(wiring.Component):
                 with m.Case(level):
                     m.d.comb += index.eq(key.page[9 * (level - 1):9 * level])
         out_of_range = Signal()
-        m.d.comb += out_of_range.eq((key.device >> self.ddt_log2) != 0)
+        beyond = Signal(DEVICE_BITS)    # the bits that must be 0
+        with m.Switch(self.ddt_log2):
+            for log2 in range(DEVICE_BITS):
+                with m.Case(log2):
+                    m.d.comb += beyond.eq(-1 << log2)
+        m.d.comb += out_of_range.eq((key.device & beyond).any())
         waits = ~self.start & ~self.last
         with m.If(waits):
             pass
         with m.Elif(look_up_device | again):
             m.d.comb += [
                 following.table.eq(Table.DEVICE),
-                following.entry.eq(Cat(Const(0, 12), self.ddt_base) + (key.device << 4)),
+                following.entry.eq(Cat(Const(0, 4), key.device[:8],
+                                       self.ddt_base + key.device[8:])),
                 self.read.eq(~out_of_range),
                 self.words_minus_one.eq(1),
                 self.anew.eq(1),

@@ -1,8 +1,8 @@
 """The table walker: one event a cycle, a word from memory or the start of a walk; all walks overlap.
 
 Each walk has a slot and an AXI id of the same number, and at most one read under way, so answers
-may come in any order. A word taken in cycle *d* is decided in *d* + 1 and the next read is
-offered in *d* + 2; a start accepted in cycle *d* is offered in *d* + 1::
+may come in any order. A word or a start taken in cycle *d* is decided in *d* + 1 and the next read
+is offered in *d* + 2::
 
     R channel ──> gearbox ──┐
         └── state RAM ──────┼── decide (WalkStep) ──┬── read queue ── AR channel
@@ -131,21 +131,21 @@ class TableWalker(wiring.Component):
         self._beats = LINE_BYTES // config.axi_bytes                    # of a line
         self._turns = max(config.axi_data_width // (2 * WORD), 1)       # of a beat of a line
 
-        self._slot = Signal(SLOT_BITS)      # of what is decided in this cycle
-        self._deciding = Signal()
-        self._begins = Signal()
+        self._slot = Signal(SLOT_BITS, name="slot")     # of what is decided in this cycle
+        self._deciding = Signal(name="deciding")
+        self._changes = Signal(name="changes")          # the state of the walk is another one then
         self._take(m, states.read_port(domain="comb"), keys.read_port(domain="comb"))
         self._decide(m)
         self._pass_by(m)
 
         state_write, key_write = states.write_port(), keys.write_port()
         m.d.comb += [
-            state_write.en.eq(self._deciding),
+            state_write.en.eq(self._changes),
             state_write.addr.eq(self._slot),
             state_write.data.eq(step.following),
             key_write.en.eq(self._begins),
             key_write.addr.eq(self._slot),
-            key_write.data.eq(self.start.payload.key),
+            key_write.data.eq(self._key),
         ]
         self._neighbours(m)
         self._lead_on(m)
@@ -153,80 +153,107 @@ class TableWalker(wiring.Component):
         return m
 
     def _take(self, m, state_read, key_read):
-        """A beat, with the state and key of its walk; a wide beat of a line takes several turns,
-        a pair of words each."""
-        slots = self._config.walk_slots
-        self._held = held = Signal(name="held")
-        self._beat = beat = Signal(self.r.payload.shape(), name="beat")
-        self._state, self._key = Signal(WalkState, name="state"), Signal(WalkKey, name="key")
-        self._turn = turn = Signal(range(max(self._turns, 2)), name="turn")
-        # How many beats of its line a slot has; that they are not needed any more.
+        """What comes, into registers: beats for the neighbours; for the step a word of its own, with
+        the state and key of its walk, or else a start."""
+        config, step = self._config, self._step
+        slots = config.walk_slots
+        self._held, self._beat = Signal(name="held"), Signal(self.r.payload.shape(), name="beat")
+        self._turn = Signal(range(max(self._turns, 2)), name="turn")
+        held, beat, turn, identity = self._held, self._beat, self._turn, self.r.payload.id
+        # By slot: the read is of a line; how many of its beats have come; they are not needed.
+        self._lines, self._skips = Signal(slots, name="lines"), Signal(slots, name="skips")
         self._counts = Signal(data.ArrayLayout(LINE_BITS + 1, slots), name="counts")
-        self._skips = Signal(slots, name="skips")
-        self._count, self._skip = Signal(LINE_BITS + 1, name="count"), Signal(name="skip")
-        self._goes_on = Signal(name="goes_on")
-        identity = self.r.payload.id
-        m.d.comb += [
-            self.r.ready.eq(~held | ~self._goes_on),
-            state_read.addr.eq(identity),
-            key_read.addr.eq(identity),
-        ]
-        with m.If(self.r.ready):
-            m.d.sync += [held.eq(self.r.valid), beat.eq(self.r.payload), turn.eq(0),
-                         self._state.eq(state_read.data), self._key.eq(key_read.data)]
-            with m.If(self._deciding & (self._slot == identity)):
-                m.d.sync += self._state.eq(self._step.following)
-        with m.Else():
-            m.d.sync += turn.eq(turn + 1)
 
-        # Words that nobody asked for go no further.
-        self._word_for_us, self._stepping = Signal(name="word_for_us"), Signal(name="stepping")
-        self._in_line, self._burst_ends = Signal(name="in_line"), Signal(name="burst_ends")
+        # The beat in the registers, for us or not.
+        self._word_for_us, self._in_line = Signal(name="word_for_us"), Signal(name="in_line")
+        self._count, self._skip = Signal(LINE_BITS + 1, name="count"), Signal(name="skip")
+        self._goes_on, self._burst_ends = Signal(name="goes_on"), Signal(name="burst_ends")
         with m.Switch(beat.id):
             for index in range(slots):
                 with m.Case(index):
                     m.d.comb += [
                         self._word_for_us.eq(held & self.reading[index]),
-                        self._count.eq(self._counts[index]),
+                        self._in_line.eq(self._lines[index] & ~self._skips[index]),
                         self._skip.eq(self._skips[index]),
+                        self._count.eq(self._counts[index]),
                     ]
-        state = self._state
         m.d.comb += [
-            self._in_line.eq((state.table == Table.PAGE_TABLE) & (state.level == 1) & ~self._skip),
-            self._stepping.eq(self._word_for_us & ~self._skip
-                              & (~self._in_line | ((self._count == 0) & (turn == 0)))),
             self._goes_on.eq(self._word_for_us & self._in_line & (turn != self._turns - 1)),
             self._burst_ends.eq(self._word_for_us & beat.last & ~self._goes_on),
+            self.r.ready.eq(~held | ~self._goes_on),
+        ]
+        with m.If(self.r.ready):
+            m.d.sync += [held.eq(self.r.valid), beat.eq(self.r.payload), turn.eq(0)]
+        with m.Else():
+            m.d.sync += turn.eq(turn + 1)
+
+        # Is the beat that comes a word for the step? Of a line, the first one is. If the beat
+        # before it is of the same walk, it has not been accounted for yet: behind a line's word
+        # comes none for the step, behind a burst's last one none at all, but behind the last one
+        # of a line that was skipped the first word of the new beginning.
+        steps, comes = Signal(slots), Signal()
+        after = Signal()
+        for index in range(slots):
+            m.d.comb += steps[index].eq(
+                self.reading[index] & ~self._skips[index]
+                & (~self._lines[index] | (self._counts[index] == 0)))
+        m.d.comb += [
+            after.eq(held & (beat.id == identity)),
+            comes.eq(self.r.valid & self.r.ready & Mux(
+                after, self._word_for_us & Mux(self._skip, beat.last, ~self._in_line & ~beat.last),
+                (steps >> identity)[0])),
+            state_read.addr.eq(identity), key_read.addr.eq(identity),
         ]
 
+        # The registers of the step.
+        self._stepping, self._begins = Signal(name="stepping"), Signal(name="begins")
+        self._state, self._key = Signal(WalkState, name="state"), Signal(WalkKey, name="key")
+        self._began = Signal(WalkStart, name="began")
+        self._content = Signal(self.r.payload.shape(), name="word")
+        self._of_line = Signal(name="of_line")
+        self._active = Signal(range(config.walks + 1), name="active")
+        m.d.comb += self.start.ready.eq(~comes & (self._active != config.walks))
+        begins = self.start.valid & self.start.ready
+        m.d.sync += [
+            self._stepping.eq(comes), self._begins.eq(begins),
+            self._content.eq(self.r.payload), self._of_line.eq((self._lines >> identity)[0]),
+            self._state.eq(state_read.data), self._began.eq(self.start.payload),
+            self._slot.eq(Mux(comes, identity, self.start.payload.slot)),
+            self._key.eq(Mux(comes, key_read.data.as_value(),
+                             self.start.payload.key.as_value())),
+        ]
+        with m.If(self._changes & (self._slot == identity)):
+            m.d.sync += self._state.eq(step.following)
+        # The registers of the neighbours: what the levels above allow them.
+        self._above, self._above_ft = Signal(WalkState, name="above"), Signal(name="above_ft")
+        with m.If(self.r.ready):
+            m.d.sync += [self._above.eq(state_read.data), self._above_ft.eq(key_read.data.ft)]
+
     def _decide(self, m):
-        """The step of the walk: for a word that is not a mere neighbour, or else for a start."""
-        step, state, beat = self._step, self._state, self._beat
-        in_line = self._in_line
-        self._active = Signal(range(self._config.walks + 1), name="active")
+        """The step of the walk: for a word, or else for a start."""
+        step, state, content = self._step, self._state, self._content
         m.d.comb += [
-            self.start.ready.eq(~self._stepping & (self._active != self._config.walks)),
-            self._begins.eq(self.start.valid & self.start.ready),
             self._deciding.eq(self._stepping | self._begins),
-            self._slot.eq(Mux(self._stepping, beat.id, self.start.payload.slot)),
-            step.start.eq(~self._stepping),
-            step.walk.eq(self.start.payload),
+            # the neighbours go by the state before the leaf
+            self._changes.eq(self._deciding & (step.read | ~self._of_line | self._begins)),
+            step.start.eq(self._begins),
+            step.walk.eq(self._began),
+            step.walk.key.eq(self._key),
             step.state.eq(state),
-            step.word.eq(self._word(beat.data, state.entry[3:] + Mux(in_line, 0, state.word))),
+            step.word.eq(self._word(content.data,
+                                    state.entry[3:] + Mux(self._of_line, 0, state.word))),
             # of a line the first word decides; its burst goes on
-            step.error.eq(beat.resp[1] | (in_line & (beat.last != (self._beats == 1)))),
-            step.last.eq(beat.last | in_line),
+            step.error.eq(content.resp[1] | (self._of_line & (content.last != (self._beats == 1)))),
+            step.last.eq(content.last | self._of_line),
             step.ddt_base.eq(self.ddt_base),
             step.ddt_log2.eq(self.ddt_log2),
             step.check_ad.eq(self.check_ad),
         ]
-        with m.If(self._stepping):
-            m.d.comb += step.walk.key.eq(self._key)
 
     def _pass_by(self, m):
         """Counts the beats of lines. When a line leads to a new beginning in memory, what else it
         holds is skipped."""
-        again = self._stepping & self._in_line & self._step.read
+        again = self._stepping & self._of_line & self._step.read
         self._line_ends = Signal(name="line_ends")
         m.d.comb += self._line_ends.eq(self._burst_ends & self._in_line & ~again)
         with m.If(self._word_for_us):
@@ -250,7 +277,7 @@ class TableWalker(wiring.Component):
 
     def _neighbours(self, m):
         """Hands the words of lines to the line buffer, one cycle later."""
-        config, state, beat = self._config, self._state, self._beat
+        config, state, beat = self._config, self._above, self._beat
         entry = state.entry[3:3 + LINE_BITS]    # the word that was asked for
         pages, number = Signal(self.words.pages.shape()), Signal(LINE_BITS)
         if config.axi_data_width == WORD:
@@ -264,7 +291,7 @@ class TableWalker(wiring.Component):
             words, enable = [self._word(beat.data, Cat(Const(half, 1), pair))
                              for half in (0, 1)], Const(3, 2)
         for page, word in zip(pages, words):
-            leaf_page(m, page, ft=self._key.ft, state=state, word=word, check_ad=self.check_ad)
+            leaf_page(m, page, ft=self._above_ft, state=state, word=word, check_ad=self.check_ad)
         m.d.sync += [
             self.words.valid.eq(self._word_for_us & self._in_line),
             self.words.slot.eq(beat.id),
@@ -286,12 +313,13 @@ class TableWalker(wiring.Component):
             self.finished.eq(deciding & step.finish),
             self.finished_slot.eq(self._slot),
             self.outcome.eq(step.outcome),
-            over.eq((self._stepping & step.finish & ~self._in_line) | self._line_ends),
+            over.eq((self._stepping & step.finish & ~self._of_line) | self._line_ends),
         ]
         m.d.sync += [
             self.over.eq(over), self.over_slot.eq(self._beat.id),
             self.over_line.eq(self._line_ends & (self._count == self._beats - 1)),
-            self._active.eq(self._active + (self._begins & step.read) - over),
+            self._active.eq(self._active + (self.start.valid & self.start.ready) - over
+                            - (self._begins & ~step.read)),
         ]
 
         fresh = Signal()
@@ -335,8 +363,10 @@ class TableWalker(wiring.Component):
         for index in range(config.walk_slots):
             with m.If(self._burst_ends & (self._beat.id == index)):
                 m.d.sync += self.reading[index].eq((self._stepping & step.read) | self._skip)
-            with m.If(self._begins & (self.start.payload.slot == index)):
+            with m.If(self._begins & (self._slot == index)):
                 m.d.sync += self.reading[index].eq(step.read)
+            with m.If(reads.w_en & (self._slot == index)):
+                m.d.sync += self._lines[index].eq(step.line)
 
         address, beat_bits = self.ar.payload, exact_log2(config.axi_bytes)
         m.d.comb += [
