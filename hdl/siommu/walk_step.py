@@ -121,8 +121,10 @@ class WalkStep(wiring.Component):
         m.d.comb += following.eq(state)
         trust_region = self.start & self.walk.region_hit
         trust_context = self.start & ~self.walk.region_hit & self.walk.context_hit
+        # A bypass is looked up in memory, so that no walk has its outcome at its start.
         trust_device = self.start & ~self.walk.region_hit & ~self.walk.context_hit \
-            & self.walk.device_hit
+            & self.walk.device_hit \
+            & ~Mux(key.ft, self.walk.device.sto_bypass, self.walk.device.mem_bypass)
 
         # The beginning: at the innermost table that a cache knows.
         with m.If(self.start):
