@@ -21,13 +21,16 @@ class Soup:
         Probability that a word is not what it should be.
     errors : float
         Probability that a word answers with a bus error.
+    grain : int
+        Bytes that share a bus error: those of a beat.
     """
 
     ddt_base = DDT << 12
 
-    def __init__(self, rng, *, wrong=.04, errors=.0, devid=5):
+    def __init__(self, rng, *, wrong=.04, errors=.0, devid=5, grain=8):
         self.rng, self.wrong, self.errors, self.devid = rng, wrong, errors, devid
-        self.words, self.broken = {}, set()
+        self.grain = grain
+        self.words, self.broken = {}, {}
 
     def _page(self, kind):
         return (kind + self.rng.randrange(16)) << 12
@@ -73,8 +76,7 @@ class Soup:
         """The word at ``addr``; raises BusError where the memory answers with an error."""
         if addr not in self.words:
             self.words[addr] = self._word(addr)
-            if self.rng.random() < self.errors:
-                self.broken.add(addr)
-        if addr in self.broken:
+        beat = addr // self.grain
+        if self.broken.setdefault(beat, self.rng.random() < self.errors):
             raise BusError(addr)
         return self.words[addr]
