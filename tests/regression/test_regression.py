@@ -1,7 +1,8 @@
 """Runs the cocotb tests under pytest: one item per cocotb test, one simulation per module.
 
 Environment: ``SEED=n`` runs that random world alone; ``SEEDS=n`` runs seed 0 and n - 1 fresh
-seeds; ``SIM=icarus`` and ``SIOMMU_VERILOG=file`` as in ``simulator.py``.
+seeds; ``SAMPLE=n`` takes another sample of configurations for them (``make matrix`` runs on all);
+``SIM=icarus`` and ``SIOMMU_VERILOG=file`` as in ``simulator.py``.
 """
 
 import importlib
@@ -10,8 +11,13 @@ import random
 
 import pytest
 
+from tests.bench import matrix
+
 from . import simulator
 from .coverage import empty_covers
+
+#: Of all combinations of widths, caches, walks and ports, those that this run looks at.
+SAMPLE = matrix.sample(2, int(os.environ.get("SAMPLE", 0)))
 
 #: Module of cocotb tests, and the configurations it runs on.
 MODULES = {
@@ -21,7 +27,7 @@ MODULES = {
     "caching": ("default", "edge"),
     "isolation": ("default", "large"),
     "figures": ("default", "large"),
-    "random_worlds": ("default", "small", "edge", "large"),
+    "random_worlds": ("default", "small", "edge", "large", *SAMPLE),
 }
 DEFAULT_SEEDS = 4
 
