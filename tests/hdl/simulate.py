@@ -28,7 +28,10 @@ def simulate(dut, *testbenches, cycles=None):
     if cycles is None:
         simulator.run()
     else:
-        simulator.run_until(cycles * 1e-6)
+        for now in range(100, cycles + 100, 100):   # not to the bound when they have ended before
+            simulator.run_until(min(now, cycles) * 1e-6)
+            if len(finished) == len(testbenches):
+                break
     missing = [testbench.__name__ for testbench in testbenches if testbench not in finished]
     assert not missing, f"not finished after {cycles} cycles: {', '.join(missing)}"
 
