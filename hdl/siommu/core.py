@@ -37,6 +37,8 @@ from .walker import ContextKey, TableWalker, region_key
 __all__ = ["Core"]
 
 FILL_SPACING = 3        #: cycles between two fills of the first level
+SECOND_HIT = 3          #: stage in which the second level's tags are compared
+SECOND_EXIT = 6         #: stage in which what it holds is answered
 FILL_VISIBLE = 6        #: stage behind which no look-up of before a fill's compare is left
 
 
@@ -211,10 +213,14 @@ class Core(wiring.Component):
         """What the second level answered, for the first; returns "now"."""
         miss = self._miss
         operation, outcome = miss.promoted_operation, miss.promoted_outcome
+        # What was looked up before a flush must not come back after it.
+        flushes, taken = Signal(SECOND_EXIT - SECOND_HIT + 1), Signal()
+        m.d.sync += flushes.eq(Cat(self.flush, flushes))
+        m.d.comb += taken.eq(miss.promoted & ~self.flush & ~flushes.any())
         page = operation.addr[PAGE_SHIFT:PAGE_SHIFT + LINE_BITS]
         last = Signal(LINE_BITS)
         m.d.comb += last.eq(page + outcome.extent)
-        with m.If(miss.promoted):
+        with m.If(taken):
             m.d.sync += [promotion[name].eq(value) for name, value in (
                 ("walked", 0), ("slot", 0))]
             m.d.sync += [promotion.key[name].eq(value)
@@ -227,7 +233,7 @@ class Core(wiring.Component):
                 target.mask.eq(Cat((page <= index) & (index <= last)
                                    for index in range(LINE_PAGES))),
             ]
-        return miss.promoted
+        return taken
 
     def _look_up(self, m, compared, fills):
         """Stages 1 to 3: the TLBs, and the response or what is left over."""

@@ -260,10 +260,7 @@ BEFORE_FLUSH = {
 }
 
 
-@pytest.mark.parametrize("state", [
-    pytest.param(state, marks=pytest.mark.xfail(
-        strict=True, reason="a promotion whose look-up was one or two stages before its answer "
-        "survives a flush")) if state == "second-level" else state for state in BEFORE_FLUSH])
+@pytest.mark.parametrize("state", BEFORE_FLUSH)
 def test_nothing_read_before_a_flush_is_found_after_it(state):
     """A flush in every cycle of a request. With it the device's whole directory moves: whatever was
     kept of the old tables, in the contexts, the walk cache, either level of the TLB, a promotion
