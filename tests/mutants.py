@@ -19,9 +19,9 @@ from .mutations import MUTATIONS, mutated_tree
 ROOT = Path(__file__).resolve().parent.parent
 
 #: The unit tests that look at a module most closely; the whole datapath for all others.
-UNIT = {"tlb": "tlb", "walk_step": "walk_step", "walker": "walker", "ports": "ports",
-        "miss": "miss", "walk_slots": "walk_slots",
-        "registers": "registers", "resolve": "resolve"}
+UNIT = {name: name for name in (
+    "tlb", "second_level", "sets", "walk_cache", "lines", "walk_step", "walker", "walk_slots",
+    "parking", "look_ahead", "ports", "registers", "resolve")}
 REGRESSION = ("causes", "runs", "caching", "isolation", "random_worlds", "registers", "figures")
 
 

@@ -42,10 +42,6 @@ MUTATIONS = {
         "         == Cat(other.vpn[high], other.pasid, other.canonical))",
         "(Cat(key.vpn[high], key.pasid)\n"
         "         == Cat(other.vpn[high], other.pasid))"),
-    "tag-without-size": Mutation(
-        "a 4 KiB entry matches its whole 2 MiB", "tlb",
-        "(key.vpn[low] == other.vpn[low]) | beyond(Size.PAGE_2M)",
-        "1"),
     "tlb-keeps-overlaps": Mutation(
         "a fill leaves the entries that it overlaps", "tlb",
         "                with m.If(overlap[index]):\n"
@@ -96,67 +92,174 @@ MUTATIONS = {
         "bit 47 is not looked at when an address is checked", "walk_step",
         "sign48, sign57 = key.page[35:], key.page[44:]",
         "sign48, sign57 = key.page[36:], key.page[44:]"),
+    "tag-without-size": Mutation(
+        "a 4 KiB entry matches its whole 2 MiB", "tlb",
+        "((key.vpn[line] == other.vpn[line]) & (mask & other_mask).any()) | beyond(Size.PAGE_2M)",
+        "1"),
+    "tag-without-mask": Mutation(
+        "an entry for a part of a line matches all of it", "tlb",
+        "& (mask & other_mask).any()", ""),
     "answer-to-another": Mutation(
-        "two walks in flight exchange their outcomes", "miss",
-        "answer.addr.eq(one_hot_index(drain))", "answer.addr.eq(one_hot_index(drain) ^ 1)"),
+        "an owner gets the outcome of the walk beside its own", "miss",
+        "self._walked.eq(1), self._walked_slot.eq(slot),",
+        "self._walked.eq(1), self._walked_slot.eq(slot ^ 1),"),
     "joins-other-write": Mutation(
-        "a write joins the walk of a read and takes its grant", "walk_slots",
-        "valid & ~stale & (key == self.lookup)",
-        "valid & ~stale & ((key.as_value() | 2) == (self.lookup.as_value() | 2))"),
+        "a write joins the walk of a read and takes its fault", "walk_slots",
+        "(key.ft == self.lookup.ft) & (key.write == self.lookup.write)",
+        "(key.ft == self.lookup.ft)"),
     "joins-other-pasid": Mutation(
         "a request joins the walk of another process", "walk_slots",
-        "valid & ~stale & (key == self.lookup)",
-        "valid & ~stale & ((key.as_value() | 0xFFFFF << 18)"
-        " == (self.lookup.as_value() | 0xFFFFF << 18))"),
+        " & (key.pasid == self.lookup.pasid)", ""),
+    "joins-stale": Mutation(
+        "a request joins a walk that began before a flush", "walk_slots",
+        "self.open[index].eq(valid[index] & ~stale & ~settled)",
+        "self.open[index].eq(valid[index] & ~settled)"),
     "late-fault": Mutation(
         "a fault answers requests that came after the walk had read the tables", "walk_slots",
-        "with m.If(popped & (self.first[index] == mark)):", "with m.If(0):"),
+        "self.untouched[index].eq(~anew)", "self.untouched[index].eq(1)"),
+    "fault-of-another-page": Mutation(
+        "who waits for another page of the line takes the fault", "miss",
+        "(lowest(joinable) & page & slots.untouched).any()",
+        "(lowest(joinable) & slots.untouched).any()"),
+    "claims-uncounted": Mutation(
+        "a slot is freed although operations wait for it", "walk_slots",
+        "claimed.eq(after != 0)", "claimed.eq(0)"),
     "stale-walk-fills": Mutation(
         "a walk that began before a flush fills the TLB after it", "core",
-        "m.d.comb += tlb.commit.eq(~stale)", "m.d.comb += tlb.commit.eq(1)"),
+        "m.d.comb += self._tlb.commit.eq(~stale)", "m.d.comb += self._tlb.commit.eq(1)"),
+    "stale-walk-fills-caches": Mutation(
+        "a walk that began before a flush fills the context caches after it", "walker",
+        "fresh.eq(deciding & ~self.stale.bit_select(\n"
+        "                self._slot[:bits_for(self._config.walk_slots - 1)], 1)),",
+        "fresh.eq(deciding),"),
+    "stale-line": Mutation(
+        "a line that was read before a flush is kept after it", "lines",
+        "| (ago[8] & late[\"keep\"] & ~self._stale(late[\"slot\"]))",
+        "| (ago[8] & late[\"keep\"])"),
+    "stale-promotion": Mutation(
+        "what the second level answered before a flush gets into the first after it", "core",
+        "        with m.If(self.flush):\n            m.d.sync += offered.eq(0)\n", ""),
     "stale-context": Mutation(
         "a flush leaves the PASID contexts cached", "core",
-        "devices.flush.eq(self.flush), contexts.flush.eq(self.flush),",
-        "devices.flush.eq(self.flush),"),
+        "caches = [tlb, miss, regions, devices, contexts]",
+        "caches = [tlb, miss, regions, devices]"),
+    "stale-region": Mutation(
+        "a flush leaves the walk cache as it is", "core",
+        "caches = [tlb, miss, regions, devices, contexts]",
+        "caches = [tlb, miss, devices, contexts]"),
+    "stale-second-level": Mutation(
+        "a flush leaves the second level of the TLB as it is", "core",
+        "            caches.append(self._second)\n", ""),
+    "flush-without-sweep": Mutation(
+        "a flush hides the rows of a store for a moment and leaves them there", "sets",
+        "        with m.If(self.sweeping):\n"
+        "            m.d.comb += write_at.eq(swept)\n",
+        "        with m.If(self.sweeping):\n"
+        "            m.d.comb += write_at.eq(0)\n"),
     "context-of-another-pasid": Mutation(
         "cached contexts are found by device and FT alone", "core",
-        "            contexts.key.pasid.eq(key.pasid),\n", ""),
+        "            contexts.key.pasid.eq(operation.pasid),\n", ""),
     "context-of-another-device": Mutation(
         "cached contexts are found by PASID and FT alone", "core",
-        "            contexts.key.device.eq(key.device),\n", ""),
+        "            contexts.key.device.eq(operation.device),\n", ""),
     "device-entry-of-another": Mutation(
         "the cached device entry is taken for every device", "core",
-        "            devices.key.eq(key.device),\n", ""),
+        "            devices.key.eq(operation.device),\n", ""),
     "context-of-another-ft": Mutation(
         "cached contexts are found by device and PASID alone", "core",
-        "            contexts.key.ft.eq(key.ft),\n", ""),
-    "word-to-another-walk": Mutation(
-        "a word from memory is given to the walk beside the one that asked", "walker",
-        "slot.eq(Mux(word_is_for_us, beat.id, self.start.payload.slot))",
-        "slot.eq(Mux(word_is_for_us, beat.id ^ reading.all(), self.start.payload.slot))"),
+        "            contexts.key.ft.eq(operation.ft),\n", ""),
+    **{f"line-of-another-{field}": Mutation(
+        f"the second level does not compare {field}", "second_level",
+        "tags.key.eq(self.key), tags.compared.eq(self.compared),",
+        "tags.key.eq(self.key), tags.compared.eq(self.compared),\n"
+        f"            tags.compared.{field}.eq(0), tags.write_key.{field}.eq(0),")
+       for field in ("ft", "device", "pasid", "canonical")},
+    **{f"region-of-another-{field}": Mutation(
+        f"the walk cache does not compare {field}", "walk_cache",
+        "store.write_valid.eq(1), store.flush.eq(self.flush),",
+        "store.write_valid.eq(1), store.flush.eq(self.flush),\n"
+        f"            store.compared.{field}.eq(0), store.write_key.{field}.eq(0),")
+       for field in ("ft", "device", "pasid", "canonical")},
+    "line-rights-ignored": Mutation(
+        "the second level answers pages that do not allow what is asked", "second_level",
+        "tags.match[way] & allowed & ~self.flush", "tags.match[way] & ~self.flush"),
+    "parity-ignored": Mutation(
+        "a tag with a wrong parity matches", "sets",
+        "equal[way] & clean & ~undefined & answered", "equal[way] & ~undefined & answered"),
+    "row-parity-ignored": Mutation(
+        "a damaged row of the second level is answered", "second_level",
+        "self.damaged.eq(held.parity != parity(held.pages.as_value()))", "self.damaged.eq(0)"),
+    "collision-ignored": Mutation(
+        "a row that is written while it is read counts", "sets",
+        "equal[way] & clean & ~undefined & answered", "equal[way] & clean & answered"),
+    "tag-on-too-early": Mutation(
+        "a line's new tag is on before its rows are written", "lines",
+        "self.tag_valid.eq(ago[8])", "self.tag_valid.eq(1)"),
+    "tag-stays-on": Mutation(
+        "a line's rows are written while the old tag is on", "lines",
+        "self.tag_write.eq((ago[0] & early[\"keep\"])\n"
+        "                              | (ago[8]", "self.tag_write.eq((ago[8]"),
+    "line-merged-across-rights": Mutation(
+        "contiguous leaves of unequal rights become one run", "lines",
+        "(high_3.pfn == after_low) & alike(low_3, high_3)", "high_3.pfn == after_low"),
+    "line-merged-across-gaps": Mutation(
+        "leaves that are not contiguous become one run", "lines",
+        "(high_3.pfn == after_low) & alike(low_3, high_3)", "alike(low_3, high_3)"),
+    "region-write-of-one-level": Mutation(
+        "the walk cache keeps W of the last level alone", "walk_step",
+        "self.region.write.eq(following.write)", "self.region.write.eq(word[1])"),
+    "region-no-read-of-one-level": Mutation(
+        "the walk cache keeps NR of the last level alone", "walk_step",
+        "self.region.no_read.eq(following.no_read)", "self.region.no_read.eq(key.ft & word[9])"),
+    "neighbour-without-levels-above": Mutation(
+        "a neighbour is granted writes that the levels above forbid", "walk_step",
+        "page.write.eq(granted & state.write & entry.w)", "page.write.eq(granted & entry.w)"),
+    "neighbour-of-another-device": Mutation(
+        "the DEVID of a neighbour is not compared", "walk_step",
+        "        & (~ft | (entry.devid == state.devid))\n", "\n"),
+    "neighbour-supervisor": Mutation(
+        "a supervisor neighbour is granted", "walk_step",
+        "granted = entry.p & entry.u & ", "granted = entry.p & "),
+    "neighbour-error-ignored": Mutation(
+        "what a bus error brought of a neighbour is believed", "walker",
+        "with m.If(beat.resp[1]):        # an error", "with m.If(0):        # an error"),
+    "incomplete-line": Mutation(
+        "a line that ended early is believed", "walker",
+        "self.over_line.eq(self._line_ends & (self._count == self._beats - 1))",
+        "self.over_line.eq(self._line_ends)"),
+    "look-ahead-answers": Mutation(
+        "a look-ahead that hits is answered to the port", "core",
+        "egress.hit.valid.eq(valid & answered & ~operation.silent\n"
+        "                                    & ", "egress.hit.valid.eq(valid & answered & "),
+    "look-ahead-misses-a-line": Mutation(
+        "a look-ahead asks for the same line again", "look_ahead",
+        "m.d.sync += [sent.eq(0), line.eq(line + 1), left.eq(left - 1)]",
+        "m.d.sync += [sent.eq(0), left.eq(left - 1)]"),
+    "reservation-kept": Mutation(
+        "a slot that was promised and not needed is lost", "miss",
+        "returns.eq(found.valid & found.operation.reserved & ~allocates)", "returns.eq(0)"),
+    "credit-not-taken": Mutation(
+        "a continued operation takes no credit for its beat", "core",
+        "egress.take.eq(continued[index] + granted)", "egress.take.eq(granted)"),
     "bus-error-ignored": Mutation(
         "a bus error counts as data", "walker",
-        "step.error.eq(beat.resp[1])", "step.error.eq(0)"),
+        "step.error.eq(content.resp[1] | ", "step.error.eq("),
+    "offer-withdrawn": Mutation(
+        "a response is offered only every other cycle, taken or not", "ports",
+        "self.port.valid.eq(order.r_rdy & self.enable)",
+        "self.port.valid.eq(order.r_rdy & self.enable & unused[0])"),
+    "run-too-long": Mutation(
+        "a run goes one page beyond its mapping's end", "resolve",
+        "all_in_run.eq(whole | (op.pages <= to_end))",
+        "all_in_run.eq(whole | (op.pages <= to_end + 1))"),
     "beats-out-of-order": Mutation(
         "the beats of the miss path overtake those of the hit path", "ports",
         "from_hits.eq(order.r_data[0] & ~second)",
         "from_hits.eq(hits.r_rdy & (~misses.r_rdy | second))"),
-    "offer-withdrawn": Mutation(
-        "a response is offered only every other cycle, taken or not", "ports",
-        "self.port.valid.eq(order.r_rdy & self.enable)",
-        "self.port.valid.eq(order.r_rdy & self.enable & used[0])"),
-    "read-address-changes": Mutation(
-        "a table read's address follows the state instead of the offer", "walker",
-        "self.ar.payload.addr.eq(offered.addr)",
-        "self.ar.payload.addr.eq(offered.addr ^ (arrived << 3))"),
     "response-changes": Mutation(
         "a register read's data change while they are offered", "registers",
         "m.d.comb += self.ar.ready.eq(~self.r.valid)",
         "m.d.comb += self.ar.ready.eq(1)"),
-    "run-too-long": Mutation(
-        "a run of a 2 MiB mapping goes one page beyond its end", "resolve",
-        "Mux(op.pages < to_end_2m, op.pages, to_end_2m)",
-        "Mux(op.pages <= to_end_2m, op.pages, to_end_2m + 1)"),
     "context-bits": Mutation(
         "the storage root's V and L5 are taken from the memory root", "walk_step",
         "with m.If(state.word[0] == ft):", "with m.If(state.word[0] == 0):"),
