@@ -34,17 +34,19 @@ class Proof:
 PROOFS = {
     "tlb": Proof("tlb", "TlbPresenceProof", "prove", 10, 12, (
         "tag-without-ft", "tag-without-device", "tag-without-pasid", "tag-without-canonical",
-        "tag-without-size", "tlb-keeps-overlaps", "tlb-ignores-rights", "tlb-ignores-dirty",
+        "tag-without-size", "tag-without-mask", "tlb-keeps-overlaps", "tlb-ignores-rights", "tlb-ignores-dirty",
         "flush-keeps-tlb")),
     "tlb-content": Proof("tlb", "TlbContentProof", "bmc", 13, 12, ("tlb-early-data",)),
     "walk-step": Proof("walk_step", "TableEntryProof", "bmc", 2, 2, (
         "write-of-one-level", "write-of-leaf", "no-read-of-one-level", "devid-unchecked",
-        "ft-unchecked", "user-unchecked", "reserved-of-1g")),
+        "ft-unchecked", "user-unchecked", "reserved-of-1g", "region-write-of-one-level",
+        "region-no-read-of-one-level", "neighbour-without-levels-above",
+        "neighbour-of-another-device", "neighbour-supervisor")),
     "egress": Proof("streams", "EgressProof", "bmc", 10, 10, (
         "offer-withdrawn", "beats-out-of-order")),
     "registers": Proof("streams", "RegisterStreamsProof", "prove", 6, 10, ("response-changes",)),
     "core": Proof("streams", "CoreStreamsProof", "bmc", 12, 12, (
-        "offer-withdrawn", "read-address-changes")),
+        "offer-withdrawn",)),
 }
 
 _SBY = """\

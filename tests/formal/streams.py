@@ -16,7 +16,7 @@ from .temporal import assert_stream, assume_stream
 __all__ = ["EgressProof", "CoreStreamsProof", "RegisterStreamsProof"]
 
 TINY = Config(device_ports=1, cpu_port=False, port_depth=4, tlb_entries=2, device_entries=1,
-              context_entries=1, walks=1)
+              context_entries=1, l2_entries=0, walk_entries=4, walks=1)
 
 
 class EgressProof(Component):
@@ -40,7 +40,7 @@ class EgressProof(Component):
             egress.take.eq(self.take), egress.enable.eq(1), egress.port.ready.eq(self.ready),
         ]
         m.d.sync += promised.eq(promised + self.take - self.hit - self.miss)
-        m.d.sync += Assume(self.take <= egress.credits)
+        m.d.sync += Assume(self.take <= egress.credits + egress.plenty)
         m.d.sync += Assume(self.hit + self.miss <= promised)
         assert_stream(m, egress.port)
         m.d.sync += Cover(egress.port.valid & egress.port.ready & (promised == depth - 1))

@@ -14,26 +14,27 @@ Up to a bound that lets every entry be replaced several times (:class:`TlbConten
 from amaranth.hdl import Assert, Assume, Cat, Cover, Fragment, Module, Mux, Signal
 from amaranth.lib.wiring import Component, In
 
-from siommu.bundles import TlbKey
+from siommu.bundles import LINE_BITS, TlbKey, Translation
 from siommu.config import Config
 from siommu.formats import PFN_BITS, Size
-from siommu.tlb import Tlb, TlbFill
+from siommu.tlb import Tlb
 
 from .temporal import delayed
 
 __all__ = ["TlbPresenceProof", "TlbContentProof"]
 
 
-def _contains(key, rights, fixed):
+def _contains(key, mask, rights, fixed):
     """Whether the mapping of a fill contains the page of ``fixed`` (§2.1, §3.3): written out here
     once more, independently of the TLB's own comparison."""
     device = (key.ft == fixed.ft) & (key.device == fixed.device)
     space = device & (key.pasid == fixed.pasid) & (key.canonical == fixed.canonical)
-    same_4k = key.vpn == fixed.vpn
+    same_line = key.vpn >> LINE_BITS == fixed.vpn >> LINE_BITS
+    in_mask = (mask >> (fixed.vpn & 7))[0]
     same_2m = key.vpn >> 9 == fixed.vpn >> 9
     same_1g = key.vpn >> 18 == fixed.vpn >> 18
     return Mux(rights.size == Size.BYPASS, device, space & Mux(
-        rights.size == Size.PAGE_4K, same_4k,
+        rights.size == Size.PAGE_4K, same_line & in_mask,
         Mux(rights.size == Size.PAGE_2M, same_2m, same_1g)))
 
 
@@ -46,16 +47,15 @@ class TlbPresenceProof(Component):
     key: In(TlbKey)
     write: In(1)
     fill: In(1)
-    rights: In(TlbFill)
+    translation: In(Translation)
     commit: In(1)
-    page: In(PFN_BITS)
     flush: In(1)
 
     def elaborate(self, platform):
         m = Module()
         tlb = Tlb(Config(tlb_entries=2))
         m.submodules.tlb = Fragment.get(tlb, platform)  # now: its state is named below
-        for name in ("key", "write", "fill", "rights", "commit", "page", "flush"):
+        for name in ("key", "write", "fill", "translation", "commit", "flush"):
             m.d.comb += getattr(tlb, name).eq(getattr(self, name))
         fixed = self.fixed
 
@@ -66,47 +66,49 @@ class TlbPresenceProof(Component):
         m.d.sync += Assume(~started | (before.as_value() == fixed.as_value()))
         m.d.sync += Assume(~(self.fill & recent_fills.any()))
 
-        # What the newest fill that covers the key wrote. Its tag is written two cycles after its
-        # compare, and its page is given one cycle later.
-        covers = delayed(m, self.fill & _contains(self.key, self.rights, fixed), 2)
-        rights = delayed(m, self.rights, 2)
+        # Of a larger mapping, every page of the line is there.
+        filled = self.translation
+        m.d.sync += Assume((filled.rights.size == Size.PAGE_4K) | filled.mask.all())
+
+        # What the newest fill that covers the key wrote: two cycles after its compare.
+        covers = delayed(m, self.fill & _contains(self.key, filled.mask, filled.rights, fixed), 2)
+        translation = delayed(m, filled, 2)
         written = Signal()
         m.d.comb += written.eq(covers & self.commit & ~self.flush)
-        present, content, where = Signal(), Signal(TlbFill), Signal(PFN_BITS)
+        present, content = Signal(), Signal(Translation)
         with m.If(written):
-            m.d.sync += [present.eq(1), content.eq(rights)]
+            m.d.sync += [present.eq(1), content.eq(translation)]
         with m.If(self.flush):
             m.d.sync += present.eq(0)
-        page_comes = delayed(m, written, 1)
-        with m.If(page_comes):
-            m.d.sync += where.eq(self.page)
 
         # A look-up of the key, two cycles after its compare.
         asked = delayed(m, ~self.fill & (self.key.as_value() == fixed.as_value()), 2)
         then_present, then = delayed(m, present, 2), delayed(m, content, 2)
         then_write = delayed(m, self.write, 2)
-        then_where = delayed(m, Mux(page_comes, self.page, where), 2)
+        page = fixed.vpn[:LINE_BITS]
+        where, behind = Signal(PFN_BITS), Signal(LINE_BITS)
+        m.d.comb += [where.eq(then.base + page), behind.eq(then.last - page)]
+        allowed = then.rights
         with m.If(asked & tlb.hit):
             m.d.sync += [
                 Assert(then_present),
-                Assert(Mux(then_write, then.write & then.dirty, then.read)),
+                Assert(Mux(then_write, allowed.write & allowed.dirty, allowed.read)),
             ]
             if self.contents:
                 m.d.sync += [
-                    Assert(tlb.outcome.size == then.size),
-                    Assert(tlb.outcome.read == then.read),
-                    Assert(tlb.outcome.write == then.write),
-                    Assert(tlb.outcome.pfn == then_where),
+                    Assert(tlb.outcome.rights.as_value() == allowed.as_value()),
+                    Assert(tlb.outcome.pfn == where),
+                    Assert(tlb.outcome.extent == behind),
                 ]
         m.d.sync += Cover(asked & tlb.hit & then_write & (recent_fills != 0))
 
         # Of the state: never two entries for one page, and none that was not filled.
-        held = Cat(valid & _contains(tag.key, tag.rights, fixed)
+        held = Cat(valid & _contains(tag.key, tag.mask, tag.rights, fixed)
                    for valid, tag in zip(tlb._valid, tlb._tags))
         m.d.sync += [Assert(~held.all()), Assert(~held.any() | present)]
         for bit, tag in zip(held, tlb._tags):
             with m.If(bit):
-                m.d.sync += Assert(tag.rights.as_value() == content.as_value())
+                m.d.sync += Assert(tag.rights.as_value() == content.rights.as_value())
         return m
 
 

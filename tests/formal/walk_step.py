@@ -7,7 +7,8 @@ from amaranth.lib.wiring import Component, In
 
 from siommu.bundles import WalkKey
 from siommu.formats import Cause
-from siommu.walk_step import Table, WalkState, WalkStep
+from siommu.second_level import LinePage
+from siommu.walk_step import Table, WalkState, WalkStep, leaf_page
 
 __all__ = ["TableEntryProof"]
 
@@ -97,10 +98,10 @@ class TableEntryProof(Component):
             with m.Else():
                 m.d.sync += [
                     Assert(outcome.pfn == word[12:52]),
-                    Assert(outcome.size.as_value() == (level - 1)[:2]),
-                    Assert(outcome.read == ~no_read_any),
-                    Assert(outcome.write == write_all),
-                    Assert(outcome.dirty == (d | ~self.check_ad)),
+                    Assert(outcome.rights.size.as_value() == (level - 1)[:2]),
+                    Assert(outcome.rights.read == ~no_read_any),
+                    Assert(outcome.rights.write == write_all),
+                    Assert(outcome.rights.dirty == (d | ~self.check_ad)),
                 ]
         with m.Else():
             index = Signal(9)
@@ -117,7 +118,31 @@ class TableEntryProof(Component):
                 Assert(following.devid == state.devid),
                 Assert(following.deny == state.deny),
                 Assert(step.words_minus_one == 0),
+                Assert(step.line == (level == 2)),
+                Assert(step.region_fill == (level == 2)),
             ]
+            with m.If(step.region_fill):
+                m.d.sync += [
+                    Assert(step.region.table == word[12:52]),
+                    Assert(step.region.write == write_all),
+                    Assert(step.region.no_read == no_read_any),
+                    Assert(step.region.devid == state.devid),
+                ]
+
+        # The same word as somebody's neighbour: it grants a read, or a write, exactly if a walk
+        # that asked for it would have ended in a grant.
+        neighbour = Signal(LinePage)
+        leaf_page(m, neighbour, ft=ft, state=state, word=word, check_ad=self.check_ad)
+        with m.If((level == 1) & ~self.error):
+            asked = Mux(key.write, neighbour.write & neighbour.dirty, neighbour.read)
+            m.d.sync += Assert(asked == (cause == 0))
+            with m.If(asked):
+                m.d.sync += [
+                    Assert(neighbour.pfn == outcome.pfn),
+                    Assert(neighbour.read == outcome.rights.read),
+                    Assert(neighbour.write == outcome.rights.write),
+                    Assert(neighbour.dirty == outcome.rights.dirty),
+                ]
         for each in Cause:
             if each in (Cause.NOT_PRESENT, Cause.FT_MISMATCH, Cause.DEVICE_MISMATCH,
                         Cause.READ_DENIED, Cause.WRITE_DENIED, Cause.SUPERVISOR,
