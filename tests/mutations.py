@@ -252,6 +252,19 @@ MUTATIONS = {
         "a run goes one page beyond its mapping's end", "resolve",
         "all_in_run.eq(whole | (op.pages <= to_end))",
         "all_in_run.eq(whole | (op.pages <= to_end + 1))"),
+    "set-without-key": Mutation(
+        "a row of a store matches every key of its set", "sets",
+        "equal[way].eq(held.valid & (held.key == self.compared))", "equal[way].eq(held.valid)"),
+    "set-without-valid": Mutation(
+        "an empty row of a store matches", "sets",
+        "equal[way].eq(held.valid & (held.key == self.compared))",
+        "equal[way].eq(held.key == self.compared)"),
+    "flush-keeps-look-ups": Mutation(
+        "a look-up of a store that began before a flush matches", "sets",
+        "answered.eq(trusted & ~self.sweeping & ~self.flush)", "answered.eq(trusted)"),
+    "read-withdrawn": Mutation(
+        "a table read is offered for one cycle, taken or not", "walker",
+        "reads.r_en.eq(self.ar.ready)", "reads.r_en.eq(1)"),
     "beats-out-of-order": Mutation(
         "the beats of the miss path overtake those of the hit path", "ports",
         "from_hits.eq(order.r_data[0] & ~second)",

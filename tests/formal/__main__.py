@@ -37,6 +37,8 @@ PROOFS = {
         "tag-without-size", "tag-without-mask", "tlb-keeps-overlaps", "tlb-ignores-rights", "tlb-ignores-dirty",
         "flush-keeps-tlb")),
     "tlb-content": Proof("tlb", "TlbContentProof", "bmc", 13, 12, ("tlb-early-data",)),
+    "sets": Proof("sets", "SetStoreProof", "bmc", 14, 14, (
+        "set-without-key", "set-without-valid", "flush-without-sweep", "flush-keeps-look-ups")),
     "walk-step": Proof("walk_step", "TableEntryProof", "bmc", 2, 2, (
         "write-of-one-level", "write-of-leaf", "no-read-of-one-level", "devid-unchecked",
         "ft-unchecked", "user-unchecked", "reserved-of-1g", "region-write-of-one-level",
@@ -46,7 +48,7 @@ PROOFS = {
         "offer-withdrawn", "beats-out-of-order")),
     "registers": Proof("streams", "RegisterStreamsProof", "prove", 6, 10, ("response-changes",)),
     "core": Proof("streams", "CoreStreamsProof", "bmc", 12, 12, (
-        "offer-withdrawn",)),
+        "offer-withdrawn", "read-withdrawn")),
 }
 
 _SBY = """\
