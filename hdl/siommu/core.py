@@ -19,13 +19,13 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect
 
 from .axi import ReadAddress, ReadData
-from .bundles import (LINE_BITS, LINE_PAGES, SLOT_BITS, ContextInfo, DeviceInfo, Operation,
-                      Outcome, WalkKey)
+from .bundles import (LINE_BITS, SLOT_BITS, ContextInfo, DeviceInfo, Operation,
+                      Outcome)
 from .cache import ContextCache
 from .choose import RoundRobin
 from .config import Config
 from .formats import DEVICE_BITS, PAGE_SHIFT, PFN_BITS, Cause, Mode, Request, Response, Size
-from .lines import FillRequest, TableLines, line_key
+from .lines import FillRequest, TableLines, line_key, pages_between
 from .miss import MissUnit, walk_key
 from .ports import PortEgress, PortIngress
 from .resolve import Resolver
@@ -85,7 +85,7 @@ class Core(wiring.Component):
         m.submodules.tlb = self._tlb = tlb = Tlb(config)
         m.submodules.miss = self._miss = miss = MissUnit(config)
         m.submodules.walker = walker = TableWalker(config)
-        m.submodules.lines = self._lines = lines = TableLines(config)
+        m.submodules.lines = self._lines = TableLines(config)
         m.submodules.walk_cache = self._regions = regions = WalkCache(config)
         m.submodules.devices = devices = ContextCache(
             key=DEVICE_BITS, value=DeviceInfo, entries=config.device_entries)
@@ -230,8 +230,7 @@ class Core(wiring.Component):
                 target.rights.eq(outcome.rights),
                 target.base.eq(outcome.pfn - page),
                 target.last.eq(last),
-                target.mask.eq(Cat((page <= index) & (index <= last)
-                                   for index in range(LINE_PAGES))),
+                target.mask.eq(pages_between(page, last)),
             ]
         return taken
 

@@ -11,7 +11,7 @@ that was asked for becomes one entry of the first level. Grants of larger mappin
 line came incomplete, pass through as they are.
 """
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import C, Cat, Module, Mux, Signal
 from amaranth.lib import data, fifo, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
@@ -22,7 +22,7 @@ from .config import Config
 from .formats import PFN_BITS, Size
 from .second_level import ROWS, LinePage, LineRights
 
-__all__ = ["LineWords", "FillRequest", "TableLines", "line_key"]
+__all__ = ["LineWords", "FillRequest", "TableLines", "line_key", "pages_between"]
 
 
 class _Page(data.Struct):
@@ -53,6 +53,13 @@ def line_key(key, page):
     sign = page[44:]
     return {"ft": key.ft, "device": key.device, "pasid": key.pasid,
             "line": page[LINE_BITS:45], "canonical": sign.all() | ~sign.any()}
+
+
+def pages_between(first, last):
+    """A bit for each page of a line, set from ``first`` to ``last``."""
+    top = LINE_PAGES - 1
+    return Cat((first <= index if index < top else C(1)) & (last >= index if index else C(1))
+               for index in range(LINE_PAGES))
 
 
 class TableLines(wiring.Component):
@@ -188,8 +195,7 @@ class TableLines(wiring.Component):
         ]
         fill, whole = self.fill.payload, Signal(LINE_PAGES)
         first = self._first
-        for index in range(LINE_PAGES):
-            m.d.comb += whole[index].eq((first <= index) & (index <= last))
+        m.d.comb += whole.eq(pages_between(first, last))
         with m.If(self.fill.ready):
             m.d.sync += self.fill.valid.eq(0)
         with m.If(ago[7]):

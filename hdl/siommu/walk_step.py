@@ -305,6 +305,7 @@ class WalkStep(wiring.Component):
         with m.Else():
             m.d.comb += [
                 outcome.pfn.eq(_pfn(word)),
+                outcome.extent.eq(0),               # the line tells more
                 outcome.rights.size.eq((state.level - 1)[:2]),
                 outcome.rights.read.eq(~(key.ft & following.no_read)),
                 outcome.rights.write.eq(following.write),

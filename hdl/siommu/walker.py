@@ -27,7 +27,7 @@ from .bundles import (LINE_BITS, SLOT_BITS, WAY_BITS, ContextInfo, DeviceInfo, O
 from .config import Config
 from .formats import DEVICE_BITS, ENTRY_BYTES, INDEX_BITS, PASID_BITS, PFN_BITS
 from .lines import LineWords
-from .walk_step import Table, WalkState, WalkStep, leaf_page
+from .walk_step import WalkState, WalkStep, leaf_page
 
 __all__ = ["ContextKey", "TableWalker", "region_key"]
 
