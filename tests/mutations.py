@@ -139,6 +139,10 @@ MUTATIONS = {
     "stale-promotion": Mutation(
         "what the second level answered before a flush gets into the first after it", "core",
         "        with m.If(self.flush):\n            m.d.sync += offered.eq(0)\n", ""),
+    "late-promotion": Mutation(
+        "what was looked up before a flush, and answered after it, gets into the first level",
+        "core", "taken.eq(miss.promoted & ~self.flush & ~flushes.any())",
+        "taken.eq(miss.promoted & ~self.flush)"),
     "stale-context": Mutation(
         "a flush leaves the PASID contexts cached", "core",
         "caches = [tlb, miss, regions, devices, contexts]",
@@ -172,13 +176,15 @@ MUTATIONS = {
         f"the second level does not compare {field}", "second_level",
         "tags.key.eq(self.key), tags.compared.eq(self.compared),",
         "tags.key.eq(self.key), tags.compared.eq(self.compared),\n"
-        f"            tags.compared.{field}.eq(0), tags.write_key.{field}.eq(0),")
+        f"            tags.key.{field}.eq(0), tags.compared.{field}.eq(0),\n"
+        f"            tags.write_key.{field}.eq(0),")
        for field in ("ft", "device", "pasid", "canonical")},
     **{f"region-of-another-{field}": Mutation(
         f"the walk cache does not compare {field}", "walk_cache",
         "store.write_valid.eq(1), store.flush.eq(self.flush),",
         "store.write_valid.eq(1), store.flush.eq(self.flush),\n"
-        f"            store.compared.{field}.eq(0), store.write_key.{field}.eq(0),")
+        f"            store.key.{field}.eq(0), store.compared.{field}.eq(0),\n"
+        f"            store.write_key.{field}.eq(0),")
        for field in ("ft", "device", "pasid", "canonical")},
     "line-rights-ignored": Mutation(
         "the second level answers pages that do not allow what is asked", "second_level",

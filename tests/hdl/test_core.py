@@ -278,7 +278,8 @@ def test_nothing_read_before_a_flush_is_found_after_it(state):
     async def scenario(ctx, bench):
         dut = bench.dut
         length = 66 if state in ("cold", "contexts") else 36
-        for delay in range(length % 2, length, 3 if length == 66 else 2):
+        step = 3 if length == 66 else 1 if state == "second-level" else 2
+        for delay in range(0, length, step):
             memory.words[0x100000] = directories[0]
             await bench.flush(ctx)
             for page in before:
@@ -404,6 +405,33 @@ def test_a_fault_is_not_older_than_its_request():
             assert answers[1].addr == 0x777000
 
     Bench(memory, latency=(6, 6)).run(scenario, 30_000)
+
+
+def test_a_fault_is_for_its_page_alone():
+    """Two pages of one line, one of them absent, asked for together: they share a walk, but not
+    its fault."""
+    memory = tables()
+    memory.words[0x403028] = 0
+
+    async def scenario(ctx, bench):
+        dut = bench.dut
+        for distance in range(12):
+            await bench.flush(ctx)
+            await bench.ask(ctx, Access(0, 0, 0, 0, 0x100000, 0))
+            answers = {}
+            for cycle in range(150):
+                for port, page in ((0, 5), (1, 6)):
+                    ctx.set(dut.responses[port].ready, 1)
+                    ctx.set(dut.requests[port].valid, cycle == port * distance)
+                    ctx.set(dut.requests[port].payload,
+                            as_payload(Access(0, 0, 0, 0, page << 12, 0)))
+                    if ctx.get(dut.responses[port].valid):
+                        answers[page] = as_beat(ctx.get(dut.responses[port].payload))
+                await bench.cycle(ctx)
+            assert Cause(answers[5].cause) == Cause.NOT_PRESENT
+            assert (answers[6].cause, answers[6].addr) == (0, 0x80C000)
+
+    Bench(memory, latency=(6, 6)).run(scenario, 10_000)
 
 
 def test_contexts_are_found_by_device_pasid_and_ft():
