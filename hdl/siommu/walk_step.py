@@ -64,6 +64,9 @@ class WalkStep(wiring.Component):
     walk : In(WalkStart)
         Its ``key`` is needed at every event, the rest at the start alone.
     state : In(WalkState), word : In(64), error : In(1), last : In(1)
+    shared : In(1)
+        The word came in one beat with its neighbours: an error may be one of theirs, which is no
+        fault (§5.1). Such an entry is read again, alone.
     ddt_base, ddt_log2, check_ad : In
         Registers (§7).
     following : Out(WalkState)
@@ -88,6 +91,7 @@ class WalkStep(wiring.Component):
     word: In(64)
     error: In(1)
     last: In(1)
+    shared: In(1)
     ddt_base: In(PFN_BITS)
     ddt_log2: In(5)
     check_ad: In(1)
@@ -112,7 +116,7 @@ class WalkStep(wiring.Component):
 
         # What the event leads to. A fault or a grant goes before the next read.
         look_up_device, have_device, have_context = Signal(), Signal(), Signal()
-        granted, fault, at_entry = Signal(), Signal(), Signal()
+        granted, fault, at_entry, alone = Signal(), Signal(), Signal(), Signal()
         cause, disposition = Signal(Cause), Signal(Disposition)
 
         def deny(why, how=Disposition.DENY, entry=True):
@@ -152,7 +156,7 @@ class WalkStep(wiring.Component):
                 with m.Case(Table.CONTEXT):
                     self._context_entry(m, have_context, deny)
                 with m.Case(Table.PAGE_TABLE):
-                    self._table_entry(m, granted, deny)
+                    self._table_entry(m, granted, alone, deny)
 
         # Step 2, once the device entry is known.
         context_pfn, to_context, to_low, to_high = Signal(PFN_BITS), Signal(), Signal(), Signal()
@@ -251,6 +255,9 @@ class WalkStep(wiring.Component):
             ]
         with m.Elif(fault | granted | bypass):
             pass
+        with m.Elif(alone):
+            m.d.comb += [self.read.eq(1), following.write.eq(state.write),
+                         following.no_read.eq(state.no_read)]
         with m.Elif(to_high):
             m.d.comb += [
                 following.table.eq(Table.DIRECTORY_HIGH),
@@ -395,7 +402,7 @@ class WalkStep(wiring.Component):
             with m.Else():
                 m.d.comb += have_context.eq(1)
 
-    def _table_entry(self, m, granted, deny):
+    def _table_entry(self, m, granted, alone, deny):
         state, following, key = self.state, self.following, self.walk.key
         entry = data.View(TableEntry, self.word)
         level = state.level
@@ -407,6 +414,8 @@ class WalkStep(wiring.Component):
 
         with m.If(~self.last):
             self._gather(m, 1)
+        with m.Elif(self.shared & self.error):
+            m.d.comb += alone.eq(1)
         with m.Elif(self._failed(1)):
             deny(Cause.TABLE_ERROR)
         # Step 5.

@@ -245,6 +245,7 @@ class TableWalker(wiring.Component):
             # of a line the first word decides; its burst goes on
             step.error.eq(content.resp[1] | (self._of_line & (content.last != (self._beats == 1)))),
             step.last.eq(content.last | self._of_line),
+            step.shared.eq(self._of_line if self._config.axi_data_width > WORD else 0),
             step.ddt_base.eq(self.ddt_base),
             step.ddt_log2.eq(self.ddt_log2),
             step.check_ad.eq(self.check_ad),

@@ -121,7 +121,8 @@ class TableMemory:
 
     def holding(self, addr):
         """Whether a read of ``addr`` was accepted and waits for its answer."""
-        return any(burst.addr == addr for queue in self._queues.values() for burst in queue)
+        return any(addr in words for queue in self._queues.values() for burst in queue
+                   for words, *_ in burst.beats)
 
     def reset(self):
         """Forgets everything; to be called while the core is held in reset."""
