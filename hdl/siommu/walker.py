@@ -231,7 +231,7 @@ class TableWalker(wiring.Component):
 
     def _decide(self, m):
         """The step of the walk: for a word, or else for a start."""
-        step, state, content = self._step, self._state, self._content
+        step, state, content, malformed = self._step, self._state, self._content, Signal()
         m.d.comb += [
             self._deciding.eq(self._stepping | self._begins),
             # the neighbours go by the state before the leaf
@@ -243,9 +243,10 @@ class TableWalker(wiring.Component):
             step.word.eq(self._word(content.data,
                                     state.entry[3:] + Mux(self._of_line, 0, state.word))),
             # of a line the first word decides; its burst goes on
-            step.error.eq(content.resp[1] | (self._of_line & (content.last != (self._beats == 1)))),
+            malformed.eq(self._of_line & (content.last != (self._beats == 1))),
+            step.error.eq(content.resp[1] | malformed),
             step.last.eq(content.last | self._of_line),
-            step.shared.eq(self._of_line if self._config.axi_data_width > WORD else 0),
+            step.shared.eq(self._of_line & ~malformed if self._config.axi_data_width > WORD else 0),
             step.ddt_base.eq(self.ddt_base),
             step.ddt_log2.eq(self.ddt_log2),
             step.check_ad.eq(self.check_ad),

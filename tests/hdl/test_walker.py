@@ -171,7 +171,9 @@ def walk_all(name, *, width=64, walks=4, count=350, errors=.015, check_ad=0):
                     closing[slot] = (key, answer)
             for slot, line in driver.over:
                 key, answer = closing.pop(slot)
-                in_line = answer.level == 1
+                # a leaf whose beat has an error is read again, alone
+                in_line = answer.level == 1 and not (
+                    width > 64 and answer.cause == Cause.TABLE_ERROR)
                 assert line == in_line, "over_line"
                 if in_line and answer.granted:
                     seen["neighbours"] += check_line(golden, key, driver.lines[slot])
@@ -253,6 +255,22 @@ def test_a_leaf_is_read_with_its_line(width):
             first = page & ~7
             assert [entry.pfn for _, entry in sorted(driver.lines[page % 3].items())] == [
                 0x800 + 2 * (first + index) for index in range(8)]
+    run(scenario, width=width)
+
+
+@WIDTHS
+def test_an_error_in_the_beat_of_a_neighbour_is_no_fault(width):
+    """The neighbour that a wide beat brings along is broken: the leaf is read again, alone."""
+    async def scenario(ctx, driver, memory):
+        memory.broken = {(0x403000 + 8 * 4) // memory.grain: True}
+        outcome, line = await driver.walk(ctx, slot=1, key={"page": 5}, **REGION)
+        assert (outcome.cause, outcome.pfn) == (Cause.OK, 0x80A)
+        assert line == (width == 64)
+        assert len(driver.slave.bursts) == (1 if width == 64 else 2)
+        if width > 64:
+            assert driver.slave.bursts[1] == (1, 0x403028, 1, 3, INCR)
+        outcome, _ = await driver.walk(ctx, slot=1, key={"page": 4}, **REGION)
+        assert outcome.cause == Cause.TABLE_ERROR
     run(scenario, width=width)
 
 
