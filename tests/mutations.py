@@ -104,12 +104,11 @@ MUTATIONS = {
         "self._walked.eq(1), self._walked_slot.eq(slot),",
         "self._walked.eq(1), self._walked_slot.eq(slot ^ 1),"),
     "joins-other-write": Mutation(
-        "a write joins the walk of a read and takes its fault", "walk_slots",
-        "(key.ft == self.lookup.ft) & (key.write == self.lookup.write)",
-        "(key.ft == self.lookup.ft)"),
+        "a write joins the walk of a read and takes its fault", "bundles",
+        "(key.ft == other.ft) & (key.write == other.write)", "(key.ft == other.ft)"),
     "joins-other-pasid": Mutation(
-        "a request joins the walk of another process", "walk_slots",
-        " & (key.pasid == self.lookup.pasid)", ""),
+        "a request joins the walk of another process", "bundles",
+        "& (key.pasid == other.pasid) & ", "& "),
     "joins-stale": Mutation(
         "a request joins a walk that began before a flush", "walk_slots",
         "self.open[index].eq(valid[index] & ~stale & ~settled)",
@@ -129,12 +128,11 @@ MUTATIONS = {
         "m.d.comb += self._tlb.commit.eq(~stale)", "m.d.comb += self._tlb.commit.eq(1)"),
     "stale-walk-fills-caches": Mutation(
         "a walk that began before a flush fills the context caches after it", "walker",
-        "fresh.eq(deciding & ~self.stale.bit_select(\n"
-        "                self._slot[:bits_for(self._config.walk_slots - 1)], 1)),",
-        "fresh.eq(deciding),"),
+        "fresh.eq(deciding & ~(self.stale >> self._slot)[0])",
+        "fresh.eq(deciding)"),
     "stale-line": Mutation(
         "a line that was read before a flush is kept after it", "lines",
-        "| (ago[8] & late[\"keep\"] & ~self._stale(late[\"slot\"]))",
+        "| (ago[8] & late[\"keep\"] & ~(self.stale >> late[\"slot\"])[0])",
         "| (ago[8] & late[\"keep\"])"),
     "stale-promotion": Mutation(
         "what the second level answered before a flush gets into the first after it", "core",

@@ -6,13 +6,13 @@ the core; what is visible is declared in :mod:`siommu.formats`.
 
 from amaranth.lib import data
 
-from .formats import (ADDR_BITS, DEVICE_BITS, DEVID_BITS, INDEX_BITS, PAGES_BITS, PASID_BITS,
-                      PFN_BITS, TAG_BITS, VPN_BITS, Cause, Disposition, Size)
+from .formats import (ADDR_BITS, DEVICE_BITS, DEVID_BITS, INDEX_BITS, PAGE_SHIFT, PAGES_BITS,
+                      PASID_BITS, PFN_BITS, TAG_BITS, VPN_BITS, Cause, Disposition, Size)
 
 __all__ = ["PORT_BITS", "SLOT_BITS", "WAY_BITS", "LINE_BITS", "LINE_PAGES", "PAGE_NUMBER_BITS",
            "ENTRY_ADDR_BITS", "Operation", "TlbKey", "LineKey", "RegionKey", "WalkKey", "Rights",
            "Translation", "Outcome", "DeviceInfo", "ContextInfo", "RegionInfo", "WalkStart",
-           "TableRead"]
+           "TableRead", "assign", "tlb_key", "line_key", "region_key", "walk_key", "same_line"]
 
 PORT_BITS = 4           #: at most 8 device ports and the processor
 SLOT_BITS = 5           #: at most 28 walk slots
@@ -189,3 +189,43 @@ class TableRead(data.Struct):
     addr: ENTRY_ADDR_BITS
     words_minus_one: 2
     line: 1
+
+
+def assign(target, fields):
+    """Statements that assign ``fields``, a dictionary, to the fields of the struct ``target``."""
+    return [target[name].eq(value) for name, value in fields.items()]
+
+
+def _space(key, page):
+    """The fields that every key has: the address space, and whether bits 63:56 are equal."""
+    sign = page[VPN_BITS - 1:]
+    return {"ft": key.ft, "device": key.device, "pasid": key.pasid,
+            "canonical": sign.all() | ~sign.any()}
+
+
+def tlb_key(key, page):
+    """Fields of the :class:`TlbKey` of ``page``, in the address space of ``key`` (any struct that
+    has FT, device and PASID)."""
+    return {**_space(key, page), "vpn": page[:VPN_BITS]}
+
+
+def line_key(key, page):
+    """Fields of the :class:`LineKey` of ``page``, in the address space of ``key``."""
+    return {**_space(key, page), "line": page[LINE_BITS:VPN_BITS]}
+
+
+def region_key(key, page):
+    """Fields of the :class:`RegionKey` of ``page``, in the address space of ``key``."""
+    return {**_space(key, page), "region": page[INDEX_BITS:VPN_BITS]}
+
+
+def walk_key(operation):
+    """Fields of the :class:`WalkKey` of an operation's first page."""
+    return {"ft": operation.ft, "write": operation.write, "device": operation.device,
+            "pasid": operation.pasid, "page": operation.addr[PAGE_SHIFT:]}
+
+
+def same_line(key, other):
+    """Whether two :class:`WalkKey` ask for the same line in the same way."""
+    return (key.ft == other.ft) & (key.write == other.write) & (key.device == other.device) \
+        & (key.pasid == other.pasid) & (key.page[LINE_BITS:] == other.page[LINE_BITS:])

@@ -19,20 +19,20 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect
 
 from .axi import ReadAddress, ReadData
-from .bundles import (LINE_BITS, SLOT_BITS, ContextInfo, DeviceInfo, Operation,
-                      Outcome)
+from .bundles import (LINE_BITS, SLOT_BITS, ContextInfo, DeviceInfo, Operation, Outcome, assign,
+                      line_key, region_key, tlb_key, walk_key)
 from .cache import ContextCache
 from .choose import RoundRobin
 from .config import Config
 from .formats import DEVICE_BITS, PAGE_SHIFT, PFN_BITS, Cause, Mode, Request, Response, Size
-from .lines import FillRequest, TableLines, line_key, pages_between
-from .miss import MissUnit, walk_key
+from .lines import FillRequest, TableLines, pages_between
+from .miss import MissUnit
 from .ports import PortEgress, PortIngress
 from .resolve import Resolver
 from .second_level import SecondLevelTlb
 from .tlb import Tlb
 from .walk_cache import WalkCache
-from .walker import ContextKey, TableWalker, region_key
+from .walker import ContextKey, TableWalker
 
 __all__ = ["Core"]
 
@@ -133,7 +133,7 @@ class Core(wiring.Component):
 
         # Fills keep a distance; a promotion takes a cycle that nobody else wants.
         fill = self._lines.fill
-        self._promotion = promotion = Signal(FillRequest)
+        promotion = Signal(FillRequest)     # of no walk
         offered = Signal()
         recent, fills, promotes = Signal(FILL_SPACING - 1), Signal(), Signal()
         m.d.comb += [
@@ -221,10 +221,7 @@ class Core(wiring.Component):
         last = Signal(LINE_BITS)
         m.d.comb += last.eq(page + outcome.extent)
         with m.If(taken):
-            m.d.sync += [promotion[name].eq(value) for name, value in (
-                ("walked", 0), ("slot", 0))]
-            m.d.sync += [promotion.key[name].eq(value)
-                         for name, value in walk_key(operation).items()]
+            m.d.sync += assign(promotion.key, walk_key(operation))
             target = promotion.translation
             m.d.sync += [
                 target.rights.eq(outcome.rights),
@@ -238,13 +235,8 @@ class Core(wiring.Component):
         """Stages 1 to 3: the TLBs, and the response or what is left over."""
         tlb, miss, second, regions = self._tlb, self._miss, self._second, self._regions
         operation, page = compared["operation"], compared["operation"].addr[PAGE_SHIFT:]
-        sign = page[44:]
+        m.d.comb += assign(tlb.key, tlb_key(operation, page))
         m.d.comb += [
-            tlb.key.ft.eq(operation.ft),
-            tlb.key.device.eq(operation.device),
-            tlb.key.pasid.eq(operation.pasid),
-            tlb.key.vpn.eq(page[:45]),
-            tlb.key.canonical.eq(sign.all() | ~sign.any()),
             tlb.write.eq(operation.write),
             tlb.fill.eq(fills["valid"]),
             tlb.translation.eq(fills["request"].translation),
@@ -261,10 +253,8 @@ class Core(wiring.Component):
         for cache, fields in ((second, line_key), (regions, region_key)):
             if cache is None:
                 continue
-            for name in ("key", "compared"):
-                of = compared["operation"] if name == "key" else operation
-                for field, value in fields(of, of.addr[PAGE_SHIFT:]).items():
-                    m.d.comb += getattr(cache, name)[field].eq(value)
+            for key, of in ((cache.key, compared["operation"]), (cache.compared, operation)):
+                m.d.comb += assign(key, fields(of, of.addr[PAGE_SHIFT:]))
 
         # Step 1 of §4, then the TLB.
         outcome, answered = Signal(Outcome), Signal()

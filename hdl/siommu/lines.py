@@ -17,12 +17,12 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
 from .bundles import (LINE_BITS, LINE_PAGES, SLOT_BITS, WAY_BITS, LineKey, Outcome, Rights,
-                      Translation, WalkKey)
+                      Translation, WalkKey, assign, line_key)
 from .config import Config
 from .formats import PFN_BITS, Size
 from .second_level import ROWS, LinePage, LineRights
 
-__all__ = ["LineWords", "FillRequest", "TableLines", "line_key", "pages_between"]
+__all__ = ["LineWords", "FillRequest", "TableLines", "pages_between"]
 
 
 class _Page(data.Struct):
@@ -46,13 +46,6 @@ class FillRequest(data.Struct):
     slot: SLOT_BITS
     key: WalkKey
     translation: Translation
-
-
-def line_key(key, page):
-    """Fields of the :class:`LineKey` of ``page``, for the address space of ``key``."""
-    sign = page[44:]
-    return {"ft": key.ft, "device": key.device, "pasid": key.pasid,
-            "line": page[LINE_BITS:45], "canonical": sign.all() | ~sign.any()}
 
 
 def pages_between(first, last):
@@ -163,7 +156,7 @@ class TableLines(wiring.Component):
         with m.If(starts):
             m.d.sync += [
                 early["slot"].eq(upcoming.slot), early["line"].eq(upcoming.line),
-                early["keep"].eq(upcoming.line & ~self._stale(upcoming.slot)),
+                early["keep"].eq(upcoming.line & ~(self.stale >> upcoming.slot)[0]),
                 early["key"].eq(self.key), early["way"].eq(self.way),
                 early["outcome"].eq(self.outcome),
             ]
@@ -211,9 +204,6 @@ class TableLines(wiring.Component):
             with m.Else():
                 m.d.sync += [fill.translation.mask.eq(1 << page), fill.translation.last.eq(page)]
         return m
-
-    def _stale(self, slot):
-        return self.stale.bit_select(slot[:bits_for(self._config.walk_slots - 1)], 1)
 
     def _runs(self, m, halves, ago, wanted):
         """Extents of all pages, and the run around ``wanted``: from ``_first`` to what is
@@ -295,11 +285,10 @@ class TableLines(wiring.Component):
                             (self.tag_line, Mux(ago[0], early["key"].as_value(),
                                                 late["key"].as_value()))):
             key = data.View(WalkKey, known)
-            for name, value in line_key(key, key.page).items():
-                m.d.comb += line[name].eq(value)
+            m.d.comb += assign(line, line_key(key, key.page))
         m.d.comb += [
             self.tag_write.eq((ago[0] & early["keep"])
-                              | (ago[8] & late["keep"] & ~self._stale(late["slot"]))),
+                              | (ago[8] & late["keep"] & ~(self.stale >> late["slot"])[0])),
             self.tag_valid.eq(ago[8]),
             self.tag_way.eq(Mux(ago[0], early["way"], late["way"])),
             self.row_write.eq((ago[4] & early["keep"]) | (ago[5:8].any() & late["keep"])),

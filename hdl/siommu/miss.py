@@ -15,12 +15,13 @@ port's misses, and slots that become free are promised to the ports in turn. No 
 than ``slots_of_a_port`` of them, so that each other port can always have one.
 """
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import Module, Mux, Signal
 from amaranth.lib import data, enum, fifo, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .bundles import (LINE_BITS, PORT_BITS, SLOT_BITS, WAY_BITS, ContextInfo, DeviceInfo,
-                      Operation, Outcome, RegionInfo, WalkKey, WalkStart)
+                      Operation, Outcome, RegionInfo, WalkKey, WalkStart, assign, same_line,
+                      walk_key)
 from .choose import lowest, one_hot_index
 from .config import Config
 from .formats import PAGES_BITS, Cause, Response, Size
@@ -29,7 +30,7 @@ from .parking import Parking, Reason
 from .resolve import Resolver, rest_of
 from .walk_slots import WalkSlots
 
-__all__ = ["LookUp", "MissUnit", "walk_key"]
+__all__ = ["LookUp", "MissUnit"]
 
 PATIENCE = 7        #: cycles in which an owner finds the second exit taken before it asks for one
 
@@ -52,12 +53,6 @@ class Fate(enum.Enum, shape=2):
     PARK = 1        #: it waits, for ``Reason``
     REST = 2        #: its run is answered, the rest of it waits
     EXIT = 3        #: it is answered by the second exit
-
-
-def walk_key(operation):
-    """Assignments-by-field of the :class:`WalkKey` of an operation's first page."""
-    return {"ft": operation.ft, "write": operation.write, "device": operation.device,
-            "pasid": operation.pasid, "page": operation.addr[12:]}
 
 
 class MissUnit(wiring.Component):
@@ -206,20 +201,15 @@ class MissUnit(wiring.Component):
         self._may_take = Signal(self._config.ports)     # ports whose new misses may take a slot
         m.d.sync += found.eq(self.look_up)
         operation, before = found.operation, self.look_up.operation
-        for name, value in walk_key(before).items():
-            m.d.comb += slots.lookup[name].eq(value)
-        for name, value in walk_key(operation).items():
-            m.d.comb += slots.key[name].eq(value)
+        m.d.comb += assign(slots.lookup, walk_key(before))
+        m.d.comb += assign(slots.key, walk_key(operation))
 
         # A slot that the operation just before took was not in the comparison.
         line_again, page_again, taken = Signal(), Signal(), Signal(len(slots.next_free))
-        same_line = Cat(slots.lookup.ft == slots.key.ft, slots.lookup.write == slots.key.write,
-                        slots.lookup.device == slots.key.device,
-                        slots.lookup.pasid == slots.key.pasid,
-                        slots.lookup.page[LINE_BITS:] == slots.key.page[LINE_BITS:]).all()
+        again = same_line(slots.lookup, slots.key)
         m.d.sync += [
-            line_again.eq(same_line),
-            page_again.eq(same_line & (slots.lookup.page[:LINE_BITS]
+            line_again.eq(again),
+            page_again.eq(again & (slots.lookup.page[:LINE_BITS]
                                        == slots.key.page[:LINE_BITS])),
             taken.eq(slots.next_free & slots.allocate.replicate(len(taken))),
         ]

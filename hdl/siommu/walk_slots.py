@@ -20,7 +20,7 @@ from amaranth import Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from .bundles import LINE_BITS, PORT_BITS, SLOT_BITS, WAY_BITS, WalkKey
+from .bundles import LINE_BITS, PORT_BITS, SLOT_BITS, WAY_BITS, WalkKey, same_line
 from .choose import lowest, one_of
 from .config import Config
 
@@ -161,9 +161,7 @@ class WalkSlots(wiring.Component):
                 releases[index].eq(valid[index] & settled & ~owed & ~claimed
                                    & ~self.reading[index]),
             ]
-            line = (key.ft == self.lookup.ft) & (key.write == self.lookup.write) \
-                & (key.device == self.lookup.device) & (key.pasid == self.lookup.pasid) \
-                & (key.page[LINE_BITS:] == self.lookup.page[LINE_BITS:])
+            line = same_line(key, self.lookup)
             page = key.page[:LINE_BITS] == self.lookup.page[:LINE_BITS]
             m.d.sync += [
                 self.same_line[index].eq(valid[index] & ~stale & line),

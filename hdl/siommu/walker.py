@@ -19,17 +19,17 @@ it: a WRAP burst that begins with the beat that holds the leaf, or one beat on a
 from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, fifo, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import bits_for, exact_log2
+from amaranth.utils import exact_log2
 
 from .axi import Burst, ReadAddress, ReadData
 from .bundles import (LINE_BITS, SLOT_BITS, WAY_BITS, ContextInfo, DeviceInfo, Outcome, RegionInfo,
-                      RegionKey, TableRead, WalkKey, WalkStart)
+                      RegionKey, TableRead, WalkKey, WalkStart, assign, region_key)
 from .config import Config
-from .formats import DEVICE_BITS, ENTRY_BYTES, INDEX_BITS, PASID_BITS, PFN_BITS
+from .formats import DEVICE_BITS, ENTRY_BYTES, PASID_BITS, PFN_BITS
 from .lines import LineWords
 from .walk_step import WalkState, WalkStep, leaf_page
 
-__all__ = ["ContextKey", "TableWalker", "region_key"]
+__all__ = ["ContextKey", "TableWalker"]
 
 WORD = 8 * ENTRY_BYTES
 LINE_BYTES = ENTRY_BYTES << LINE_BITS
@@ -41,13 +41,6 @@ class ContextKey(data.Struct):
     ft: 1
     device: DEVICE_BITS
     pasid: PASID_BITS
-
-
-def region_key(key, page):
-    """Fields of the :class:`RegionKey` of ``page``, for the address space of ``key``."""
-    sign = page[44:]
-    return {"ft": key.ft, "device": key.device, "pasid": key.pasid,
-            "region": page[INDEX_BITS:45], "canonical": sign.all() | ~sign.any()}
 
 
 class TableWalker(wiring.Component):
@@ -326,8 +319,7 @@ class TableWalker(wiring.Component):
 
         fresh = Signal()
         m.d.comb += [
-            fresh.eq(deciding & ~self.stale.bit_select(
-                self._slot[:bits_for(self._config.walk_slots - 1)], 1)),
+            fresh.eq(deciding & ~(self.stale >> self._slot)[0]),
             self.device_fill.eq(fresh & step.device_fill),
             self.device_key.eq(key.device),
             self.device.eq(step.device),
@@ -344,8 +336,7 @@ class TableWalker(wiring.Component):
             self.region_way.eq(self._state.region_way),
             self.region.eq(step.region),
         ]
-        for name, value in region_key(key, key.page).items():
-            m.d.sync += self.region_key[name].eq(value)
+        m.d.sync += assign(self.region_key, region_key(key, key.page))
 
     def _read(self, m):
         """The read address channel."""

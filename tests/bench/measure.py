@@ -24,6 +24,16 @@ def each_and_all(tb):
     return [[tb.port(0)], tb.drivers] if len(tb.drivers) > 1 else [tb.drivers]
 
 
+async def upper_levels_cached(tb, latency):
+    """A space of REGIONS regions from BASE on; one page of each is known, with all above it."""
+    space = tb.scene.space()
+    warm = regions_of_pages(tb, space, BASE, REGIONS)
+    await tb.begin()
+    await tb.warm([space.access(1, 0, page) for page in warm * 2])
+    tb.latency(latency)
+    return space
+
+
 @cocotb.test(timeout_time=20, timeout_unit="ms")
 async def hits(dut):
     """Figure 1: pages that the first-level TLB holds."""
@@ -135,11 +145,7 @@ async def overlapping(dut):
     """Figure 5: random single-page misses from all ports at L = 100."""
     async with Bench(dut) as tb:
         rng, latency = random.Random(5), 100
-        space = tb.scene.space()
-        warm = regions_of_pages(tb, space, BASE, REGIONS)
-        await tb.begin()
-        await tb.warm([space.access(1, 0, page) for page in warm * 2])
-        tb.latency(latency)
+        space = await upper_levels_cached(tb, latency)
         reads, occupied, begin = tb.axi.reads, tb.axi.occupied, tb.cycle
         count = 200 + 100 * tb.config.walks
         sent = [tb.port(index).send(space.access(1, 0, page)) for index, page in
@@ -329,11 +335,7 @@ async def lone_miss(dut):
     """No bar: misses of one port, one at a time, beside ports that flood the core with misses."""
     async with Bench(dut) as tb:
         rng, latency = random.Random(11), 100
-        space = tb.scene.space()
-        warm = regions_of_pages(tb, space, BASE, REGIONS)
-        await tb.begin()
-        await tb.warm([space.access(1, 0, page) for page in warm * 2])
-        tb.latency(latency)
+        space = await upper_levels_cached(tb, latency)
         *flooding, lone = tb.drivers
         lines = random_lines(rng, BASE, REGIONS, 1600)
         alone = (await tb.one(space.access(1, 0, lines.pop()), lone))[0]

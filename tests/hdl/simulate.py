@@ -3,9 +3,10 @@
 import os
 import random
 
+from amaranth.lib import memory
 from amaranth.sim import Simulator
 
-__all__ = ["simulate", "seeded"]
+__all__ = ["simulate", "seeded", "recorded_memories"]
 
 
 def simulate(dut, *testbenches, cycles=None):
@@ -41,3 +42,16 @@ def seeded(name):
     seed = os.environ.get("SEED", "0")
     print(f"{name}: SEED={seed}")
     return random.Random(f"{name}/{seed}")
+
+
+def recorded_memories(monkeypatch):
+    """A list that every memory made from now on joins, so that a test can damage its rows."""
+    made = []
+
+    class Recorded(memory.Memory):
+        def __init__(self, *args, **fields):
+            super().__init__(*args, **fields)
+            made.append(self)
+
+    monkeypatch.setattr(memory, "Memory", Recorded)
+    return made

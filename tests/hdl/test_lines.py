@@ -1,7 +1,5 @@
 """The line buffer: runs and extents of random lines, and when they are written, against Python."""
 
-import pytest
-
 from siommu.bundles import LINE_PAGES
 from siommu.config import Config
 from siommu.formats import Cause, Size

@@ -1,11 +1,11 @@
 """The second-level TLB: hits and rights of every page, damage, and lines replaced under way."""
 
-from amaranth.lib import data, memory
+from amaranth.lib import data
 
 from siommu.config import Config
 from siommu.second_level import ROWS, SecondLevelTlb
 
-from .simulate import seeded, simulate
+from .simulate import recorded_memories, seeded, simulate
 
 CONFIG = Config(l2_entries=128)
 KEY = {"ft": 1, "device": 0x1234, "pasid": 0x54321, "line": 0x2_9876_5432, "canonical": 1}
@@ -110,14 +110,7 @@ def test_a_flush_drops_lines_and_look_ups():
 
 def test_damaged_rows_and_tags(monkeypatch):
     """Whatever bit of a row flips is noticed, and of a tag it is a miss and an error."""
-    made = []
-
-    class Recorded(memory.Memory):
-        def __init__(self, *args, **fields):
-            super().__init__(*args, **fields)
-            made.append(self)
-
-    monkeypatch.setattr(memory, "Memory", Recorded)
+    made = recorded_memories(monkeypatch)
 
     def flipped(ctx, row, bit):
         shape = data.Layout.cast(row.shape())

@@ -1,11 +1,11 @@
 """The set-associative store against a dictionary, with damaged rows, collisions and sweeps."""
 
 import pytest
-from amaranth.lib import data, memory
+from amaranth.lib import data
 
 from siommu.sets import SetStore
 
-from .simulate import seeded, simulate
+from .simulate import recorded_memories, seeded, simulate
 
 KEY = data.StructLayout({"name": 10})
 VALUE = data.StructLayout({"content": 12})
@@ -146,14 +146,7 @@ def test_random_traffic(ways):
 
 def test_damaged_rows_are_no_match(monkeypatch):
     """Every bit of a row, flipped: a miss, and an error; the key's bits and the parity's too."""
-    made = []
-
-    class Recorded(memory.Memory):
-        def __init__(self, *args, **fields):
-            super().__init__(*args, **fields)
-            made.append(self)
-
-    monkeypatch.setattr(memory, "Memory", Recorded)
+    made = recorded_memories(monkeypatch)
     dut = store()
 
     async def bench(ctx):
