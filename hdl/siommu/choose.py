@@ -1,6 +1,6 @@
 """Choosing one of several: round-robin and lowest-first, as plain combinational helpers."""
 
-from amaranth import C, Cat, Module, Mux, Signal, Value, unsigned
+from amaranth import C, Cat, Module, Signal, Value, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
@@ -9,11 +9,11 @@ __all__ = ["lowest", "one_hot_index", "one_of", "RoundRobin"]
 
 
 def lowest(bits):
-    """One-hot vector of the lowest set bit of ``bits``; 0 when none is set."""
-    if len(bits) <= 4:
-        return Cat(bits[index] & ~bits[:index].any() if index else bits[0]
-                   for index in range(len(bits)))
-    return (bits & (~bits + 1))[:len(bits)]
+    """One-hot vector of the lowest set bit of ``bits``, a signal; 0 when none is set."""
+    def none(low, high):
+        return ~bits[low:high].any() if low < high else C(1, 1)
+    return Cat(bits[index] & none(index & ~3, index) & none(0, index & ~3)
+               for index in range(len(bits)))
 
 
 def one_hot_index(bits):
@@ -33,7 +33,10 @@ def one_of(bits, values):
 
 
 class RoundRobin(wiring.Component):
-    """A round-robin arbiter.
+    """A fair arbiter: whoever was served longest ago comes first. Requesters that always ask are
+    served in turn.
+
+    It keeps the order of every two requesters, so that a grant takes no search.
 
     Parameters
     ----------
@@ -44,11 +47,11 @@ class RoundRobin(wiring.Component):
     -------
     requests : In(count)
     grant : Out(count)
-        One-hot, combinational: the first requester behind the last one that was served.
+        One-hot, combinational.
     index : Out
         Number of the granted requester.
     taken : In(1)
-        The grant is used in this cycle; its requester becomes the last in the round.
+        The grant is used in this cycle; its requester becomes the last one.
     """
 
     def __init__(self, count):
@@ -62,11 +65,17 @@ class RoundRobin(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        behind = Signal(self._count)  # set for the requesters behind the last one served
-        preferred = self.requests & behind
-        m.d.comb += self.grant.eq(Mux(preferred.any(), lowest(preferred), lowest(self.requests)))
-        m.d.comb += self.index.eq(one_hot_index(self.grant))
-        with m.If(self.taken & self.requests.any()):
-            # all bits above the granted one
-            m.d.sync += behind.eq(~((self.grant - 1) | self.grant))
+        requests, grant = self.requests, self.grant
+        behind = {}         # [i, j], i < j: i comes behind j
+        for i in range(self._count):
+            for j in range(i + 1, self._count):
+                behind[i, j] = Signal(name=f"behind_{i}_{j}")
+                with m.If(self.taken & (grant[i] | grant[j])):
+                    m.d.sync += behind[i, j].eq(grant[i])
+        for i in range(self._count):
+            before = [behind[i, j] if i < j else ~behind[j, i]
+                      for j in range(self._count) if j != i]
+            others = [requests[j] for j in range(self._count) if j != i]
+            m.d.comb += grant[i].eq(requests[i] & ~(Cat(before) & Cat(others)).any())
+        m.d.comb += self.index.eq(one_hot_index(grant))
         return m

@@ -2,19 +2,19 @@
 
 An operation passes one stage a cycle; stage 0 is the cycle of the request's handshake::
 
-    0  arbitrate   fills first; then the ports in turn, a port's retry before its next request;
-                   look-aheads; promotions when nothing else is there
-    1  compare     first-level TLB tags │ index of the second-level TLB and of the walk cache
-    2  select      index of the entry   │ (block RAM)
-    3  resolve     entry -> response    │ second-level tags, walk cache, walk slots, contexts compared
-    4  act         what is not answered: second level, join or take a walk slot, wait (see ``miss``)
-    6  resolve     second-level hits and walked operations -> response
+    1  arbitrate   fills first; then the ports in turn, a port's retry before its next request;
+                   look-aheads; promotions when nothing else was there
+    2  compare     first-level TLB tags │ index of the second-level TLB and of the walk cache
+    3  select      entry                │ (block RAM)
+    4  resolve     entry -> response    │ second-level tags, walk cache, walk slots, contexts compared
+    5  act         what is not answered: second level, join or take a walk slot, wait (see ``miss``)
+    8  resolve     second-level hits and walked operations -> response
 
-A first-level hit's response is valid in cycle 4, a second-level hit's in cycle 7. No stage ever
+A first-level hit's response is valid in cycle 5, a second-level hit's in cycle 9. No stage ever
 waits: an operation enters only with a credit for its response and with room to wait if it misses.
 """
 
-from amaranth import Cat, Module, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect
 
@@ -22,7 +22,7 @@ from .axi import ReadAddress, ReadData
 from .bundles import (LINE_BITS, SLOT_BITS, ContextInfo, DeviceInfo, Operation, Outcome, assign,
                       line_key, region_key, tlb_key, walk_key)
 from .cache import ContextCache
-from .choose import RoundRobin
+from .choose import RoundRobin, one_of
 from .config import Config
 from .formats import DEVICE_BITS, PAGE_SHIFT, PFN_BITS, Cause, Mode, Request, Response, Size
 from .lines import FillRequest, TableLines, pages_between
@@ -37,9 +37,10 @@ from .walker import ContextKey, TableWalker
 __all__ = ["Core"]
 
 FILL_SPACING = 3        #: cycles between two fills of the first level
-SECOND_HIT = 3          #: stage in which the second level's tags are compared
-SECOND_EXIT = 6         #: stage in which what it holds is answered
-FILL_VISIBLE = 6        #: stage behind which no look-up of before a fill's compare is left
+COMPARE = 2             #: stage in which the first level's tags are compared, those of a fill too
+RESOLVE = 4             #: stage in which the first level answers
+SECOND_EXIT = 8         #: stage in which the second level answers, which compares in RESOLVE
+FILL_VISIBLE = 7        #: stage behind which no look-up of before a fill's compare is left
 
 
 class Core(wiring.Component):
@@ -126,22 +127,32 @@ class Core(wiring.Component):
             self._egresses.append(egress)
 
     def _arbitrate(self, m):
-        """Stage 0: a fill, or the next port's retry or request, with a credit for its beat."""
+        """Stage 1: a fill, or the next port's retry or request, with a credit for its beat."""
         config, miss = self._config, self._miss
         ports = config.ports
-        m.submodules.turns = turns = RoundRobin(ports + 1)     # the last one: look-aheads
+        m.submodules.turns = turns = RoundRobin(ports + 1)     # the last one: the core itself
 
-        # Fills keep a distance; a promotion takes a cycle that nobody else wants.
+        # Fills keep a distance; a promotion takes the cycle after one that nobody wanted. Both
+        # are decided on one cycle ahead.
         fill = self._lines.fill
-        promotion = Signal(FillRequest)     # of no walk
-        offered = Signal()
-        recent, fills, promotes = Signal(FILL_SPACING - 1), Signal(), Signal()
+        promotion, filled = Signal(FillRequest), Signal(FillRequest)    # a promotion is of no walk
+        offered, internal, recent = Signal(), Signal(), Signal(FILL_SPACING - 1)
+        wanted = Signal(ports + 1)      # by whom the cycle is wanted, who may have it
+        fills, promotes, blocks = Signal(), Signal(), Signal()
         m.d.comb += [
             fill.ready.eq(~recent.any()),
             fills.eq(fill.valid & fill.ready),
-            promotes.eq(offered & ~turns.requests.any() & ~fill.valid & ~recent.any()),
+            promotes.eq(offered & ~wanted.any() & ~fill.valid & ~recent.any() & ~self.flush),
+            blocks.eq(fills | promotes | miss.pause),
+            turns.requests.eq(wanted),
+            turns.taken.eq(~internal),
         ]
-        m.d.sync += recent.eq(Cat(fills | promotes, recent))
+        m.d.sync += [
+            recent.eq(Cat(fills | promotes, recent)), internal.eq(fills | promotes),
+            filled.eq(promotion),
+        ]
+        with m.If(fills):
+            m.d.sync += filled.eq(fill.payload)
         with m.If(self._promoted(m, promotion)):
             m.d.sync += offered.eq(1)
         with m.Elif(promotes):
@@ -149,27 +160,21 @@ class Core(wiring.Component):
         with m.If(self.flush):
             m.d.sync += offered.eq(0)
 
-        continued = Signal(ports)
-        m.d.sync += continued.eq(miss.credit_taken)
-        blocked = Signal()
-        m.d.comb += blocked.eq(fills | miss.pause)
         candidates = []
         for index, (ingress, egress) in enumerate(zip(self._ingresses, self._egresses)):
             candidate = Signal(Operation, name=f"candidate_{index}")
-            retries, admits = Signal(name=f"retries_{index}"), Signal(name=f"admits_{index}")
-            granted = Signal(name=f"granted_{index}")
+            retries, granted = Signal(name=f"retries_{index}"), Signal(name=f"granted_{index}")
             request = ingress.requests.payload
             m.d.comb += [
-                # a continued operation may take a credit in this very cycle, or just took one
-                admits.eq(egress.plenty
-                          | (egress.credits & ~miss.continues[index] & ~continued[index])),
-                miss.credits[index].eq(egress.plenty & ~continued[index]),
                 retries.eq(miss.retry_port[index]),
-                turns.requests[index].eq(retries | (ingress.requests.valid & admits)),
-                granted.eq(turns.grant[index] & ~blocked & ~retries),
+                granted.eq(turns.grant[index] & ~retries),
                 ingress.requests.ready.eq(granted),
-                egress.take.eq(continued[index] + granted),
+                egress.begins.eq(granted), egress.continues.eq(miss.credit_taken[index]),
+                egress.rests.eq(miss.continues[index]), miss.credits[index].eq(egress.some),
             ]
+            begins = Mux(granted, ingress.stays & egress.admits_another,
+                         (ingress.stays | ingress.requests.valid) & egress.admits)
+            m.d.sync += wanted[index].eq(~blocks & (miss.retry_port_next[index] | begins))
             with m.If(retries):
                 m.d.comb += candidate.eq(miss.retry.payload)
             with m.Else():
@@ -178,33 +183,26 @@ class Core(wiring.Component):
                     m.d.comb += candidate[name].eq(request[name])
             candidates.append(candidate)
         m.d.comb += [
-            turns.requests[ports].eq(miss.silent.valid),
-            turns.taken.eq(~blocked),
-            miss.retry.ready.eq((turns.grant & miss.retry_port).any() & ~blocked),
-            miss.silent.ready.eq(turns.grant[ports] & ~blocked),
+            miss.retry.ready.eq((turns.grant & miss.retry_port).any()),
+            miss.silent.ready.eq(turns.grant[ports] & ~internal),
         ]
+        m.d.sync += wanted[ports].eq(
+            fills | promotes | (miss.silent.valid & ~miss.silent.ready & ~miss.pause))
 
-        chosen, filled = Signal(Operation), Signal(FillRequest)
-        m.d.comb += filled.eq(promotion)
-        with m.If(fills):
-            m.d.comb += filled.eq(fill.payload)
-        with m.If(fills | promotes):
+        own = Signal(Operation)
+        m.d.comb += own.eq(miss.silent.payload)
+        with m.If(internal):
             m.d.comb += [
-                chosen.ft.eq(filled.key.ft), chosen.device.eq(filled.key.device),
-                chosen.pasid.eq(filled.key.pasid),
-                chosen.addr.eq(filled.key.page << PAGE_SHIFT),
+                own.ft.eq(filled.key.ft), own.device.eq(filled.key.device),
+                own.pasid.eq(filled.key.pasid), own.addr.eq(filled.key.page << PAGE_SHIFT),
             ]
-        with m.Else():
-            for index, candidate in enumerate([*candidates, miss.silent.payload]):
-                with m.If(turns.grant[index]):
-                    m.d.comb += chosen.eq(candidate)
-
         operations = {"valid": Signal(), "operation": Signal(Operation)}
         coming = {"valid": Signal(), "request": Signal(FillRequest)}
         m.d.sync += [
-            operations["valid"].eq(turns.requests.any() & ~blocked),
-            operations["operation"].eq(chosen),
-            coming["valid"].eq(fills | (promotes & ~self.flush)),
+            operations["valid"].eq(wanted[:ports].any()
+                                   | (wanted[ports] & miss.silent.valid & ~internal)),
+            operations["operation"].eq(one_of(turns.grant, [*candidates, own])),
+            coming["valid"].eq(internal & (filled.walked | ~self.flush)),
             coming["request"].eq(filled),
         ]
         return operations, coming
@@ -214,7 +212,7 @@ class Core(wiring.Component):
         miss = self._miss
         operation, outcome = miss.promoted_operation, miss.promoted_outcome
         # What was looked up before a flush must not come back after it.
-        flushes, taken = Signal(SECOND_EXIT - SECOND_HIT + 1), Signal()
+        flushes, taken = Signal(SECOND_EXIT - RESOLVE + 1), Signal()
         m.d.sync += flushes.eq(Cat(self.flush, flushes))
         m.d.comb += taken.eq(miss.promoted & ~self.flush & ~flushes.any())
         page = operation.addr[PAGE_SHIFT:PAGE_SHIFT + LINE_BITS]
@@ -232,7 +230,7 @@ class Core(wiring.Component):
         return taken
 
     def _look_up(self, m, compared, fills):
-        """Stages 1 to 3: the TLBs, and the response or what is left over."""
+        """Stages 2 to 4: the TLBs, and the response or what is left over."""
         tlb, miss, second, regions = self._tlb, self._miss, self._second, self._regions
         operation, page = compared["operation"], compared["operation"].addr[PAGE_SHIFT:]
         m.d.comb += assign(tlb.key, tlb_key(operation, page))
@@ -246,7 +244,7 @@ class Core(wiring.Component):
         # The operation beside the caches' stages.
         selected, resolved = ({"valid": Signal(name=f"valid_{stage}"),
                                "operation": Signal(Operation, name=f"operation_{stage}")}
-                              for stage in (2, 3))
+                              for stage in (COMPARE + 1, RESOLVE))
         for stage, before in ((selected, compared), (resolved, selected)):
             m.d.sync += [stage[name].eq(before[name]) for name in stage]
         valid, operation = resolved["valid"], resolved["operation"]
@@ -256,28 +254,31 @@ class Core(wiring.Component):
             for key, of in ((cache.key, compared["operation"]), (cache.compared, operation)):
                 m.d.comb += assign(key, fields(of, of.addr[PAGE_SHIFT:]))
 
-        # Step 1 of §4, then the TLB.
+        # Step 1 of §4, known before the TLB's answer. What is left of a disabled port's requests
+        # ends here, unheard: its egress drops the beat.
+        before, off, bypasses = selected["operation"], Signal(), Signal()
+        translates = (self.mode == Mode.TRANSLATE) & (self.port_enable >> before.port)[0]
+        listens = Signal(self._config.ports)        # one-hot: the port of an answer
+        m.d.sync += [
+            off.eq(~translates & ((self.mode != Mode.BYPASS)
+                                  | ~(self.port_enable >> before.port)[0])),
+            bypasses.eq(~translates),
+            listens.eq((selected["valid"] & ~before.silent) << before.port),
+        ]
+        # Then the TLB.
         outcome, answered = Signal(Outcome), Signal()
-        with m.Switch(self.mode):
-            with m.Case(Mode.TRANSLATE):
-                m.d.comb += [outcome.eq(tlb.outcome), answered.eq(tlb.hit)]
-            with m.Case(Mode.BYPASS):
-                m.d.comb += [outcome.rights.size.eq(Size.BYPASS), outcome.rights.read.eq(1),
-                             outcome.rights.write.eq(1), answered.eq(1)]
-            with m.Default():
-                m.d.comb += [outcome.cause.eq(Cause.CORE_OFF), answered.eq(1)]
-        # What is left of a disabled port's requests ends here, unheard: its egress drops the beat.
-        enabled = Signal()
-        m.d.comb += enabled.eq((self.port_enable >> operation.port)[0])
-        with m.If(~enabled):
-            m.d.comb += [outcome.eq(Outcome.const({"cause": Cause.CORE_OFF})), answered.eq(1)]
+        m.d.comb += [outcome.eq(tlb.outcome), answered.eq(tlb.hit | bypasses)]
+        with m.If(off):
+            m.d.comb += outcome.cause.eq(Cause.CORE_OFF)
+        with m.If(bypasses):
+            m.d.comb += [outcome.rights.size.eq(Size.BYPASS), outcome.rights.read.eq(1),
+                         outcome.rights.write.eq(1)]
 
         m.submodules.resolver = resolver = Resolver()
         m.d.comb += [resolver.operation.eq(operation), resolver.outcome.eq(outcome)]
         for index, egress in enumerate(self._egresses):
             m.d.comb += [
-                egress.hit.valid.eq(valid & answered & ~operation.silent
-                                    & (operation.port == index)),
+                egress.hit.valid.eq(answered & listens[index]),
                 egress.hit.payload.eq(resolver.beat),
             ]
         found = miss.look_up
@@ -301,14 +302,14 @@ class Core(wiring.Component):
         miss = self._miss
         slot, walked, valid = fills["request"].slot, fills["request"].walked, fills["valid"]
         live = valid        # of a promotion: no flush since
-        for stage in range(2, FILL_VISIBLE + 1):
+        for stage in range(COMPARE + 1, FILL_VISIBLE + 1):
             names = {name: f"fill_{name}_{stage}" for name in ("slot", "walked", "valid", "live")}
             slot_, walked_ = Signal(SLOT_BITS, name=names["slot"]), Signal(name=names["walked"])
             valid_, live_ = Signal(name=names["valid"]), Signal(name=names["live"])
             m.d.sync += [slot_.eq(slot), walked_.eq(walked), valid_.eq(valid),
                          live_.eq(live & ~self.flush)]
             slot, walked, valid, live = slot_, walked_, valid_, live_
-            if stage == 3:
+            if stage == RESOLVE:
                 stale = (miss.stale >> slot)[0]
                 with m.If(walked):
                     m.d.comb += self._tlb.commit.eq(~stale)
@@ -328,6 +329,7 @@ class Core(wiring.Component):
             walker.ddt_log2.eq(self.ddt_log2),
             walker.check_ad.eq(self.check_ad),
             walker.stale.eq(miss.stale),
+            miss.stepping.eq(walker.stepping), miss.stepping_slot.eq(walker.stepping_slot),
             miss.anew.eq(walker.anew), miss.anew_slot.eq(walker.anew_slot),
             miss.finished.eq(walker.finished), miss.finished_slot.eq(walker.finished_slot),
             miss.outcome.eq(walker.outcome),

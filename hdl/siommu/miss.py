@@ -4,10 +4,10 @@ It continues the pipeline. Its first stage acts on what the look-ups found; thos
 answered, and owners of walks whose outcome has come, go on to the second exit; those that wait are
 parked::
 
-    4 act ──> 5 ──────────> 6 resolve ──> 7 park ──> Parking ──> retry (back to stage 0)
-       │      ▲ (L2 row,       │              ▲
-       │      │  outcome)      └─> beat       └── what is left of a request
-       │      └── owners whose walk has ended, in cycles that are free
+    5 act ──> 6 join ──> 7 ──> 8 resolve ──> 9, 10 park ──> Parking ──> retry (back to stage 1)
+       │       (L2 row)  ▲        │              ▲
+       │                 │        └─> beat       └── what is left of a request
+       │                 └── owners whose walk has ended, in cycles that are free
        └──> walk slots, walker
 
 A new miss takes a slot only while nobody waits for one; otherwise it lines up behind its own
@@ -17,7 +17,7 @@ than ``slots_of_a_port`` of them, so that each other port can always have one.
 
 from amaranth import Module, Mux, Signal
 from amaranth.lib import data, enum, fifo, memory, stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, connect
 
 from .bundles import (LINE_BITS, PORT_BITS, SLOT_BITS, WAY_BITS, ContextInfo, DeviceInfo,
                       Operation, Outcome, RegionInfo, WalkKey, WalkStart, assign, same_line,
@@ -27,6 +27,7 @@ from .config import Config
 from .formats import PAGES_BITS, Cause, Response, Size
 from .look_ahead import LookAhead
 from .parking import Parking, Reason
+from .queues import RingQueue
 from .resolve import Resolver, rest_of
 from .walk_slots import WalkSlots
 
@@ -65,7 +66,7 @@ class MissUnit(wiring.Component):
     Members
     -------
     look_up : In(LookUp)
-        In stage 3. Its results from the other caches come one cycle later, when it is acted on:
+        In stage 4. Its results from the other caches come one cycle later, when it is acted on:
         ``device``, ``context``, ``region`` (each with its ``_hit``), ``region_way``, and of the
         second-level TLB ``second_hit``, ``second_way``; ``second`` and ``second_damaged`` two
         cycles after that.
@@ -75,8 +76,9 @@ class MissUnit(wiring.Component):
         Responses by the second exit.
     pause : Out(1)
         An owner found no free cycle at the second exit for a while: let one operation less in.
-    retry : Out(stream.Signature(Operation)), retry_port : Out(ports)
-        Operations to be looked up again. Each has its credit. One-hot: the port.
+    retry : Out(stream.Signature(Operation)), retry_port, retry_port_next : Out(ports)
+        Operations to be looked up again. Each has its credit. One-hot: the port; that of the next
+        cycle.
     silent : Out(stream.Signature(Operation))
         Look-aheads.
     credits : In(ports), continues : Out(ports), credit_taken : Out(ports)
@@ -92,7 +94,7 @@ class MissUnit(wiring.Component):
         No look-up that missed before the first level's fill is still on its way here.
     stale : Out(slots), granted : Out(slots), walking : Out(1)
         Slots whose walk began before a flush; whose walk has ended with a grant; any is in use.
-    start, anew, anew_slot, finished, finished_slot, outcome, reading
+    start, stepping, stepping_slot, anew, anew_slot, finished, finished_slot, outcome, reading
         To and from the walker.
     """
 
@@ -118,6 +120,7 @@ class MissUnit(wiring.Component):
             "pause": Out(1),
             "retry": Out(stream.Signature(Operation)),
             "retry_port": Out(ports),
+            "retry_port_next": Out(ports),
             "silent": Out(stream.Signature(Operation)),
             "credits": In(ports),
             "continues": Out(ports),
@@ -138,6 +141,8 @@ class MissUnit(wiring.Component):
             "granted": Out(slots),
             "walking": Out(1),
             "start": Out(stream.Signature(WalkStart)),
+            "stepping": In(1),
+            "stepping_slot": In(SLOT_BITS),
             "anew": In(1),
             "anew_slot": In(SLOT_BITS),
             "finished": In(1),
@@ -186,254 +191,313 @@ class MissUnit(wiring.Component):
             settles.addr.eq(self.slot), self.kept.eq(settles.data),
         ]
         self._act(m, owners)
-        self._exit(m, owners, outcomes, extents)
+        self._join(m)
+        self._owners(m, owners)
+        self._exit(m, outcomes, extents)
+        self._park(m)
         self._retry(m)
         return m
 
     def _act(self, m, owners):
-        """Stage 4: join a slot, take one, wait, or go to the second exit."""
+        """Stage 5: join a slot, take one, wait, or go to the second exit."""
         slots = self._slots
-        found = Signal(LookUp)
-        # Of stage 5:
-        self._fate, self._reason = Signal(Fate), Signal(Reason)
-        self._staged, self._run = Signal(Operation), Signal(PAGES_BITS)
-        self._walked, self._walked_slot = Signal(), Signal(SLOT_BITS)
-        self._may_take = Signal(self._config.ports)     # ports whose new misses may take a slot
+        before, found = self.look_up.operation, Signal(LookUp)
+        operation = found.operation
         m.d.sync += found.eq(self.look_up)
-        operation, before = found.operation, self.look_up.operation
         m.d.comb += assign(slots.lookup, walk_key(before))
         m.d.comb += assign(slots.key, walk_key(operation))
 
-        # A slot that the operation just before took was not in the comparison.
-        line_again, page_again, taken = Signal(), Signal(), Signal(len(slots.next_free))
-        again = same_line(slots.lookup, slots.key)
-        m.d.sync += [
-            line_again.eq(again),
-            page_again.eq(again & (slots.lookup.page[:LINE_BITS]
-                                       == slots.key.page[:LINE_BITS])),
-            taken.eq(slots.next_free & slots.allocate.replicate(len(taken))),
-        ]
-        line = slots.same_line | (taken & line_again.replicate(len(taken)))
-        page = slots.same_page | (taken & page_again.replicate(len(taken)))
-
         # Who was disappointed once joins only where the answer is certain, and in the end nobody.
-        joinable, joins = Signal(len(taken)), Signal()
-        with m.Switch(operation.tries):
-            with m.Case(0):
-                m.d.comb += joinable.eq(line & slots.open)
-            with m.Case(1, 2):
-                m.d.comb += joinable.eq(page & slots.untouched & slots.open)
-
-        self._claim_fault = Signal()        # of stage 4: a fault waits for it in its slot
-        m.d.sync += self._claim_fault.eq(
-            before.claims & before.in_time & (slots.faulty >> before.slot)[0])
-        early = Signal()                    # its slot is not yet settled: it stays with it
-        m.d.sync += early.eq(before.claims & ~(slots.settled >> before.slot)[0])
-        miss, second, allocates, unclaimed = Signal(), Signal(), Signal(), Signal()
-        stays = Signal()
-        m.d.comb += [
-            unclaimed.eq((self._may_take >> operation.port)[0]),
-            second.eq(found.valid & ~found.answered & self.second_hit & ~operation.distrusts),
-            stays.eq(found.valid & ~found.answered & ~second & early),
-            miss.eq(found.valid & ~found.answered & ~second & ~self._claim_fault & ~early),
-            joins.eq(miss & joinable.any()),
-            allocates.eq(miss & ~joinable.any() & slots.next_free.any()
-                         & (operation.reserved | unclaimed)),
+        m.d.comb += [slots.strict.eq(before.tries != 0), slots.hopeless.eq(before.tries == 3)]
+        # A slot that the operation just before took was not in the comparison.
+        takes, took, taken = Signal(), Signal(), Signal(len(slots.next_free))
+        again, page_again = Signal(), Signal()
+        line_equal = same_line(slots.lookup, slots.key)
+        page_equal = slots.lookup.page[:LINE_BITS] == slots.key.page[:LINE_BITS]
+        m.d.sync += [
+            again.eq(line_equal & (page_equal | ~slots.strict) & ~slots.hopeless),
+            page_again.eq(line_equal & page_equal),
+            took.eq(takes), taken.eq(slots.next_free),
         ]
-        with m.If(operation.silent & ~self.region_hit):
-            m.d.comb += allocates.eq(0)
+        joinable = slots.joinable | (taken & (took & again).replicate(len(taken)))
+        certain = slots.certain | (taken & (took & page_again).replicate(len(taken)))
+        joins_any = slots.joinable.any() | (took & again)
+
+        # Known before its look-ups are: whether a fault waits for it in its slot, whether that
+        # slot is not yet settled (it stays with it), whether its port may take a free slot.
+        claim_fault, early, may_take = Signal(), Signal(), Signal()
+        self._may_take = Signal(self._config.ports)     # ports whose new misses may take a slot
+        m.d.sync += [
+            claim_fault.eq(before.claims & before.in_time & (slots.faulty >> before.slot)[0]),
+            early.eq(before.claims & ~(slots.settled >> before.slot)[0]),
+            may_take.eq((self._may_take >> before.port)[0]),
+        ]
+        self._account(m, found, takes)
+
+        unanswered, second, permitted = Signal(), Signal(), Signal()
+        miss, joins, stays = Signal(), Signal(), Signal()
         m.d.comb += [
-            slots.allocate.eq(allocates),
+            unanswered.eq(found.valid & ~found.answered),
+            second.eq(self.second_hit & ~operation.distrusts),
+            stays.eq(unanswered & ~second & early),
+            miss.eq(unanswered & ~second & ~claim_fault & ~early),
+            # no slot is given away while one is promised, nor in the cycle after another one
+            permitted.eq(slots.any_free & (operation.reserved | (may_take & self._quiet))
+                         & (self.region_hit | ~operation.silent)),
+            joins.eq(miss & joins_any),
+            takes.eq(miss & permitted & ~joins_any),
+        ]
+        m.d.comb += [
+            slots.allocate.eq(takes),
             slots.port.eq(operation.port),
             slots.way.eq(self.second_way),
             slots.owned.eq(~operation.silent),
             slots.asks_several.eq(operation.pages != 0),
-            slots.join.eq(lowest(joinable) & (joins & ~operation.silent).replicate(len(taken))),
-            slots.join_port.eq(operation.port),
-            slots.leave.eq((found.valid & operation.claims & ~stays) << operation.slot),
         ]
-        slot = Signal(SLOT_BITS)
-        m.d.comb += slot.eq(one_hot_index(slots.next_free))
+        m.d.sync += slots.leave.eq(
+            (found.valid & operation.claims & ~stays) << operation.slot)
         own = owners.write_port()
-        m.d.comb += [own.en.eq(allocates), own.addr.eq(slot), own.data.eq(operation)]
-        self._account(m, found, allocates)
-        self._start(m, allocates, slot)
+        m.d.comb += [own.en.eq(slots.any_free), own.addr.eq(slots.next_index),
+                     own.data.eq(operation)]
+        self._start(m, takes)
 
         # Look-aheads: what became of one; whether this operation deserves some.
         ahead, looks = self._ahead, Signal()
         sent = found.valid & operation.silent
+        stops = sent & miss & ~joins & ~self.region_hit
+        refused = sent & miss & ~joins & self.region_hit & ~takes
+        flushed = Signal()
+        m.d.sync += [
+            looks.eq(miss & ~operation.silent & self.region_hit & (operation.pages != 0)),
+            ahead.refused.eq(refused), ahead.passed.eq(sent & ~stops & ~refused & ~self.flush),
+            flushed.eq(stops | self.flush),
+        ]
         m.d.comb += [
-            ahead.stop.eq((sent & miss & ~joins & ~self.region_hit) | self.flush),
-            ahead.refused.eq(sent & miss & ~joins & self.region_hit & ~allocates),
-            ahead.passed.eq(sent & ~ahead.stop & ~ahead.refused),
-            ahead.begin.eq(looks),
-            ahead.operation.eq(self._staged),
+            ahead.stop.eq(flushed | self.flush), ahead.begin.eq(looks),
             ahead.may_walk.eq(self._may_take),
         ]
-        m.d.sync += looks.eq(miss & ~operation.silent & self.region_hit & (operation.pages != 0))
 
-        # What becomes of it: stage 5.
+        # What becomes of it: stage 6.
         fate = Signal(Fate)
         with m.If(operation.silent | ~found.valid):
             m.d.comb += fate.eq(Fate.NONE)
         with m.Elif(found.answered):
             with m.If(found.more):
                 m.d.comb += fate.eq(Fate.REST)
-        with m.Elif(second | self._claim_fault):
+        with m.Elif(second | claim_fault):
             m.d.comb += fate.eq(Fate.EXIT)
-        with m.Elif(~allocates):
+        with m.Elif(~takes):
             m.d.comb += fate.eq(Fate.PARK)
-        m.d.sync += [
-            self._fate.eq(fate),
-            self._staged.eq(operation),
-            self._staged.reserved.eq(0), self._staged.claims.eq(joins | stays),
-            self._run.eq(found.run),
-            self._walked.eq(~second), self._walked_slot.eq(operation.slot),
-            self._reason.eq(Reason.WANTS),
-        ]
-        with m.If(stays):
-            m.d.sync += self._reason.eq(Reason.JOINED)
-        with m.Elif(joins):
-            m.d.sync += [
-                self._reason.eq(Reason.JOINED),
-                self._staged.slot.eq(one_hot_index(lowest(joinable))),
-                self._staged.in_time.eq((lowest(joinable) & page & slots.untouched).any()),
-                self._staged.tries.eq(operation.tries + 1),
-            ]
-        self._free_cycle = Signal()
-        m.d.comb += self._free_cycle.eq(fate == Fate.NONE)
+        self._acted = {
+            "fate": Signal(Fate, name="acted_fate"), "joins": Signal(name="acted_joins"),
+            "stays": Signal(name="acted_stays"), "walked": Signal(name="acted_walked"),
+            "run": Signal(PAGES_BITS, name="acted_run"),
+            "joinable": Signal(len(taken), name="acted_joinable"),
+            "certain": Signal(len(taken), name="acted_certain"),
+            "operation": Signal(Operation, name="acted_operation"),
+        }
+        acted = {"fate": fate, "joins": joins & ~operation.silent, "stays": stays,
+                 "walked": ~second, "run": found.run, "joinable": joinable, "certain": certain,
+                 "operation": operation}
+        m.d.sync += assign(self._acted, acted)
+        m.d.comb += ahead.operation.eq(self._acted["operation"])
 
     def _account(self, m, found, allocates):
         """Which slots are free and promised to nobody, and how many each port has."""
         slots, parking, ports = self._slots, self._parking, self._config.ports
         # All of it one cycle late; so no slot is given away in the cycle after another one.
-        settled = Signal()
-        takes, returns, port = Signal(), Signal(), Signal(PORT_BITS)
-        promised = Signal(ports)
+        promised, takes, returns = (Signal(ports, name=name)
+                                    for name in ("promised", "takes", "returns"))
+        reserved, port = found.operation.reserved, found.operation.port
         m.d.sync += [
-            takes.eq(allocates & ~found.operation.reserved),
-            returns.eq(found.valid & found.operation.reserved & ~allocates),
-            port.eq(found.operation.port), promised.eq(parking.slot_taken),
+            promised.eq(parking.slot_taken), takes.eq((allocates & ~reserved) << port),
+            returns.eq((found.valid & reserved & ~allocates) << port),
         ]
         most = self._config.walk_slots
         available, some = Signal(range(most + 1), init=most), Signal(init=1)
-        after = Signal.like(available)
-        m.d.comb += settled.eq(~takes & ~promised.any())
-        m.d.comb += after.eq(available + slots.released + returns - takes - promised.any())
+        after, back = Signal.like(available), Signal(2)
+        settled = ~takes.any() & ~promised.any()
+        # what comes back is counted one cycle later still
+        m.d.sync += back.eq(slots.released + returns.any())
+        m.d.comb += after.eq(available + back - (takes.any() + promised.any()))
         m.d.sync += [available.eq(after), some.eq(after != 0)]
         for index in range(ports):
             load = Signal(range(most + 1), name=f"load_{index}")
             then = Signal.like(load, name=f"load_then_{index}")
             below = Signal(init=1, name=f"below_{index}")
-            mine = port == index
-            m.d.comb += then.eq(load + promised[index] + (takes & mine) - (returns & mine)
-                                - (slots.released & (slots.released_port == index)))
+            less = Signal(2, name=f"less_{index}")
+            m.d.sync += less.eq(returns[index] + (slots.released & (slots.released_port == index)))
+            m.d.comb += then.eq(load + (promised[index] + takes[index]) - less)
             m.d.sync += [load.eq(then), below.eq(then < self._config.slots_of_a_port)]
             m.d.comb += [
                 parking.slot_for[index].eq(some & below & settled),
                 self._may_take[index].eq(some & below & settled & ~parking.wants.any()),
             ]
+        self._quiet = Signal()      # nothing has changed since ``_may_take`` was looked at
+        m.d.comb += self._quiet.eq(settled & ~parking.wants.any())
 
-    def _start(self, m, allocates, slot):
+    def _start(self, m, takes):
         """The walks that are to begin, with what the caches know."""
-        m.submodules.starts = starts = fifo.SyncFIFO(
-            width=data.Layout.cast(WalkStart).size, depth=self._config.walk_slots)
-        start, flushed, trusted = Signal(WalkStart), Signal(), Signal()
+        m.submodules.starts = starts = RingQueue(WalkStart, self._config.walk_slots)
+        start, flushed, trusted = starts.w.payload, Signal(), Signal()
         m.d.sync += flushed.eq(self.flush)
         m.d.comb += [
             trusted.eq(~self.flush & ~flushed),
-            start.slot.eq(slot),
+            start.slot.eq(self._slots.next_index),
             start.key.eq(self._slots.key),
             start.device_hit.eq(self.device_hit & trusted), start.device.eq(self.device),
             start.context_hit.eq(self.context_hit & trusted), start.context.eq(self.context),
             start.region_hit.eq(self.region_hit & trusted), start.region.eq(self.region),
             start.region_way.eq(self.region_way),
-            starts.w_data.eq(start), starts.w_en.eq(allocates),
-            self.start.valid.eq(starts.r_rdy), self.start.payload.eq(starts.r_data),
-            starts.r_en.eq(self.start.ready),
+            starts.w.valid.eq(takes),
+        ]
+        connect(m, starts.r, wiring.flipped(self.start))
+
+    def _join(self, m):
+        """Stages 6 and 7: which of the slots it joins."""
+        acted = self._acted
+        # Stage 7.
+        self._fate, self._reason, self._run = Signal(Fate), Signal(Reason), Signal(PAGES_BITS)
+        self._operation, self._walked = Signal(Operation), Signal()
+        operation = acted["operation"]
+        m.d.sync += [
+            self._fate.eq(acted["fate"]), self._run.eq(acted["run"]),
+            self._walked.eq(acted["walked"]),
+            self._operation.eq(operation), self._operation.reserved.eq(0),
+            self._operation.claims.eq(acted["joins"] | acted["stays"]),
+            self._reason.eq(Mux(acted["joins"] | acted["stays"], Reason.JOINED, Reason.WANTS)),
+        ]
+        with m.If(acted["joins"]):
+            m.d.sync += self._operation.tries.eq(operation.tries + 1)
+        slots, first = self._slots, Signal(self._config.walk_slots)
+        self._joins, self._slot_joined, self._in_time = Signal(), Signal(SLOT_BITS), Signal()
+        certain = Signal(len(first))
+        m.d.sync += [self._joins.eq(acted["joins"]), first.eq(lowest(acted["joinable"])),
+                     certain.eq(acted["certain"])]
+        m.d.comb += [
+            slots.join.eq(first & self._joins.replicate(len(first))),
+            slots.join_port.eq(self._operation.port),
+            self._slot_joined.eq(one_hot_index(first)),
+            self._in_time.eq((first & certain).any()),
         ]
 
-    def _exit(self, m, owners, outcomes, extents):
-        """Stages 5 to 7: outcome, beat, and whatever has to wait."""
-        slots, parking, config = self._slots, self._parking, self._config
+    def _owners(self, m, owners):
+        """Owners whose walk has ended come to stage 7 in cycles in which nothing else does."""
+        slots, config, acted = self._slots, self._config, self._acted
 
-        # Owners whose walk has ended. Those of several pages wait until their line is measured.
+        # Usually in the very cycle in which the outcome is found, before it is known that it is.
+        tries = Signal()
+        owes, several, own = Signal(), Signal(), Signal()
+        self._tried = tried = Signal()          # in stage 7: if the walk has ended now
+        m.d.sync += [
+            tried.eq(tries),
+            owes.eq((slots.owed >> self.stepping_slot)[0]),
+            several.eq((slots.several >> self.stepping_slot)[0]),
+        ]
+        # The others stand in line. Those of several pages wait until their line is measured.
         prompt, delayed = (fifo.SyncFIFO(width=SLOT_BITS, depth=config.walk_slots)
                            for _ in range(2))
         m.submodules.prompt, m.submodules.delayed = prompt, delayed
-        ended, measured = self.finished_slot, self.measured_slot
-        slot, waits = Signal(SLOT_BITS), Signal()
+        measured, measures = Signal(SLOT_BITS), Signal()
+        m.d.sync += [measures.eq(self.measured), measured.eq(self.measured_slot)]
+        slot, waits, free = Signal(SLOT_BITS), Signal(), Signal()
         owner = owners.read_port(domain="comb")
         m.d.comb += [
-            prompt.w_data.eq(ended), delayed.w_data.eq(measured),
-            prompt.w_en.eq(self.finished & (slots.owed >> ended)[0]
-                           & ~(self._by_line & (slots.several >> ended)[0])),
-            delayed.w_en.eq(self.measured & ((slots.owed & slots.several & slots.by_line)
+            own.eq(self.finished & owes & ~(self._by_line & several)),
+            slots.served.eq(own & tried),
+            prompt.w_data.eq(self.finished_slot), delayed.w_data.eq(measured),
+            prompt.w_en.eq(own & ~tried),
+            delayed.w_en.eq(measures & ((slots.owed & slots.several & slots.by_line)
                                              >> measured)[0]),
             waits.eq(prompt.r_rdy | delayed.r_rdy),
-            slot.eq(Mux(prompt.r_rdy, prompt.r_data, delayed.r_data)),
-            prompt.r_en.eq(self._free_cycle),
-            delayed.r_en.eq(self._free_cycle & ~prompt.r_rdy),
+            free.eq(acted["fate"] == Fate.NONE),
+            tries.eq(free & ~waits & self.stepping),
+            slot.eq(Mux(prompt.r_rdy, prompt.r_data,
+                        Mux(delayed.r_rdy, delayed.r_data, self.stepping_slot))),
+            prompt.r_en.eq(free),
+            delayed.r_en.eq(free & ~prompt.r_rdy),
             owner.addr.eq(slot),
-            slots.answered.eq(self._free_cycle & waits), slots.answered_slot.eq(slot),
         ]
-        with m.If(slots.answered):
-            m.d.sync += [
-                self._fate.eq(Fate.EXIT), self._staged.eq(owner.data),
-                self._walked.eq(1), self._walked_slot.eq(slot),
-            ]
+        m.d.sync += [slots.answered.eq(free & waits), slots.answered_slot.eq(slot)]
+        self._slot = Signal(SLOT_BITS)          # whose outcome is read, for stage 7
+        m.d.comb += self._slot.eq(Mux(free, slot, acted["operation"].slot))
+        with m.If(free):
+            m.d.sync += [self._fate.eq(Mux(waits, Fate.EXIT, Fate.NONE)),
+                         self._operation.eq(owner.data), self._walked.eq(1)]
         refused = Signal(range(PATIENCE + 1))   # cycles in a row
-        m.d.comb += self.pause.eq(refused == PATIENCE - 1)
-        with m.If(~waits | self._free_cycle):
+        m.d.sync += self.pause.eq(waits & ~free & (refused == PATIENCE - 2))
+        with m.If(~waits | free):
             m.d.sync += refused.eq(0)
         with m.Elif(refused != PATIENCE):       # it asks once
             m.d.sync += refused.eq(refused + 1)
+        self._ends = own & tried
 
-        # Stage 5 reads the outcome; stage 6 has it.
+    def _exit(self, m, outcomes, extents):
+        """Stages 7 and 8: the outcome, the beat."""
         answer, follows = outcomes.read_port(), extents.read_port()
-        m.d.comb += [answer.addr.eq(self._walked_slot), follows.addr.eq(self._walked_slot)]
-        fate, reason, operation = Signal(Fate), Signal(Reason), Signal(Operation)
-        run, walked, damaged = Signal(PAGES_BITS), Signal(), Signal()
-        m.d.sync += [fate.eq(self._fate), reason.eq(self._reason), operation.eq(self._staged),
-                     run.eq(self._run), walked.eq(self._walked)]
+        m.d.comb += [answer.addr.eq(self._slot), follows.addr.eq(self._slot)]
+        # Stage 8.
+        self._left = left = {
+            "fate": Signal(Fate, name="left_fate"), "reason": Signal(Reason, name="left_reason"),
+            "run": Signal(PAGES_BITS, name="left_run"),
+            "operation": Signal(Operation, name="left_operation"),
+        }
+        outcome, walked, damaged = Signal(Outcome), Signal(), Signal()
+        m.d.sync += [
+            left["fate"].eq(Mux(self._ends, Fate.EXIT, self._fate)),
+            left["reason"].eq(self._reason), left["run"].eq(self._run),
+            left["operation"].eq(self._operation),
+            walked.eq(self._walked), damaged.eq(self.second_damaged & ~self._walked),
+        ]
+        with m.If(self._joins):
+            m.d.sync += [left["operation"].slot.eq(self._slot_joined),
+                         left["operation"].in_time.eq(self._in_time)]
+        with m.If(self._tried):
+            m.d.sync += outcome.eq(self.outcome)
+        with m.Elif(self._walked):
+            m.d.sync += [outcome.eq(answer.data), outcome.extent.eq(follows.data)]
+        with m.Else():
+            m.d.sync += outcome.eq(self.second)
+
+        exits = left["fate"] == Fate.EXIT
         m.submodules.resolver = resolver = Resolver()
         m.d.comb += [
-            resolver.operation.eq(operation),
-            resolver.outcome.eq(self.second),
-            damaged.eq(self.second_damaged & ~walked),
-            self.beat.valid.eq((fate == Fate.EXIT) & ~damaged),
+            resolver.operation.eq(left["operation"]),
+            resolver.outcome.eq(outcome),
+            self.beat.valid.eq(exits & ~damaged),
             self.beat.payload.eq(resolver.beat),
-            self.beat_port.eq(operation.port),
-            self.promoted.eq(self.beat.valid & ~walked),
-            self.promoted_operation.eq(operation),
-            self.promoted_outcome.eq(self.second),
+            self.beat_port.eq(left["operation"].port),
+            self.promoted.eq(exits & ~damaged & ~walked),
+            self.promoted_operation.eq(left["operation"]),
+            self.promoted_outcome.eq(outcome),
         ]
-        with m.If(walked):
-            m.d.comb += resolver.outcome.eq(answer.data)
-            m.d.comb += resolver.outcome.extent.eq(follows.data)
+        self._more, self._damaged = resolver.more, damaged
+        self._pages = resolver.beat.pages
 
-        # Stage 7 parks.
-        waiting, rest, behind = Signal(Operation), Signal(Operation), Signal()
-        last_run = Signal(PAGES_BITS)
+    def _park(self, m):
+        """Stages 9 and 10: what has to wait."""
+        parking, left = self._parking, self._left
+        fate, operation = Signal(Fate), Signal(Operation)
+        damaged, more, reason = Signal(), Signal(), Signal(Reason)
+        run, pages = Signal(PAGES_BITS), Signal(PAGES_BITS)
         m.d.sync += [
-            parking.push.eq(0), waiting.eq(operation), behind.eq(0), parking.reason.eq(reason),
-            last_run.eq(Mux(fate == Fate.REST, run, resolver.beat.pages)),
+            fate.eq(left["fate"]), operation.eq(left["operation"]), reason.eq(left["reason"]),
+            damaged.eq(self._damaged), more.eq(self._more),
+            run.eq(left["run"]), pages.eq(self._pages),
         ]
-        with m.Switch(fate):
-            with m.Case(Fate.PARK):
-                m.d.sync += parking.push.eq(1)
-            with m.Case(Fate.REST):
-                m.d.sync += [parking.push.eq(1), behind.eq(1),
-                             parking.reason.eq(Reason.CONTINUES)]
-            with m.Case(Fate.EXIT):
-                with m.If(damaged):
-                    m.d.sync += [parking.push.eq(1), waiting.distrusts.eq(1),
-                                 parking.reason.eq(Reason.WANTS)]
-                with m.Elif(resolver.more):
-                    m.d.sync += [parking.push.eq(1), behind.eq(1),
-                                 parking.reason.eq(Reason.CONTINUES)]
-        rest_of(m, rest, waiting, last_run)
-        m.d.comb += parking.operation.eq(Mux(behind, rest.as_value(), waiting.as_value()))
+        rest, continues, again = Signal(Operation), Signal(), Signal()
+        rest_of(m, rest, operation, Mux(fate == Fate.REST, run, pages))
+        m.d.comb += [
+            continues.eq((fate == Fate.REST) | ((fate == Fate.EXIT) & ~damaged & more)),
+            again.eq((fate == Fate.EXIT) & damaged),
+        ]
+        m.d.sync += [
+            parking.push.eq(continues | again | (fate == Fate.PARK)),
+            parking.reason.eq(Mux(continues, Reason.CONTINUES, Mux(again, Reason.WANTS, reason))),
+            parking.operation.eq(Mux(continues, rest.as_value(), operation.as_value())),
+        ]
+        with m.If(again):
+            m.d.sync += parking.operation.distrusts.eq(1)
 
     def _retry(self, m):
         slots, parking, ahead = self._slots, self._parking, self._ahead
@@ -442,10 +506,8 @@ class MissUnit(wiring.Component):
             parking.credit_for.eq(self.credits),
             self.continues.eq(parking.continues),
             self.credit_taken.eq(parking.credit_taken),
-            self.retry.valid.eq(parking.retry.valid),
-            self.retry.payload.eq(parking.retry.payload),
-            parking.retry.ready.eq(self.retry.ready), self.retry_port.eq(parking.retry_port),
-            self.silent.valid.eq(ahead.silent.valid),
-            self.silent.payload.eq(ahead.silent.payload),
-            ahead.silent.ready.eq(self.silent.ready),
+            self.retry_port.eq(parking.retry_port),
+            self.retry_port_next.eq(parking.retry_port_next),
         ]
+        connect(m, parking.retry, wiring.flipped(self.retry))
+        connect(m, ahead.silent, wiring.flipped(self.silent))

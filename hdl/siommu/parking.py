@@ -8,18 +8,19 @@ What leaves goes through the pipeline again. No queue holds what another port ne
 in the first two has its credit for a beat already, and one in the third holds no slot. So a port
 that does not take its beats stops nobody else (§2.1 rule e).
 
-Leaving takes four cycles: choose, RAM, a small queue, which keeps one operation a cycle flowing,
-and a register in front of the arbiter.
+Leaving takes three cycles: choose, RAM, and a small queue before the arbiter, which keeps one
+operation a cycle flowing.
 """
 
-from amaranth import Cat, Module, Signal, unsigned
-from amaranth.lib import data, enum, fifo, memory, stream, wiring
-from amaranth.lib.wiring import In, Out
-from amaranth.utils import exact_log2
+from amaranth import C, Cat, Module, Mux, Signal, unsigned
+from amaranth.lib import data, enum, memory, stream, wiring
+from amaranth.lib.wiring import In, Out, connect
+from amaranth.utils import ceil_log2, exact_log2
 
 from .bundles import SLOT_BITS, Operation
 from .choose import RoundRobin, one_hot_index, one_of
 from .config import Config
+from .queues import RingQueue
 
 __all__ = ["Reason", "Parking"]
 
@@ -52,13 +53,15 @@ class Parking(wiring.Component):
         Ports with joiners of settled slots: if one of another slot is first, it leaves as well,
         and will join again, behind them.
     slot_for : In(ports), credit_for : In(ports)
-        Ports whose first WANTS (or CONTINUES) operation may leave.
+        Ports whose first WANTS (or CONTINUES) operation may leave in the next cycle, if it waits
+        already (of the latter kind, since the cycle before).
     wants, continues : Out(ports)
         Ports with operations that wait for this reason.
     slot_taken, credit_taken : Out(ports)
         One-hot: the first WANTS (or CONTINUES) operation of the port leaves.
-    retry : Out(stream.Signature(Operation)), retry_port : Out(ports)
-        Operations that leave. Those that wanted a slot have ``reserved`` set. One-hot: the port.
+    retry : Out(stream.Signature(Operation)), retry_port, retry_port_next : Out(ports)
+        Operations that leave. Those that wanted a slot have ``reserved`` set. One-hot: the port;
+        that of the next cycle.
     """
 
     def __init__(self, config: Config):
@@ -78,6 +81,7 @@ class Parking(wiring.Component):
             "credit_taken": Out(ports),
             "retry": Out(stream.Signature(Operation)),
             "retry_port": Out(ports),
+            "retry_port_next": Out(ports),
         })
 
     def elaborate(self, platform):
@@ -86,79 +90,113 @@ class Parking(wiring.Component):
         ports, depth = config.ports, config.port_depth
         queues = 3 * ports
         pointer = unsigned(exact_log2(depth))
+        port_bits = ceil_log2(ports)
         m.submodules.elements = elements = memory.Memory(
-            shape=Operation, depth=queues * depth, init=[], attrs={"no_rw_check": 1})
+            shape=Operation, depth=3 * depth << port_bits, init=[], attrs={"no_rw_check": 1})
         write, read = elements.write_port(), elements.read_port()
 
-        waiting, may_leave, chosen = Signal(queues), Signal(queues), Signal(queues)
+        # Queue reason * ports + port.
+        waiting, chosen, pushed = Signal(queues), Signal(queues), Signal(queues)
         heads = Signal(data.ArrayLayout(pointer, queues))
         tails = Signal(data.ArrayLayout(pointer, queues))
-        target = Signal(range(queues))
-        m.d.comb += target.eq(self.reason.as_value() * ports + self.operation.port)
+        for reason in Reason:
+            for port in range(ports):
+                m.d.comb += pushed[reason.value * ports + port].eq(
+                    self.push & (self.reason == reason) & (self.operation.port == port))
         m.d.comb += [
             write.en.eq(self.push),
-            write.addr.eq(Cat(tails[target], target)),
+            write.addr.eq(Cat(one_of(pushed, tails), self.operation.port[:port_bits],
+                              self.reason)),
             write.data.eq(self.operation),
             self.wants.eq(waiting[ports:]),
             self.continues.eq(waiting[2 * ports:]),
             self.slot_taken.eq(chosen[ports:]),
             self.credit_taken.eq(chosen[2 * ports:]),
-            may_leave.eq(waiting & Cat(self._joined(m, heads, tails, waiting, chosen),
-                                       self.slot_for, self.credit_for)),
         ]
+        # Slots and credits are for who has waited: so long nobody took them from under him.
+        joined = self._joined(m, heads, tails, waiting, pushed, chosen)
+        promised, credited, waited = Signal(ports), Signal(ports), Signal(ports)
+        m.d.sync += [
+            promised.eq(self.slot_for & self.wants
+                        & (~self.slot_taken.any()).replicate(ports)),
+            waited.eq(self.continues),
+            credited.eq(self.credit_for & self.continues & waited & ~self.credit_taken),
+        ]
+        self._choose(m, Cat(joined, promised, credited), chosen)
 
-        # Choose: as long as the small queue has room for what is on its way.
-        m.submodules.ready = ready = fifo.SyncFIFO(
-            width=data.Layout.cast(Operation).size, depth=LEAVING)
-        m.submodules.turns = turns = RoundRobin(queues)
-        room, leaves, left = Signal(range(LEAVING + 1), init=LEAVING), Signal(), Signal()
+        # RAM: one cycle later.
+        read_from, comes, reserved = Signal(queues), Signal(), Signal()
+        port_read, port_comes = Signal(ports), Signal(ports)
+        m.d.comb += port_read.eq(_by_port(read_from, ports))
+        m.d.sync += [
+            read_from.eq(chosen), comes.eq(read_from.any()), port_comes.eq(port_read),
+            reserved.eq(read_from[ports:2 * ports].any()),
+        ]
+        reason = Cat(read_from[ports:2 * ports].any(), read_from[2 * ports:].any())
+        m.d.comb += read.addr.eq(
+            Cat(one_of(read_from, heads), one_hot_index(port_read)[:port_bits], reason))
+        for queue in range(queues):
+            one, none = Signal(name=f"one_{queue}"), Signal(name=f"none_{queue}")
+            count = Signal(range(depth + 1), name=f"count_{queue}")
+            m.d.comb += [one.eq(count == 1), none.eq(count == 0)]
+            m.d.sync += [
+                tails[queue].eq(tails[queue] + pushed[queue]),
+                heads[queue].eq(heads[queue] + read_from[queue]),
+                count.eq(count + pushed[queue] - chosen[queue]),
+                waiting[queue].eq(pushed[queue] | ~(none | (one & chosen[queue]))),
+            ]
+        self._leave(m, comes, port_comes, read.data, reserved)
+        return m
+
+    def _choose(self, m, may_leave, chosen):
+        """One operation a cycle: the ports in turn, and the reasons of each in turn; as long as
+        there is room for it to stand before the arbiter."""
+        ports = self._config.ports
+        m.submodules.turns = turns = RoundRobin(ports)
+        room, some = Signal(range(LEAVING + 1), init=LEAVING), Signal(init=1)
+        leaves, left = Signal(), Signal()
+        for port in range(ports):
+            m.submodules[f"reasons_{port}"] = reasons = RoundRobin(len(Reason))
+            m.d.comb += [
+                reasons.requests.eq(may_leave[port::ports]),
+                turns.requests[port].eq(reasons.requests.any() & some),
+                reasons.taken.eq(turns.grant[port]),
+            ]
+            for reason in Reason:
+                m.d.comb += chosen[reason.value * ports + port].eq(
+                    turns.grant[port] & reasons.grant[reason.value])
         m.d.comb += [
-            turns.requests.eq(may_leave),
-            leaves.eq(may_leave.any() & (room != 0)),
-            turns.taken.eq(leaves),
-            chosen.eq(turns.grant & leaves.replicate(queues)),
+            turns.taken.eq(1), leaves.eq(turns.requests.any()),
             left.eq(self.retry.valid & self.retry.ready),
         ]
         m.d.sync += room.eq(room - leaves + left)
+        m.d.sync += some.eq(Mux(leaves, left | (room > 1), left | (room != 0)))
 
-        # RAM: one cycle later.
-        read_from, reserves, comes, reserved = Signal(queues), Signal(), Signal(), Signal()
-        m.d.sync += [
-            read_from.eq(chosen), comes.eq(read_from.any()),
-            reserves.eq(chosen[ports:2 * ports].any()), reserved.eq(reserves),
-        ]
-        m.d.comb += read.addr.eq(Cat(one_of(read_from, heads), one_hot_index(read_from)))
-        for queue in range(queues):
-            pushed, one, none = (Signal(name=f"{name}_{queue}") for name in
-                                 ("pushed", "one", "none"))
-            count = Signal(range(depth + 1), name=f"count_{queue}")
-            m.d.comb += [
-                pushed.eq(self.push & (target == queue)),
-                one.eq(count == 1), none.eq(count == 0),
-            ]
-            m.d.sync += [
-                tails[queue].eq(tails[queue] + pushed),
-                heads[queue].eq(heads[queue] + read_from[queue]),
-                count.eq(count + pushed - chosen[queue]),
-                waiting[queue].eq(pushed | ~(none | (one & chosen[queue]))),
-            ]
-
+    def _leave(self, m, comes, port, operation, reserved):
+        """From the RAM to the arbiter: the operations in LUT RAM, their ports in registers, for
+        the arbiter decides by them."""
+        m.submodules.ready = ready = RingQueue(Operation, LEAVING)
         arrived = Signal(Operation)
         m.d.comb += [
-            arrived.eq(read.data), arrived.reserved.eq(reserved),
-            ready.w_en.eq(comes), ready.w_data.eq(arrived),
-            # the last one stands in registers: the arbiter must not wait for a memory
-            ready.r_en.eq(ready.r_rdy & (~self.retry.valid | self.retry.ready)),
+            arrived.eq(operation), arrived.reserved.eq(reserved),
+            ready.w.valid.eq(comes), ready.w.payload.eq(arrived),
         ]
-        with m.If(~self.retry.valid | self.retry.ready):
-            port = data.View(Operation, ready.r_data).port
-            m.d.sync += [
-                self.retry.valid.eq(ready.r_rdy), self.retry.payload.eq(ready.r_data),
-                self.retry_port.eq(ready.r_rdy << port),
-            ]
-        return m
+        connect(m, ready.r, wiring.flipped(self.retry))
+        line = [Signal(self._config.ports, name=f"line_{index}") for index in range(LEAVING)]
+        pops, ahead = self.retry.valid & self.retry.ready, C(1, 1)
+        for index, place in enumerate(line):
+            behind = line[index + 1] if index + 1 < LEAVING else C(0, len(place))
+            here = ahead & ~place.any()         # the first one free: what comes stands here
+            moved = place.any() & ~behind.any()     # or here, when the first one goes
+            after = Mux(pops, behind | Mux(comes & moved, port, 0),
+                        place | Mux(comes & here, port, 0))
+            m.d.sync += place.eq(after)
+            if not index:
+                m.d.comb += self.retry_port_next.eq(after)
+            ahead = place.any()
+        m.d.comb += self.retry_port.eq(line[0])
 
-    def _joined(self, m, heads, tails, waiting, chosen):
+    def _joined(self, m, heads, tails, waiting, pushed, chosen):
         """Ports whose first JOINED operation may leave: known a few cycles after it became the
         first."""
         ports = self._config.ports
@@ -169,15 +207,19 @@ class Parking(wiring.Component):
             write, read = slots.write_port(), slots.read_port(domain="comb")
             slot, ready, known = Signal(SLOT_BITS), Signal(), Signal(4)
             m.d.comb += [
-                write.en.eq(self.push & (self.reason == Reason.JOINED)
-                            & (self.operation.port == port)),
+                write.en.eq(pushed[port]),
                 write.addr.eq(tails[port]), write.data.eq(self.operation.slot),
                 read.addr.eq(heads[port]),
             ]
             m.d.sync += [slot.eq(read.data), ready.eq((self.settled >> slot)[0])]
             with m.If(chosen[port] | ~waiting[port]):
-                m.d.sync += known.eq(0)
+                m.d.sync += [known.eq(0), may[port].eq(0)]
             with m.Else():
                 m.d.sync += known.eq(Cat(1, known))
-            m.d.comb += may[port].eq((ready | self.overdue[port]) & known.all())
+                m.d.sync += may[port].eq((ready | self.overdue[port]) & known.all())
         return may
+
+
+def _by_port(queues, ports):
+    """Ports of which any of the ``queues`` (a bit for each) is set."""
+    return Cat(queues[port::ports].any() for port in range(ports))

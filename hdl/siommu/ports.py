@@ -3,24 +3,24 @@
 Both ends are registered: no input of a port reaches an output of any port combinationally.
 """
 
-from amaranth import Cat, Module, Mux, Signal
-from amaranth.lib import data, fifo, stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth import Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out, connect
 
 from .formats import Request, Response
+from .queues import PairQueue, RingQueue
 
 __all__ = ["PortIngress", "PortEgress"]
 
 
-def _width(shape):
-    return data.Layout.cast(shape).size
+#: By which paths the beats of one cycle came.
+_Order = data.StructLayout({"hit": 1, "miss": 1})
 
 
 class PortIngress(wiring.Component):
     """Takes requests from one port and keeps account of those that are not answered.
 
-    Latency: a request is offered on ``requests`` in the cycle of its handshake. It waits in a
-    register when it is not taken there at once.
+    Latency: a request is offered on ``requests`` in the cycle after its handshake.
 
     Parameters
     ----------
@@ -30,13 +30,15 @@ class PortIngress(wiring.Component):
     Members
     -------
     port : In(stream.Signature(Request))
-        ``P_req_*``. Ready while the port is enabled, nothing waits in the register, and fewer than
-        ``depth`` are outstanding; ``ready`` comes from registers.
+        ``P_req_*``. Ready while the port is enabled, fewer than two requests wait here, and fewer
+        than ``depth`` are outstanding; ``ready`` comes from registers.
     requests : Out(stream.Signature(Request))
+    stays : Out(1)
+        A request will be offered in the next cycle even if one is taken in this one.
     enable : In(1)
         ``PORT_ENABLE`` (§7): a disabled port accepts nothing.
     retired : In(1)
-        The last beat of a request has left the port in this cycle.
+        The last beat of a request has left the port.
     active : Out(1)
         Requests are outstanding (``PORT_STATUS``).
     """
@@ -46,6 +48,7 @@ class PortIngress(wiring.Component):
         super().__init__({
             "port": In(stream.Signature(Request)),
             "requests": Out(stream.Signature(Request)),
+            "stays": Out(1),
             "enable": In(1),
             "retired": In(1),
             "active": Out(1),
@@ -53,26 +56,25 @@ class PortIngress(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        waits, waiting = Signal(), Signal(Request)
+        m.submodules.waiting = waiting = PairQueue(Request)
         outstanding = Signal(range(self._depth + 1))
-        full = Signal()
-        taken = self.port.valid & self.port.ready
-        after = Signal.like(outstanding)
-
+        open_, taken, full = Signal(), Signal(), Signal()
         m.d.comb += [
-            self.port.ready.eq(self.enable & ~waits & ~full),
-            self.requests.valid.eq(waits | taken),
-            self.requests.payload.eq(Mux(waits, waiting.as_value(), self.port.payload.as_value())),
+            open_.eq(self.enable & ~full),
+            self.port.ready.eq(open_ & waiting.w.ready),
+            waiting.w.valid.eq(open_ & self.port.valid),
+            waiting.w.payload.eq(self.port.payload),
+            taken.eq(self.port.valid & self.port.ready),
+            self.stays.eq(waiting.stays),
             self.active.eq(outstanding.any()),
-            after.eq(outstanding + taken - self.retired),
         ]
-        with m.If(~waits):
-            m.d.sync += waiting.eq(self.port.payload)
-        m.d.sync += [
-            waits.eq(self.requests.valid & ~self.requests.ready),
-            outstanding.eq(after),
-            full.eq(after == self._depth),
-        ]
+        connect(m, waiting.r, wiring.flipped(self.requests))
+        m.d.sync += outstanding.eq(outstanding + taken - self.retired)
+        # What will be left is compared before it is known whether one comes.
+        with m.If(taken):
+            m.d.sync += full.eq((outstanding == self._depth - 1) & ~self.retired)
+        with m.Elif(self.retired):
+            m.d.sync += full.eq(0)
         return m
 
 
@@ -97,12 +99,17 @@ class PortEgress(wiring.Component):
         ``P_rsp_*``.
     enable : In(1)
         A disabled port offers nothing, and drops what waits, one beat a cycle (§7).
-    take : In(2)
-        Credits taken in this cycle (0 to 2).
-    credits, plenty : Out(1)
-        At least one more beat, or two, may be promised.
+    begins, continues : In(1)
+        Takes a credit in this cycle: for a new request, for what is left of one.
+    some : Out(1)
+        At least one credit is left.
+    rests : In(1)
+        Something is left of a request and waits for a credit: the last ones are kept for it.
+    admits, admits_another : Out(1)
+        In the next cycle a new request may begin, if none does in this one; even if one does.
+        A credit comes back in the second cycle after its beat has left.
     retired : Out(1)
-        The last beat of a request left, or was dropped, in this cycle.
+        The last beat of a request left, or was dropped, in the cycle before.
     """
 
     def __init__(self, depth):
@@ -113,47 +120,58 @@ class PortEgress(wiring.Component):
             "miss": In(beat),
             "port": Out(stream.Signature(Response)),
             "enable": In(1),
-            "take": In(2),
-            "credits": Out(1, init=1),
-            "plenty": Out(1, init=depth > 1),
+            "begins": In(1),
+            "continues": In(1),
+            "some": Out(1, init=1),
+            "rests": In(1),
+            "admits": Out(1),
+            "admits_another": Out(1),
             "retired": Out(1),
         })
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.hits = hits = fifo.SyncFIFO(width=_width(Response), depth=self._depth)
-        m.submodules.misses = misses = fifo.SyncFIFO(width=_width(Response), depth=self._depth)
-        m.submodules.order = order = fifo.SyncFIFO(width=2, depth=self._depth)
-        unused = Signal(range(self._depth + 1), init=self._depth)
+        m.submodules.hits = hits = RingQueue(Response, self._depth)
+        m.submodules.misses = misses = RingQueue(Response, self._depth)
+        m.submodules.order = order = RingQueue(_Order, self._depth)
         second = Signal()  # of two beats written together, the hit has left
-        both, from_hits, gone = Signal(), Signal(), Signal()
-
+        from_hits, gone, all_gone = Signal(), Signal(), Signal()
+        head = order.r.payload
         m.d.comb += [
-            hits.w_en.eq(self.hit.valid),
-            hits.w_data.eq(self.hit.payload),
-            misses.w_en.eq(self.miss.valid),
-            misses.w_data.eq(self.miss.payload),
-            order.w_en.eq(self.hit.valid | self.miss.valid),
-            order.w_data.eq(self.hit.valid | self.miss.valid << 1),
+            hits.w.valid.eq(self.hit.valid), hits.w.payload.eq(self.hit.payload),
+            misses.w.valid.eq(self.miss.valid), misses.w.payload.eq(self.miss.payload),
+            order.w.valid.eq(self.hit.valid | self.miss.valid),
+            order.w.payload.hit.eq(self.hit.valid), order.w.payload.miss.eq(self.miss.valid),
 
-            both.eq(order.r_data.all()),
-            from_hits.eq(order.r_data[0] & ~second),
-            self.port.valid.eq(order.r_rdy & self.enable),
-            self.port.payload.eq(Mux(from_hits, hits.r_data, misses.r_data)),
-            gone.eq(order.r_rdy & (self.port.ready | ~self.enable)),
-            hits.r_en.eq(gone & from_hits),
-            misses.r_en.eq(gone & ~from_hits),
-            order.r_en.eq(gone & (~both | second)),
-            self.retired.eq(gone & self.port.payload.last),
+            from_hits.eq(head.hit & ~second),
+            self.port.valid.eq(order.r.valid & self.enable),
+            self.port.payload.eq(Mux(from_hits, hits.r.payload.as_value(),
+                                     misses.r.payload.as_value())),
+            gone.eq(order.r.valid & (self.port.ready | ~self.enable)),
+            all_gone.eq(~(head.hit & head.miss) | second),
+            hits.r.ready.eq(gone & from_hits),
+            misses.r.ready.eq(gone & ~from_hits),
+            order.r.ready.eq(gone & all_gone),
         ]
         with m.If(gone):
-            m.d.sync += second.eq(both & ~second)
-        # What will be left is compared before it is known how many are taken.
-        m.d.sync += unused.eq(unused + gone - self.take)
-        with m.Switch(Cat(self.take, gone)):
-            for taken in range(3):
-                for comes in range(2):
-                    with m.Case(taken | comes << 2):
-                        m.d.sync += [self.credits.eq(unused > taken - comes),
-                                     self.plenty.eq(unused > taken - comes + 1)]
+            m.d.sync += second.eq(~all_gone)
+        m.d.sync += self.retired.eq(gone & self.port.payload.last)
+
+        # What will be left is compared before it is known how many are taken. While something
+        # waits for a credit, it is taken to leave in this very cycle, and one more is kept.
+        unused, returned = Signal(range(self._depth + 1), init=self._depth), Signal()
+        at_least = {number: Mux(returned, unused >= number - 1, unused >= number)
+                    for number in range(1, 6)}
+        left = (unused + returned)[:len(unused)]
+        m.d.comb += [
+            self.admits.eq(Mux(self.rests, at_least[4], at_least[1])),
+            self.admits_another.eq(Mux(self.rests, at_least[5], at_least[2])),
+        ]
+        m.d.sync += [
+            returned.eq(gone),
+            unused.eq(Mux(self.begins & self.continues, left - 2,
+                          Mux(self.begins | self.continues, left - 1, left))),
+            self.some.eq(Mux(self.begins & self.continues, at_least[3], Mux(
+                self.begins | self.continues, at_least[2], at_least[1]))),
+        ]
         return m

@@ -16,12 +16,12 @@ sent, and a fault must not be old (§4, "only memory denies"). The others get wa
 from functools import reduce
 from operator import or_
 
-from amaranth import Module, Signal
+from amaranth import Cat, Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from .bundles import LINE_BITS, PORT_BITS, SLOT_BITS, WAY_BITS, WalkKey, same_line
-from .choose import lowest, one_of
+from .choose import lowest, one_hot_index, one_of
 from .config import Config
 
 __all__ = ["WalkSlots"]
@@ -36,31 +36,31 @@ class WalkSlots(wiring.Component):
 
     Members
     -------
-    lookup : In(WalkKey)
-        Compared with all slots in every cycle.
-    same_line, same_page : Out(slots)
-        Slots that walk for the line, and for the page, of the key of the cycle before.
-    open : Out(slots)
-        Slots that can be joined: a match counts only while its slot is open.
-    untouched : Out(slots)
-        Slots whose walk has not begun in memory: who joins now is in time.
+    lookup : In(WalkKey), strict, hopeless : In(1)
+        Compared with all slots in every cycle. ``strict``: only slots that walk for the very page
+        are of use; ``hopeless``: none is.
+    joinable, certain : Out(slots)
+        Of the look-up of the cycle before: slots that it can join; slots that walk for its page
+        and have not begun in memory: who joins them is in time for their fault.
     faulty : Out(slots)
         Slots that are settled with a fault.
     settled : Out(slots)
-    next_free : Out(slots)
-        One-hot: the slot to take next; 0 when none is known to be free.
+    next_free : Out(slots), next_index : Out(SLOT_BITS), any_free : Out(1)
+        One-hot, and its index: the slot to take next; 0 when none is known to be free.
     allocate : In(1), key : In(WalkKey), port : In(PORT_BITS), way : In(WAY_BITS)
         Takes the next free slot. ``owned``: an operation owns it, ``asks_several``: which
         asks for several pages.
     keys : Out, ways : Out
     join : In(slots), join_port : In(PORT_BITS), leave : In(slots)
-        One-hot: an operation of the port begins to claim the slot; has passed with its claim.
+        One-hot: an operation of the port begins to claim the slot, in the second cycle after
+        it was ``joinable``; has passed with its claim.
     overdue : Out(ports)
         Ports that may have claims on settled slots.
     anew : In(1), anew_slot : In(SLOT_BITS)
-        The walk begins in memory in this cycle.
+        The walk has begun in memory.
     finished : In(1), finished_slot : In(SLOT_BITS), granted, granted_by_line : In(1)
-        The walk has its outcome; ``granted_by_line``: a grant of a 4 KiB leaf.
+        The walk has its outcome; ``granted_by_line``: a grant of a 4 KiB leaf. ``served``: its
+        owner has it, too.
     filled : In(1), filled_slot
         No look-up that missed before the first level's fill is still on its way here.
     owed, several, by_line : Out(slots)
@@ -84,13 +84,15 @@ class WalkSlots(wiring.Component):
         slots = config.walk_slots
         super().__init__({
             "lookup": In(WalkKey),
-            "same_line": Out(slots),
-            "same_page": Out(slots),
-            "open": Out(slots),
-            "untouched": Out(slots),
+            "strict": In(1),
+            "hopeless": In(1),
+            "joinable": Out(slots),
+            "certain": Out(slots),
             "faulty": Out(slots),
             "settled": Out(slots),
             "next_free": Out(slots),
+            "next_index": Out(SLOT_BITS),
+            "any_free": Out(1),
             "allocate": In(1),
             "key": In(WalkKey),
             "port": In(PORT_BITS),
@@ -109,6 +111,7 @@ class WalkSlots(wiring.Component):
             "finished_slot": In(SLOT_BITS),
             "granted": In(1),
             "granted_by_line": In(1),
+            "served": In(1),
             "filled": In(1),
             "filled_slot": In(SLOT_BITS),
             "owed": Out(slots),
@@ -128,20 +131,26 @@ class WalkSlots(wiring.Component):
         m = Module()
         config = self._config
         slots = config.walk_slots
-        valid, free, releases = Signal(slots), Signal(slots), Signal(slots)
-        m.d.comb += [free.eq(~valid), self.busy.eq(valid.any())]
+        valid, releases = Signal(slots), Signal(slots)
+        m.d.sync += self.busy.eq(valid.any())
 
         # The next slot to take, and the one behind it, so that neither is sought in a hurry.
-        other = Signal(slots)
-        m.d.comb += other.eq(lowest(free & ~self.next_free))
-        with m.If(self.allocate | ~self.next_free.any()):
-            m.d.sync += self.next_free.eq(other)
+        free, behind, chosen = Signal(slots, init=(1 << slots) - 1), Signal(slots), Signal(slots)
+        released = Signal(slots)
+        with m.If(~behind.any()):
+            m.d.comb += chosen.eq(lowest(free))
+            m.d.sync += behind.eq(chosen)
+        m.d.sync += free.eq(free & ~chosen | released)
+        with m.If(self.allocate | ~self.any_free):
+            m.d.sync += [self.next_free.eq(behind), self.next_index.eq(one_hot_index(behind)),
+                         self.any_free.eq(behind.any())]
+            with m.If(behind.any()):
+                m.d.sync += behind.eq(0)
 
+        # A release takes two cycles: choose one, free it.
         ports = data.ArrayLayout(PORT_BITS, slots)
         owners = Signal(ports)
-        released = Signal(slots)
-        m.d.comb += released.eq(lowest(releases))
-        m.d.sync += [self.released.eq(releases.any()),
+        m.d.sync += [released.eq(lowest(releases)), self.released.eq(released.any()),
                      self.released_port.eq(one_of(released, owners))]
 
         overdue = []
@@ -153,19 +162,27 @@ class WalkSlots(wiring.Component):
             owed = self.owed[index]
             claims = Signal(range(config.ports * config.port_depth + 1), name=f"claims_{index}")
             claimed = Signal(name=f"claimed_{index}")
+            # Settled for some cycles: nobody joined of late, and all claims are counted.
+            rested = Signal(4, name=f"rested_{index}")
+            ripe = Signal(name=f"ripe_{index}")
+            m.d.sync += [
+                rested.eq(Cat(settled, rested[:3] & settled.replicate(3))),
+                ripe.eq(valid[index] & ~released[index] & settled & rested.all() & ~owed & ~claimed
+                        & ~self.reading[index]),
+            ]
 
             m.d.comb += [
-                self.open[index].eq(valid[index] & ~stale & ~settled),
-                self.untouched[index].eq(~anew),
                 self.faulty[index].eq(faulty & settled),
-                releases[index].eq(valid[index] & settled & ~owed & ~claimed
-                                   & ~self.reading[index]),
+                releases[index].eq(ripe & ~released[index]),
             ]
             line = same_line(key, self.lookup)
             page = key.page[:LINE_BITS] == self.lookup.page[:LINE_BITS]
+            of_use = Signal(name=f"of_use_{index}")
+            m.d.comb += of_use.eq(valid[index] & ~stale & ~settled & (~anew | ~self.strict)
+                                  & ~self.hopeless)
             m.d.sync += [
-                self.same_line[index].eq(valid[index] & ~stale & line),
-                self.same_page[index].eq(valid[index] & ~stale & line & page),
+                self.joinable[index].eq(of_use & line & (page | ~self.strict)),
+                self.certain[index].eq(line & page & ~anew),
             ]
 
             with m.If(self.answered & (self.answered_slot == index)):
@@ -175,28 +192,31 @@ class WalkSlots(wiring.Component):
             with m.If(self.finished & (self.finished_slot == index)):
                 m.d.sync += [faulty.eq(~self.granted), settled.eq(~self.granted),
                              self.by_line[index].eq(self.granted_by_line)]
+                with m.If(self.served):
+                    m.d.sync += owed.eq(0)
             with m.If(self.filled & (self.filled_slot == index)):
                 m.d.sync += settled.eq(1)
 
-            after = Signal.like(claims, name=f"claims_after_{index}")
-            m.d.comb += after.eq(claims + self.join[index] - self.leave[index])
-            m.d.sync += [claims.eq(after), claimed.eq(after != 0)]
+            m.d.sync += [claims.eq(claims + self.join[index] - self.leave[index]),
+                         claimed.eq(claims.any())]
             joined = Signal(config.ports, name=f"joined_{index}")
             with m.If(self.join[index]):
                 m.d.sync += joined.eq(joined | 1 << self.join_port)
-            with m.Elif(~claimed):
+            with m.Elif(~claims.any()):
                 m.d.sync += joined.eq(0)
             overdue.append(joined & (settled & claimed).replicate(config.ports))
 
-            with m.If(released[index]):
-                m.d.sync += valid[index].eq(0)
             with m.If(self.flush):
                 m.d.sync += stale.eq(1)
-            with m.If(self.allocate & self.next_free[index]):
+            # The slot to take next is made ready for whoever comes: only ``valid`` says that
+            # somebody did.
+            with m.If(self.next_free[index]):
                 m.d.sync += [
-                    valid[index].eq(1), key.eq(self.key), way.eq(self.way), stale.eq(0),
+                    key.eq(self.key), way.eq(self.way), stale.eq(0),
                     settled.eq(0), faulty.eq(0), anew.eq(0), owed.eq(self.owned),
                     several.eq(self.asks_several), owners[index].eq(self.port),
                 ]
+            m.d.sync += valid[index].eq((valid[index] & ~released[index])
+                                        | (self.next_free[index] & self.allocate))
         m.d.sync += self.overdue.eq(reduce(or_, overdue))
         return m

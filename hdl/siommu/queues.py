@@ -1,0 +1,102 @@
+"""Short queues whose control comes straight from registers.
+
+``amaranth.lib.fifo`` has a counter or a comparison behind each handshake. Where a handshake is the
+end of an arbitration there is no time for that.
+"""
+
+from amaranth import Module, Mux, Signal
+from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
+
+__all__ = ["PairQueue", "RingQueue"]
+
+
+class PairQueue(wiring.Component):
+    """A queue of two: one entry a cycle, with ``w.ready`` and ``r.valid`` from registers.
+
+    Latency: what is written in cycle *n* is offered in *n* + 1.
+
+    Parameters
+    ----------
+    shape : Struct
+
+    Members
+    -------
+    w : In(stream.Signature(shape)), r : Out(stream.Signature(shape))
+    stays : Out(1)
+        ``r.valid`` will be set in the next cycle even if the entry on offer is taken in this one.
+    """
+
+    def __init__(self, shape):
+        self._shape = shape
+        super().__init__({"w": In(stream.Signature(shape)), "r": Out(stream.Signature(shape)),
+                          "stays": Out(1)})
+
+    def elaborate(self, platform):
+        m = Module()
+        first, second = (Signal(self._shape, name=f"entry_{index}") for index in range(2))
+        some, both = Signal(), Signal()
+        oldest = Signal()           # the second entry is the older one
+        pushes, pops = Signal(), Signal()
+        m.d.comb += [
+            self.w.ready.eq(~both), self.r.valid.eq(some),
+            self.r.payload.eq(Mux(oldest, second.as_value(), first.as_value())),
+            pushes.eq(self.w.valid & ~both), pops.eq(self.r.ready & some),
+            self.stays.eq(both | pushes),
+        ]
+        # A free entry takes what is there: nobody looks at it unless it counts.
+        for index, entry in enumerate((first, second)):
+            with m.If(~both & ((oldest ^ some) == index)):
+                m.d.sync += entry.eq(self.w.payload)
+        m.d.sync += [
+            oldest.eq(oldest ^ pops),
+            some.eq(self.stays | (some & ~pops)),
+            both.eq(Mux(both, ~pops, some & pushes & ~pops)),
+        ]
+        return m
+
+
+class RingQueue(wiring.Component):
+    """A queue in LUT RAM, never asked to hold more than ``depth`` entries: whoever writes has
+    made sure of that.
+
+    Latency: what is written in cycle *n* is offered in *n* + 1.
+
+    Parameters
+    ----------
+    shape : shape-like
+    depth : int
+
+    Members
+    -------
+    w : In(stream.Signature(shape, always_ready=True)), r : Out(stream.Signature(shape))
+    """
+
+    def __init__(self, shape, depth):
+        self._shape, self._depth = shape, depth
+        super().__init__({
+            "w": In(stream.Signature(shape, always_ready=True)),
+            "r": Out(stream.Signature(shape)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        bits = max(ceil_log2(self._depth), 1)
+        m.submodules.entries = entries = memory.Memory(
+            shape=self._shape, depth=1 << bits, init=[])
+        write, read = entries.write_port(), entries.read_port(domain="comb")
+        head, tail = Signal(bits), Signal(bits)
+        some, one, pops = Signal(), Signal(), Signal()
+        m.d.comb += [
+            write.addr.eq(tail), write.data.eq(self.w.payload),
+            # with an entry to spare, what stands behind the last one does not matter
+            write.en.eq(self.w.valid if self._depth == 1 << bits else 1),
+            read.addr.eq(head), self.r.payload.eq(read.data), self.r.valid.eq(some),
+            one.eq(tail == (head + 1)[:bits]), pops.eq(self.r.ready & some),
+        ]
+        m.d.sync += [
+            tail.eq(tail + self.w.valid), head.eq(head + pops),
+            some.eq(self.w.valid | (some & ~(one & pops))),
+        ]
+        return m
