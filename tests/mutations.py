@@ -26,37 +26,29 @@ class Mutation:
 MUTATIONS = {
     "tag-without-ft": Mutation(
         "FT is not compared in the TLB", "tlb",
-        "        key.ft == other.ft,\n", ""),
+        "                    tag.key.ft == key.ft,\n", ""),
     "tag-without-device": Mutation(
         "the device is not compared in the TLB", "tlb",
-        "        key.device == other.device,\n", ""),
+        "                    tag.key.device == key.device,\n", ""),
     "tag-without-pasid": Mutation(
         "the PASID is not compared in the TLB", "tlb",
-        "(Cat(key.vpn[high], key.pasid, key.canonical)\n"
-        "         == Cat(other.vpn[high], other.pasid, other.canonical))",
-        "(Cat(key.vpn[high], key.canonical)\n"
-        "         == Cat(other.vpn[high], other.canonical))"),
+        "                    tag.key.pasid == key.pasid,\n", ""),
     "tag-without-canonical": Mutation(
         "address bits 63:57 are not looked at in the TLB", "tlb",
-        "(Cat(key.vpn[high], key.pasid, key.canonical)\n"
-        "         == Cat(other.vpn[high], other.pasid, other.canonical))",
-        "(Cat(key.vpn[high], key.pasid)\n"
-        "         == Cat(other.vpn[high], other.pasid))"),
+        "                    tag.key.canonical == key.canonical,\n", ""),
     "tlb-keeps-overlaps": Mutation(
         "a fill leaves the entries that it overlaps", "tlb",
-        "                with m.If(overlap[index]):\n"
-        "                    m.d.sync += valid[index].eq(0)\n",
-        "                pass\n"),
+        "drops.eq(overlaps & select_fill.replicate(entries))", "drops.eq(0)"),
     "tlb-early-data": Mutation(
         "an entry's page is written together with its tag, under a look-up that compared before",
         "tlb",
         "        m.d.sync += [\n"
-        "            ram_write.en.eq(due),\n",
+        "            ram_write.en.eq(fill),",
         "        m.d.comb += [\n"
-        "            ram_write.en.eq(due),\n"),
+        "            ram_write.en.eq(fill),"),
     "tlb-ignores-rights": Mutation(
         "a hit does not look at the entry's rights", "tlb",
-        "valid[index] & agrees & (allowed | self.fill)", "valid[index] & agrees"),
+        "match[index].eq(valid[index] & allowed\n", "match[index].eq(valid[index]\n"),
     "tlb-ignores-dirty": Mutation(
         "a write hits an entry whose D was clear", "tlb",
         "tag.rights.write & tag.rights.dirty", "tag.rights.write"),
@@ -94,11 +86,11 @@ MUTATIONS = {
         "sign48, sign57 = key.page[36:], key.page[44:]"),
     "tag-without-size": Mutation(
         "a 4 KiB entry matches its whole 2 MiB", "tlb",
-        "((key.vpn[line] == other.vpn[line]) & (mask & other_mask).any()) | beyond(Size.PAGE_2M)",
-        "1"),
+        "            & ((alike.line & page) | beyond(Size.PAGE_2M))\n", ""),
     "tag-without-mask": Mutation(
         "an entry for a part of a line matches all of it", "tlb",
-        "& (mask & other_mask).any()", ""),
+        "_agree(same, tag.mask.bit_select(page, 1), tag.rights.size)",
+        "_agree(same, 1, tag.rights.size)"),
     "answer-to-another": Mutation(
         "an owner gets the outcome of the walk beside its own", "miss",
         "self._walked.eq(1), self._walked_slot.eq(slot),",
@@ -172,17 +164,15 @@ MUTATIONS = {
         "            contexts.key.ft.eq(operation.ft),\n", ""),
     **{f"line-of-another-{field}": Mutation(
         f"the second level does not compare {field}", "second_level",
-        "tags.key.eq(self.key), tags.compared.eq(self.compared),",
-        "tags.key.eq(self.key), tags.compared.eq(self.compared),\n"
-        f"            tags.key.{field}.eq(0), tags.compared.{field}.eq(0),\n"
-        f"            tags.write_key.{field}.eq(0),")
+        "tags.key.eq(self.key), tags.flush.eq(self.flush),",
+        "tags.key.eq(self.key), tags.flush.eq(self.flush),\n"
+        f"            tags.key.{field}.eq(0), tags.write_key.{field}.eq(0),")
        for field in ("ft", "device", "pasid", "canonical")},
     **{f"region-of-another-{field}": Mutation(
         f"the walk cache does not compare {field}", "walk_cache",
         "store.write_valid.eq(1), store.flush.eq(self.flush),",
         "store.write_valid.eq(1), store.flush.eq(self.flush),\n"
-        f"            store.key.{field}.eq(0), store.compared.{field}.eq(0),\n"
-        f"            store.write_key.{field}.eq(0),")
+        f"            store.key.{field}.eq(0), store.write_key.{field}.eq(0),")
        for field in ("ft", "device", "pasid", "canonical")},
     "line-rights-ignored": Mutation(
         "the second level answers pages that do not allow what is asked", "second_level",
@@ -192,7 +182,7 @@ MUTATIONS = {
         "equal[way] & clean & ~undefined & answered", "equal[way] & ~undefined & answered"),
     "row-parity-ignored": Mutation(
         "a damaged row of the second level is answered", "second_level",
-        "self.damaged.eq(held.parity != parity(held.pages.as_value()))", "self.damaged.eq(0)"),
+        "self.damaged.eq(~sound(sums))", "self.damaged.eq(0)"),
     "collision-ignored": Mutation(
         "a row that is written while it is read counts", "sets",
         "equal[way] & clean & ~undefined & answered", "equal[way] & clean & answered"),
@@ -254,15 +244,14 @@ MUTATIONS = {
         "self.port.valid.eq(order.r_rdy & self.enable & unused[0])"),
     "run-too-long": Mutation(
         "a run goes one page beyond its mapping's end", "resolve",
-        "all_in_run.eq(whole | (op.pages <= to_end))",
-        "all_in_run.eq(whole | (op.pages <= to_end + 1))"),
+        "few = (op.pages[:LINE_BITS] <= outcome.extent)",
+        "few = (op.pages[:LINE_BITS] <= outcome.extent + 1)"),
     "set-without-key": Mutation(
         "a row of a store matches every key of its set", "sets",
-        "equal[way].eq(held.valid & (held.key == self.compared))", "equal[way].eq(held.valid)"),
+        "equal[way].eq(Cat(valid, alike).all())", "equal[way].eq(valid)"),
     "set-without-valid": Mutation(
         "an empty row of a store matches", "sets",
-        "equal[way].eq(held.valid & (held.key == self.compared))",
-        "equal[way].eq(held.key == self.compared)"),
+        "equal[way].eq(Cat(valid, alike).all())", "equal[way].eq(alike.all())"),
     "flush-keeps-look-ups": Mutation(
         "a look-up of a store that began before a flush matches", "sets",
         "answered.eq(trusted & ~self.sweeping & ~self.flush)", "answered.eq(trusted)"),

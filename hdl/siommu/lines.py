@@ -3,7 +3,7 @@
 The walker puts the eight leaf entries of a line into a buffer as they come. When a walk with a grant is
 over, the line is gone through from its last page to its first, two pages a cycle::
 
-    row address   (RAM)    row, plus one   compare   extents ──> L2 row
+    row address   RAM      row, plus one   compare   extents ──> L2 row
     (cycle k)     (k + 1)  (k + 2)         (k + 3)   (k + 4)     (k + 5)
 
 Every page learns how many more follow it contiguously with equal rights; the run around the page
@@ -79,8 +79,8 @@ class TableLines(wiring.Component):
         How many more pages follow the one that ``measured_slot`` was walked for.
     tag_write, tag_valid, tag_way, tag_line, rights : Out
     row_write, row_way, row_line, row, pages : Out
-        To the second level: tag off in cycle *k* + 1, rows in *k* + 5 to *k* + 8, tag on in
-        *k* + 9.
+        To the second level: tag off in cycle *k* + 2, rows in *k* + 5 to *k* + 8, tag on in
+        *k* + 10. A tag that became stale in the cycle before it is on meets the sweep there.
     """
 
     def __init__(self, config: Config):
@@ -118,7 +118,7 @@ class TableLines(wiring.Component):
             buffer = memory.Memory(shape=_Page, depth=config.walk_slots * ROWS, init=[],
                                    attrs={"no_rw_check": 1})
             m.submodules[f"buffer_{half}"] = buffer
-            write, read = buffer.write_port(), buffer.read_port()
+            write, read = buffer.write_port(), buffer.read_port(domain="comb")
             m.d.comb += [
                 write.en.eq(self.words.valid & self.words.enable[half]),
                 write.addr.eq(Cat(self.words.row, self.words.slot[:slot_bits])),
@@ -129,18 +129,28 @@ class TableLines(wiring.Component):
         # The next walk, and how many cycles ago the last ones began.
         layout = self.granted.payload.shape()
         m.submodules.waiting = waiting = fifo.SyncFIFO(width=layout.size, depth=config.walk_slots)
-        upcoming = data.View(layout, waiting.r_data)
+        upcoming, present = Signal(layout), Signal()
         starts, ago = Signal(), Signal(9)           # ago[i]: i + 1 cycles ago
+        blocked = Signal()
         m.d.comb += [
-            waiting.w_en.eq(self.granted.valid),
+            waiting.w_en.eq(self.granted.valid & (waiting.r_rdy | present)),
             waiting.w_data.eq(self.granted.payload),
             self.granted.ready.eq(waiting.w_rdy),
-            # its tag off must not meet another's tag on
-            starts.eq(waiting.r_rdy & ~ago[:4].any() & ~ago[7]),
-            waiting.r_en.eq(starts),
+            starts.eq(present & ~blocked),
+            waiting.r_en.eq(~present),
             self.slot.eq(upcoming.slot),
         ]
-        m.d.sync += ago.eq(Cat(starts, ago))
+        # four cycles before, and where its tag off would meet another's tag on
+        m.d.sync += [ago.eq(Cat(starts, ago)),
+                     blocked.eq(starts | ago[:3].any() | ago[6])]
+        with m.If(starts):
+            m.d.sync += present.eq(0)
+        with m.If(~present):
+            m.d.sync += [
+                present.eq(waiting.r_rdy | self.granted.valid),
+                upcoming.eq(Mux(waiting.r_rdy, waiting.r_data,
+                                self.granted.payload.as_value())),
+            ]
 
         # What is known of it: for cycles 1 to 5, and for 6 to 10.
         early = {"slot": Signal(SLOT_BITS, name="early_slot"), "line": Signal(name="early_line"),
@@ -174,8 +184,10 @@ class TableLines(wiring.Component):
         m.d.comb += row.eq(Mux(ago[0], 2, Mux(ago[1], 1, Mux(ago[2], 0, 3))))
         reading = Signal(SLOT_BITS)
         m.d.comb += reading.eq(Mux(starts, upcoming.slot, early["slot"]))
-        for read in halves:
-            m.d.comb += read.addr.eq(Cat(row, reading[:slot_bits]))
+        for number, read in enumerate(halves):
+            address = Signal(len(read.addr), name=f"address_{number}")
+            m.d.sync += address.eq(Cat(row, reading[:slot_bits]))
+            m.d.comb += read.addr.eq(address)
         last = self._runs(m, halves, ago, wanted)
         self._to_second_level(m, ago, early, late)
 
@@ -208,7 +220,8 @@ class TableLines(wiring.Component):
     def _runs(self, m, halves, ago, wanted):
         """Extents of all pages, and the run around ``wanted``: from ``_first`` to what is
         returned."""
-        low, high = Signal(_Page), Signal(_Page)                    # cycle k + 2
+        low, high = (Signal(_Page, name=name, reset_less=True)      # cycle k + 2
+                     for name in ("low", "high"))
         m.d.sync += [low.eq(halves[0].data), high.eq(halves[1].data)]
         low_3, high_3, above_3 = Signal(_Page), Signal(_Page), Signal(_Page)
         after_low, after_high = Signal(PFN_BITS), Signal(PFN_BITS)  # pages that would follow
@@ -268,30 +281,34 @@ class TableLines(wiring.Component):
         with m.If(~ago[3:7].any() | ago[6]):
             m.d.sync += linked.eq(0)
 
-        # Which pages a read and which a write may use.
+        # Which pages a read and which a write may use: complete in cycle 8.
+        self._rights = Signal(LineRights)
         for index in range(ROWS):
             with m.If(ago[3 + ROWS - 1 - index]):
                 for half, page in enumerate((low_4, high_4)):
                     m.d.sync += [
-                        self.rights.readable[2 * index + half].eq(page.read),
-                        self.rights.writable[2 * index + half].eq(page.write & page.dirty),
+                        self._rights.readable[2 * index + half].eq(page.read),
+                        self._rights.writable[2 * index + half].eq(page.write & page.dirty),
                     ]
         return last
 
     def _to_second_level(self, m, ago, early, late):
         """Tag off, rows, tag on."""
-        for line, known in ((self.row_line, Mux(ago[4], early["key"].as_value(),
-                                                late["key"].as_value())),
-                            (self.tag_line, Mux(ago[0], early["key"].as_value(),
-                                                late["key"].as_value()))):
-            key = data.View(WalkKey, known)
-            m.d.comb += assign(line, line_key(key, key.page))
-        m.d.comb += [
+        row_key, row_keep = Signal(WalkKey), Signal()       # for cycles 5 to 8
+        with m.If(ago[3]):
+            m.d.sync += [row_key.eq(early["key"]), self.row_way.eq(early["way"]),
+                         row_keep.eq(early["keep"])]
+        tag_key = Signal(WalkKey)
+        m.d.sync += [
+            tag_key.eq(Mux(ago[0], early["key"].as_value(), late["key"].as_value())),
             self.tag_write.eq((ago[0] & early["keep"])
                               | (ago[8] & late["keep"] & ~(self.stale >> late["slot"])[0])),
-            self.tag_valid.eq(ago[8]),
+            self.tag_valid.eq(ago[8]), self.rights.eq(self._rights),
             self.tag_way.eq(Mux(ago[0], early["way"], late["way"])),
-            self.row_write.eq((ago[4] & early["keep"]) | (ago[5:8].any() & late["keep"])),
-            self.row_way.eq(Mux(ago[4], early["way"], late["way"])),
+        ]
+        m.d.comb += assign(self.row_line, line_key(row_key, row_key.page))
+        m.d.comb += assign(self.tag_line, line_key(tag_key, tag_key.page))
+        m.d.comb += [
+            self.row_write.eq(ago[4:8].any() & row_keep),
             self.row.eq(Mux(ago[4], 3, Mux(ago[5], 2, Mux(ago[6], 1, 0)))),
         ]

@@ -4,12 +4,12 @@ Both ways out of the core, the hit path and the miss path, answer with this one 
 that a hit and a walk cannot differ in what they report (§2.1 rules a to c, §4 step 7).
 """
 
-from amaranth import Cat, Const, Module, Mux, Signal
+from amaranth import Array, C, Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from .bundles import Operation, Outcome
-from .formats import INDEX_BITS, PAGES_BITS, PAGE_SHIFT, Cause, Response, Size
+from .bundles import LINE_BITS, Operation, Outcome
+from .formats import INDEX_BITS, PAGES_BITS, PAGE_SHIFT, PFN_BITS, Cause, Response, Size
 
 __all__ = ["Resolver", "rest_of"]
 
@@ -38,42 +38,43 @@ class Resolver(wiring.Component):
         granted = outcome.cause == Cause.OK
         page = op.addr[PAGE_SHIFT:]
 
-        # Pages from the operation's first page to the end of its mapping, minus one.
-        to_end = Signal(2 * INDEX_BITS)
-        whole = Signal()        # no end
-        physical = Signal(64)
-        with m.Switch(outcome.rights.size):
-            with m.Case(Size.PAGE_4K):
-                m.d.comb += to_end.eq(outcome.extent)
-                m.d.comb += physical.eq(Cat(op.addr[:12], outcome.pfn))
-            with m.Case(Size.PAGE_2M):
-                m.d.comb += to_end.eq(~page[:INDEX_BITS])
-                m.d.comb += physical.eq(Cat(op.addr[:21], outcome.pfn[9:]))
-            with m.Case(Size.PAGE_1G):
-                m.d.comb += to_end.eq(~page[:2 * INDEX_BITS])
-                m.d.comb += physical.eq(Cat(op.addr[:30], outcome.pfn[18:]))
-            with m.Case(Size.BYPASS):
-                m.d.comb += whole.eq(1)
-                m.d.comb += physical.eq(op.addr)
+        # Of each bit of an address: whether it comes from the mapping. And all comparisons of
+        # lengths beside each other, so that the outcome, which comes late, only selects.
+        size = outcome.rights.size.as_value()
+        translated = [(PAGE_SHIFT + INDEX_BITS, granted & (size == Size.PAGE_4K.value)),
+                      (PAGE_SHIFT + 2 * INDEX_BITS, granted & ~size[1]),
+                      (PAGE_SHIFT + PFN_BITS, granted & ~size.all())]
+        low = PAGE_SHIFT
+        m.d.comb += beat.addr[:low].eq(op.addr[:low])
+        for high, mapped in translated:
+            m.d.comb += beat.addr[low:high].eq(Mux(
+                mapped, outcome.pfn[low - PAGE_SHIFT:high - PAGE_SHIFT], op.addr[low:high]))
+            low = high
+        m.d.comb += beat.addr[low:].eq(op.addr[low:] & (~mapped).replicate(len(op.addr) - low))
 
+        # Pages from the operation's first page to the end of its mapping, minus one.
+        to_end = Mux(size == Size.PAGE_4K.value, outcome.extent, ~page[:PAGES_BITS])
+        few = (op.pages[:LINE_BITS] <= outcome.extent) & ~op.pages[LINE_BITS:].any()
+        behind_2m, behind_1g = Signal(), Signal()       # it has pages behind such a mapping
+        m.d.comb += [
+            behind_2m.eq((op.pages + page[:INDEX_BITS])[INDEX_BITS]),
+            behind_1g.eq(behind_2m & page[INDEX_BITS:2 * INDEX_BITS].all()),
+        ]
         all_in_run = Signal()
-        m.d.comb += all_in_run.eq(whole | (op.pages <= to_end))
-        m.d.comb += self.more.eq(granted & ~all_in_run)
-        m.d.comb += beat.tag.eq(op.tag)
-        m.d.comb += beat.last.eq(~self.more)
-        m.d.comb += beat.cause.eq(outcome.cause)
+        m.d.comb += [
+            all_in_run.eq(Array([few, ~behind_2m, ~behind_1g, C(1)])[size]),
+            self.more.eq(granted & ~all_in_run),
+            beat.tag.eq(op.tag),
+            beat.last.eq(~self.more),
+            beat.cause.eq(outcome.cause),
+            beat.disposition.eq(Mux(granted, 0, outcome.disposition.as_value())),
+        ]
         with m.If(granted):
             m.d.comb += [
-                beat.addr.eq(physical),
-                beat.pages.eq(Mux(all_in_run, op.pages, to_end[:PAGES_BITS])),
+                beat.pages.eq(Mux(all_in_run, op.pages, to_end)),
                 beat.read.eq(outcome.rights.read),
                 beat.write.eq(outcome.rights.write),
                 beat.size.eq(outcome.rights.size),
-            ]
-        with m.Else():
-            m.d.comb += [
-                beat.disposition.eq(outcome.disposition),
-                beat.addr.eq(op.addr),
             ]
         return m
 

@@ -25,7 +25,7 @@ from .bundles import LINE_BITS, LINE_PAGES, WAY_BITS, LineKey, Outcome
 from .choose import lowest, one_hot_index
 from .config import Config
 from .formats import PFN_BITS, Cause, Size
-from .sets import SetStore, parity, parity_bits, space_index
+from .sets import SetStore, parity, parity_bits, parity_sums, sound, space_index
 
 __all__ = ["LinePage", "LineRights", "SecondLevelTlb", "ROWS"]
 
@@ -123,10 +123,10 @@ class SecondLevelTlb(wiring.Component):
             key=LineKey, value=LineRights, ways=ways, sets=sets, index=_index)
         m.submodules.rows = rows = memory.Memory(
             shape=_ROW, depth=sets * ways * ROWS, init=[], attrs={"no_rw_check": 1})
-        read, write = rows.read_port(), rows.write_port()
+        read, write = rows.read_port(domain="comb"), rows.write_port()     # see SetStore
 
         m.d.comb += [
-            tags.key.eq(self.key), tags.compared.eq(self.compared), tags.flush.eq(self.flush),
+            tags.key.eq(self.key), tags.flush.eq(self.flush),
             tags.write.eq(self.tag_write), tags.write_way.eq(self.tag_way),
             tags.write_key.eq(self.tag_line), tags.write_value.eq(self.rights),
             tags.write_valid.eq(self.tag_valid), self.sweeping.eq(tags.sweeping),
@@ -151,12 +151,15 @@ class SecondLevelTlb(wiring.Component):
         ]
 
         # The row.
-        high, second, held = Signal(), Signal(), Signal(_ROW)
-        m.d.sync += [high.eq(page[0]), second.eq(high), held.eq(read.data)]
-        found = data.View(LinePage, Mux(second, held.pages[1].as_value(),
-                                        held.pages[0].as_value()))
+        second, row = Signal(), Signal(_ROW, reset_less=True)
+        found, sums = Signal(LinePage), Signal(4 * parity_bits(_PAIR.size))
+        m.d.sync += [
+            second.eq(page[0]), row.eq(read.data),
+            found.eq(Mux(second, row.pages[1].as_value(), row.pages[0].as_value())),
+            sums.eq(parity_sums(row.pages.as_value(), row.parity)),
+        ]
         m.d.comb += [
-            self.damaged.eq(held.parity != parity(held.pages.as_value())),
+            self.damaged.eq(~sound(sums)),
             self.outcome.cause.eq(Cause.OK),
             self.outcome.rights.size.eq(Size.PAGE_4K),
             self.outcome.rights.read.eq(found.read),
@@ -166,12 +169,16 @@ class SecondLevelTlb(wiring.Component):
             self.outcome.extent.eq(found.extent),
         ]
 
-        # Fill.
-        m.d.comb += [
+        # Fill: in the next cycle, as the tags are.
+        pages = Signal(_PAIR)
+        m.d.sync += [
             write.en.eq(self.row_write),
             write.addr.eq(Cat(self.row, self.row_way,
                               _index(self.row_line, bits) if bits else Cat())),
-            write.data.pages.eq(self.pages),
-            write.data.parity.eq(parity(self.pages.as_value())),
+            pages.eq(self.pages),
+        ]
+        m.d.comb += [
+            write.data.pages.eq(pages),
+            write.data.parity.eq(parity(pages.as_value())),
         ]
         return m

@@ -2,37 +2,55 @@
 
 A look-up is spread over three cycles, because a block RAM is slow to answer::
 
-    index          RAM              compare
-    (cycle n)      (n + 1)          (n + 2): ``match``, ``values``, ``place``
+    index          RAM, pairs of bits        all of them
+    (cycle n)      (n + 1)                   (n + 2): ``match``, ``values``, ``place``
 
 A row whose parity is wrong is no match. Neither is one that is written in the very cycle in which
 it is read: what a block RAM answers then is not defined, and the memory is marked accordingly.
+A store of few sets is made for LUT RAM, where the address is registered instead of the answer.
 """
 
 from functools import reduce
 from operator import xor
 
-from amaranth import C, Cat, Module, Mux, Signal
+from amaranth import C, Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from .bundles import WAY_BITS
-from .choose import lowest, one_hot_index
 
-__all__ = ["SetStore", "parity", "parity_bits", "space_index"]
+__all__ = ["SetStore", "parity", "parity_bits", "parity_sums", "sound",
+           "space_index"]
 
-PARITY_SPAN = 16        #: bits that one parity bit watches over
+PARITY_SPAN = 15        #: bits that one parity bit watches over: with it, two levels of LUT4
+FEW_SETS = 32           #: as many sets, or fewer, are cheaper in LUT RAM
 
 
 def parity(value):
-    """The parity bits of ``value``: one for every 16 bits."""
+    """The parity bits of ``value``: one for every 15 bits."""
     return Cat(value[low:low + PARITY_SPAN].xor() for low in range(0, len(value), PARITY_SPAN))
 
 
 def parity_bits(width):
     """How many bits :func:`parity` gives for ``width`` bits."""
     return -(-width // PARITY_SPAN)
+
+
+def parity_sums(value, bits):
+    """What says whether ``bits`` are the parity of ``value``: sums of four bits each, the
+    first half of the work, to be registered in front of :func:`sound`."""
+    sums = []
+    for number, low in enumerate(range(0, len(value), PARITY_SPAN)):
+        span = Cat(value[low:low + PARITY_SPAN], bits[number])
+        sums += [span[first:first + 4].xor() if first < len(span) else C(0, 1)
+                 for first in range(0, PARITY_SPAN + 1, 4)]
+    return Cat(sums)
+
+
+def sound(sums):
+    """Whether the :func:`parity_sums` are those of an undamaged value."""
+    return ~Cat(sums[low:low + 4].xor() for low in range(0, len(sums), 4)).any()
 
 
 def space_index(number, key, bits):
@@ -64,11 +82,14 @@ class SetStore(wiring.Component):
         A power of two.
     index : callable
         ``index(key, bits)`` is the set of ``key``; keys that follow each other should differ in it.
+    block_ram : bool
+        Made for block RAM, else for LUT RAM; by default, as ``sets`` suggests. The behaviour is
+        the same.
 
     Members
     -------
     key : In(key)
-        Looked up in every cycle *n*. ``compared`` is the same key in cycle *n* + 2.
+        Looked up in every cycle *n*.
     match : Out(ways)
         In cycle *n* + 2, combinational: the ways that hold the key. More than one when two fills
         followed each other closely; they are equally good.
@@ -78,7 +99,8 @@ class SetStore(wiring.Component):
         In cycle *n* + 2: the way that a fill for the key should take: its own, else a free one,
         else one in turn.
     write : In(1), write_way, write_key, write_value, write_valid
-        Writes a row; with ``write_valid`` = 0 it is empty afterwards. Dropped while sweeping.
+        Writes a row, in the next cycle; with ``write_valid`` = 0 it is empty afterwards. Look-ups
+        of the next cycle do not match it, later ones see it. Dropped while sweeping.
     flush : In(1)
         Empties the store. No look-up that began before or in this cycle matches; the rows are
         swept in the following ``sets`` cycles, in which nothing matches.
@@ -87,12 +109,12 @@ class SetStore(wiring.Component):
         In cycle *n* + 2: rows that were read with wrong parity.
     """
 
-    def __init__(self, *, key, value, ways, sets, index):
+    def __init__(self, *, key, value, ways, sets, index, block_ram=None):
         self._key, self._value, self._ways, self._sets = key, value, ways, sets
         self._index = index
+        self._block_ram = sets > FEW_SETS if block_ram is None else block_ram
         super().__init__({
             "key": In(key),
-            "compared": In(key),
             "match": Out(ways),
             "values": Out(data.ArrayLayout(value, ways)),
             "place": Out(WAY_BITS),
@@ -116,53 +138,82 @@ class SetStore(wiring.Component):
 
         look_at, write_at, swept = (Signal(max(bits, 1)) for _ in range(3))
         m.d.comb += look_at.eq(self._index(self.key, bits) if bits else 0)
-        m.d.comb += write_at.eq(self._index(self.write_key, bits) if bits else 0)
         with m.If(self.sweeping):
-            m.d.comb += write_at.eq(swept)
             m.d.sync += swept.eq(swept + 1)
             with m.If(swept == sets - 1):
                 m.d.sync += self.sweeping.eq(0)
         with m.If(self.flush):
             m.d.sync += [self.sweeping.eq(1), swept.eq(0)]
 
-        written = Signal(row)
-        with m.If(~self.sweeping):
-            m.d.comb += [written.key.eq(self.write_key), written.value.eq(self.write_value),
-                         written.valid.eq(self.write_valid)]
-        m.d.comb += written.parity.eq(parity(written.as_value()[:width]))
+        # A write waits for a cycle, in which its set is found. One of the cycle of a flush meets
+        # the sweep and is dropped as well.
+        pending, pending_way, pending_at = Signal(), Signal(WAY_BITS), Signal.like(write_at)
+        content, written = Signal(row), Signal(row)
+        m.d.sync += [
+            pending.eq(self.write & ~self.sweeping), pending_way.eq(self.write_way),
+            pending_at.eq(self._index(self.write_key, bits) if bits else 0),
+            content.key.eq(self.write_key), content.value.eq(self.write_value),
+            content.valid.eq(self.write_valid),
+        ]
+        m.d.comb += write_at.eq(pending_at)
+        with m.If(self.sweeping):
+            m.d.comb += write_at.eq(swept)
+        with m.Else():
+            m.d.comb += [
+                written.eq(content),
+                written.parity.eq(parity(content.as_value()[:width])),
+            ]
 
         trusted, answered = Signal(), Signal()      # the look-up in the RAM, in the comparison
+        looked_at, wrote_at = Signal.like(look_at), Signal.like(write_at)
         m.d.sync += [
             trusted.eq(~self.sweeping & ~self.flush),
             answered.eq(trusted & ~self.sweeping & ~self.flush),
+            looked_at.eq(look_at), wrote_at.eq(write_at),
         ]
         turn = Signal(max(exact_log2(ways), 1))
         m.d.sync += turn.eq(turn + 1)
         equal, free = Signal(ways), Signal(ways)
+        key = Signal(len(Value.cast(self.key)))     # in the RAM
+        m.d.sync += key.eq(self.key)
         for way in range(ways):
             ram = memory.Memory(shape=row, depth=max(sets, 2), init=[], attrs={"no_rw_check": 1})
             m.submodules[f"way_{way}"] = ram
-            write, read = ram.write_port(), ram.read_port()
-            held, writes, collides = Signal(row), Signal(), Signal()
-            undefined, clean = Signal(), Signal()
+            write, read = ram.write_port(), ram.read_port(domain="comb")
+            # A block RAM's read port is merged with the register behind it, and so knows that
+            # collisions do not matter; Amaranth's own kind of synchronous port does not.
+            answer, found = Signal(row, reset_less=True), read.data
+            if self._block_ram:
+                m.d.sync += answer.eq(read.data)
+                found = answer
+            writes, wrote, undefined = Signal(), Signal(), Signal()
+            alike = Signal(-(-len(key) // 2))
+            sums, clean = Signal(4 * parity_bits(width)), Signal()
+            value, valid = Signal(self._value), Signal()
             m.d.comb += [
-                writes.eq(self.sweeping | (self.write & (self.write_way == way))),
+                writes.eq(self.sweeping | (pending & (pending_way == way))),
                 write.en.eq(writes), write.addr.eq(write_at), write.data.eq(written),
-                read.addr.eq(look_at),
+                read.addr.eq(look_at if self._block_ram else looked_at),
             ]
+            stored = Value.cast(found.key)
             m.d.sync += [
-                collides.eq(writes & (write_at == look_at)),
-                held.eq(read.data), undefined.eq(collides),
+                wrote.eq(writes), undefined.eq(wrote & (wrote_at == looked_at)),
+                alike.eq(Cat(stored[low:low + 2] == key[low:low + 2]
+                             for low in range(0, len(key), 2))),
+                sums.eq(parity_sums(found.as_value()[:width], found.parity)),
+                value.eq(found.value), valid.eq(found.valid),
             ]
             m.d.comb += [
-                clean.eq(held.parity == parity(held.as_value()[:width])),
-                equal[way].eq(held.valid & (held.key == self.compared)),
-                free[way].eq(~held.valid),
+                clean.eq(sound(sums)),
+                equal[way].eq(Cat(valid, alike).all()),
+                free[way].eq(~valid),
                 self.match[way].eq(equal[way] & clean & ~undefined & answered),
-                self.values[way].eq(held.value),
+                self.values[way].eq(value),
                 self.errors[way].eq(answered & ~undefined & ~clean),
             ]
-        m.d.comb += self.place.eq(Mux(
-            equal.any(), one_hot_index(lowest(equal)),
-            Mux(free.any(), one_hot_index(lowest(free)), turn)) if ways > 1 else 0)
+        place = turn if ways > 1 else C(0)
+        for wanted in (free, equal):        # the last choice counts
+            for way in reversed(range(ways)):
+                place = Mux(wanted[way], way, place)
+        m.d.comb += self.place.eq(place)
         return m

@@ -4,15 +4,18 @@ The tag holds FT, device, PASID and line, so that no translation is ever found b
 device or address space, and a bit for each of the line's eight pages: contiguous leaves of equal
 rights share one entry. One pipeline serves look-ups and fills::
 
-    compare        select            read
-    tags, rights   index, size       physical page from RAM
-    (cycle n)      (n + 1)           (n + 2): ``hit``, ``outcome``
+    compare        select                     answer
+    tags, rights   index, entry from RAM      (n + 2): ``hit``, ``outcome``
+    (cycle n)      (n + 1)
 
 A fill travels the same pipeline: its compare finds every entry that overlaps it, and its third
 stage drops those and writes the new tag. So at most one entry matches a page, whatever the tables
-hold. The tag is written in cycle n + 2 and the RAM in n + 4: a look-up that compared before the
+hold. The tag is written in cycle n + 2 and the RAM in n + 3: a look-up that compared before the
 tag changed still reads the entry that belonged to the old tag, one that compared after reads the
 new one. The rights stand in both: in the tag to decide the match, in the RAM to be answered.
+
+A page's number is base + page. All of it but the lowest bits is either the base's or one more; the
+RAM holds both, and which of them it is, is known from the tags before the RAM has answered.
 
 Entries hold grants only, and a look-up hits only where the entry allows what is asked: a fault is
 never answered from here (§4, "caches only grant").
@@ -35,10 +38,22 @@ class _Tag(data.Struct):
     key: TlbKey
     mask: LINE_PAGES
     rights: Rights
+    low: LINE_BITS              # of the base
+
+
+class _Alike(data.Struct):
+    """The fields in which two keys agree, by the sizes that look at them."""
+
+    device: 1
+    high: 1
+    middle: 1
+    line: 1
 
 
 class _Entry(data.Struct):
-    base: PFN_BITS
+    high: PFN_BITS - LINE_BITS  # of the base: that of pages before a carry, and behind it
+    carried: PFN_BITS - LINE_BITS
+    low: LINE_BITS
     last: LINE_BITS
     rights: Rights
 
@@ -60,13 +75,14 @@ class Tlb(wiring.Component):
         The operation in the compare stage is a fill of ``translation`` for the line (or the larger
         mapping) of ``key``. Two fills must be at least three cycles apart.
     commit : In(1)
-        Of the fill in the read stage: write it (else it is dropped, because it became stale).
+        Of the fill in the answer stage: it is valid (else it became stale, and leaves the entry
+        that it should have gone to empty).
     flush : In(1)
-        Drops every entry, the fill in the read stage included.
+        Drops every entry, the fill in the answer stage included.
     hit : Out(1), outcome : Out(Outcome)
-        Result of the look-up in the read stage, two cycles after its key.
+        Result of the look-up in the answer stage, two cycles after its key.
     matches : Out
-        The entries that matched in the select stage (at most one for a look-up).
+        Of a look-up, in the select stage: the entries that matched, at most one.
     """
 
     def __init__(self, config: Config):
@@ -92,99 +108,117 @@ class Tlb(wiring.Component):
         m.submodules.ram = ram = memory.Memory(shape=_Entry, depth=entries, init=[])
         ram_write, ram_read = ram.write_port(), ram.read_port(domain="comb")
 
-        # Compare. A field that the larger of the two mappings does not look at always agrees.
-        match, pages = Signal(entries), Signal(LINE_PAGES)
-        size = Signal(Size)
-        m.d.comb += [
-            size.eq(Mux(self.fill, self.translation.rights.size.as_value(), 0)),
-            pages.eq(Mux(self.fill, self.translation.mask, 1 << self.key.vpn[:LINE_BITS])),
-        ]
+        # Compare. What lies below the granularity of an entry is not looked at.
+        key, page = self.key, self.key.vpn[:LINE_BITS]
+        alike = [Signal(_Alike, name=f"alike_{index}") for index in range(entries)]
+        match, carries = Signal(entries), Signal(entries)
         for index, tag in enumerate(tags):
-            agrees = _agrees(tag.key, tag.mask, tag.rights.size, self.key, pages, size)
+            same = Signal(_Alike, name=f"same_{index}")
             allowed = Mux(self.write, tag.rights.write & tag.rights.dirty, tag.rights.read)
-            m.d.comb += match[index].eq(valid[index] & agrees & (allowed | self.fill))
+            m.d.comb += [
+                same.device.eq(Cat(
+                    tag.key.ft == key.ft,
+                    tag.key.device == key.device,
+                ).all()),
+                same.high.eq(Cat(
+                    tag.key.vpn[2 * INDEX_BITS:] == key.vpn[2 * INDEX_BITS:],
+                    tag.key.pasid == key.pasid,
+                    tag.key.canonical == key.canonical,
+                ).all()),
+                same.middle.eq(tag.key.vpn[INDEX_BITS:2 * INDEX_BITS]
+                               == key.vpn[INDEX_BITS:2 * INDEX_BITS]),
+                same.line.eq(tag.key.vpn[LINE_BITS:INDEX_BITS] == key.vpn[LINE_BITS:INDEX_BITS]),
+                match[index].eq(valid[index] & allowed
+                                & _agree(same, tag.mask.bit_select(page, 1), tag.rights.size)),
+            ]
+            m.d.sync += [
+                alike[index].eq(same),
+                # which page numbers lie behind a carry out of their lowest bits
+                carries[index].eq((tag.low + page)[LINE_BITS]),
+            ]
 
-        # Select.
+        # Select. Any entry may be replaced: that the free one was found in the cycle before, and
+        # that the last touches are not yet counted, does not matter.
         select_fill, select_tag, select_entry = Signal(), Signal(_Tag), Signal(_Entry)
-        select_page = Signal(LINE_BITS)
+        select_page, filled = Signal(LINE_BITS), self.translation
+        free, full = Signal(entries), Signal()
+        overlaps, replaces = Signal(entries), Signal(entries)
         m.d.sync += [
             self.matches.eq(match),
             select_fill.eq(self.fill),
             select_tag.key.eq(self.key),
-            select_tag.mask.eq(self.translation.mask),
-            select_tag.rights.eq(self.translation.rights),
-            select_entry.base.eq(self.translation.base),
-            select_entry.last.eq(self.translation.last),
-            select_entry.rights.eq(self.translation.rights),
-            select_page.eq(self.key.vpn[:LINE_BITS]),
+            select_tag.mask.eq(filled.mask),
+            select_tag.rights.eq(filled.rights),
+            select_tag.low.eq(filled.base[:LINE_BITS]),
+            select_entry.high.eq(filled.base[LINE_BITS:]),
+            select_entry.low.eq(filled.base[:LINE_BITS]),
+            select_entry.last.eq(filled.last),
+            select_entry.rights.eq(filled.rights),
+            select_page.eq(page),
+            free.eq(lowest(~valid)),
+            full.eq(valid.all()),
         ]
-        free = lowest(~valid)
-        replaced = Signal(range(entries))
-
-        # Read.
-        read_hit, read_fill = Signal(), Signal()
-        read_index, read_tag, overlap = Signal(range(entries)), Signal(_Tag), Signal(entries)
-        read_entry, read_page = Signal(_Entry), Signal(LINE_BITS)
-        m.d.sync += [
-            read_hit.eq(self.matches.any() & ~select_fill),
-            read_index.eq(one_hot_index(self.matches)),
-            read_fill.eq(select_fill),
-            read_tag.eq(select_tag),
-            read_entry.eq(select_entry),
-            read_page.eq(select_page),
-            overlap.eq(self.matches),
-            replaced.eq(Mux(valid.all(), plru.victim, one_hot_index(free))),
-        ]
-        entry = ram_read.data
+        for index, tag in enumerate(tags):
+            m.d.comb += overlaps[index].eq(_agree(
+                alike[index], (tag.mask & select_tag.mask).any(), tag.rights.size,
+                select_tag.rights.size))
         m.d.comb += [
-            ram_read.addr.eq(read_index),
-            self.hit.eq(read_hit),
-            self.outcome.cause.eq(Cause.OK),
-            self.outcome.rights.eq(entry.rights),
-            # of a larger mapping these bits have no meaning
-            self.outcome.pfn.eq(entry.base + read_page),
-            self.outcome.extent.eq(entry.last - read_page),
+            ram_read.addr.eq(one_hot_index(self.matches)),
+            replaces.eq(Mux(full, plru.victims, free)),
         ]
 
-        # Write: the tag now, the rest two cycles later.
-        written = Signal()
-        m.d.comb += written.eq(read_fill & self.commit & ~self.flush)
-        with m.If(written):
-            for index in range(entries):
-                with m.If(overlap[index]):
-                    m.d.sync += valid[index].eq(0)
-            for index, tag in enumerate(tags):
-                with m.If(replaced == index):
-                    m.d.sync += [tag.eq(read_tag), valid[index].eq(1)]
+        # Answer.
+        hit, fill, index = Signal(), Signal(), Signal(range(entries))
+        new_tag, entry, answer_page = Signal(_Tag), Signal(_Entry), Signal(LINE_BITS)
+        drops, takes, replaced = Signal(entries), Signal(entries), Signal(range(entries))
+        carried, low, last, rights = (Signal(), Signal(LINE_BITS), Signal(LINE_BITS),
+                                      Signal(Rights))
+        high, next_high = (Signal(PFN_BITS - LINE_BITS) for _ in range(2))
+        found = ram_read.data
+        m.d.sync += [
+            hit.eq(self.matches.any() & ~select_fill),
+            index.eq(ram_read.addr), answer_page.eq(select_page),
+            carried.eq((self.matches & carries).any()),
+            next_high.eq(found.carried), high.eq(found.high),
+            low.eq(found.low), last.eq(found.last), rights.eq(found.rights),
+            fill.eq(select_fill), new_tag.eq(select_tag), entry.eq(select_entry),
+            entry.carried.eq(select_entry.high + 1),
+            drops.eq(overlaps & select_fill.replicate(entries)),
+            takes.eq(replaces & select_fill.replicate(entries)),
+        ]
+        m.d.comb += [
+            replaced.eq(one_hot_index(takes)),
+            self.hit.eq(hit),
+            self.outcome.cause.eq(Cause.OK),
+            self.outcome.rights.eq(rights),
+            # of a larger mapping these bits have no meaning
+            self.outcome.pfn.eq(Cat((low + answer_page)[:LINE_BITS],
+                                     Mux(carried, next_high, high))),
+            self.outcome.extent.eq(last - answer_page),
+        ]
+
+        # Write: the tag now, the rest in the next cycle.
+        for number, tag in enumerate(tags):
+            with m.If(drops[number]):
+                m.d.sync += valid[number].eq(0)
+            with m.If(takes[number]):
+                m.d.sync += [tag.eq(new_tag), valid[number].eq(self.commit)]
         with m.If(self.flush):
             m.d.sync += valid.eq(0)
-        due, due_index, due_entry = Signal(), Signal(range(entries)), Signal(_Entry)
-        m.d.sync += [due.eq(written), due_index.eq(replaced), due_entry.eq(read_entry)]
         m.d.sync += [
-            ram_write.en.eq(due),
-            ram_write.addr.eq(due_index),
-            ram_write.data.eq(due_entry),
+            ram_write.en.eq(fill), ram_write.addr.eq(replaced), ram_write.data.eq(entry),
+            plru.touch.eq(hit | fill), plru.touched.eq(Mux(fill, replaced, index)),
         ]
-
-        m.d.comb += plru.touch.eq(read_hit | written)
-        m.d.comb += plru.touched.eq(Mux(read_fill, replaced, read_index))
         return m
 
 
-def _agrees(key, mask, size, other, other_mask, other_size):
-    """Whether two mappings overlap: ``key`` with ``mask`` and ``size``, and the other one."""
-    size, other_size = size.as_value(), other_size.as_value()
+def _agree(alike, page, *sizes):
+    """Whether mappings of ``sizes`` overlap, if their keys are ``alike`` and they have a ``page``
+    of a line in common: what is smaller than the larger one does not matter."""
+    def beyond(limit):
+        return Cat(size.as_value() >= limit.value for size in sizes).any()
 
-    def beyond(limit):  # the field lies below the granularity of one of the two
-        return (size >= limit.value) | (other_size >= limit.value)
-
-    line, middle, high = (slice(LINE_BITS, INDEX_BITS), slice(INDEX_BITS, 2 * INDEX_BITS),
-                          slice(2 * INDEX_BITS, None))
-    return Cat(
-        key.ft == other.ft,
-        key.device == other.device,
-        ((key.vpn[line] == other.vpn[line]) & (mask & other_mask).any()) | beyond(Size.PAGE_2M),
-        (key.vpn[middle] == other.vpn[middle]) | beyond(Size.PAGE_1G),
-        (Cat(key.vpn[high], key.pasid, key.canonical)
-         == Cat(other.vpn[high], other.pasid, other.canonical)) | beyond(Size.BYPASS),
-    ).all()
+    return (alike.device
+            & ((alike.line & page) | beyond(Size.PAGE_2M))
+            & (alike.middle | beyond(Size.PAGE_1G))
+            & (alike.high | beyond(Size.BYPASS)))

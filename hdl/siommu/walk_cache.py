@@ -31,7 +31,7 @@ class WalkCache(wiring.Component):
     Members
     -------
     key : In(RegionKey), compared : In(RegionKey)
-        Looked up in every cycle *n*; ``compared`` is the same key in cycle *n* + 2.
+        Looked up in every cycle *n*; ``compared``, the same key in cycle *n* + 2, is not needed.
     hit : Out(1), info : Out(RegionInfo), place : Out(WAY_BITS)
         In cycle *n* + 3. ``place`` is where a fill for the key should go.
     fill : In(1), fill_way, fill_key, fill_info
@@ -62,7 +62,7 @@ class WalkCache(wiring.Component):
             key=RegionKey, value=RegionInfo, ways=ways, index=_index,
             sets=config.walk_entries // ways)
         m.d.comb += [
-            store.key.eq(self.key), store.compared.eq(self.compared),
+            store.key.eq(self.key),
             store.write.eq(self.fill), store.write_way.eq(self.fill_way),
             store.write_key.eq(self.fill_key), store.write_value.eq(self.fill_info),
             store.write_valid.eq(1), store.flush.eq(self.flush),

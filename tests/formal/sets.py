@@ -10,7 +10,7 @@ from siommu.sets import SetStore
 
 from .temporal import delayed
 
-__all__ = ["SetStoreProof"]
+__all__ = ["SetStoreProof", "LutSetStoreProof"]
 
 KEY = data.StructLayout({"name": 3})
 VALUE = data.StructLayout({"content": 2})
@@ -19,6 +19,8 @@ WAYS, SETS = 2, 2
 
 class SetStoreProof(Component):
     """Two ways of two rows, everything free."""
+
+    block_ram = True
 
     fixed: In(KEY)
     key: In(KEY)
@@ -32,11 +34,11 @@ class SetStoreProof(Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.store = store = SetStore(
-            key=KEY, value=VALUE, ways=WAYS, sets=SETS, index=lambda key, bits: key.name[:bits])
+            key=KEY, value=VALUE, ways=WAYS, sets=SETS, index=lambda key, bits: key.name[:bits],
+            block_ram=self.block_ram)
         for name in ("key", "write", "write_way", "write_key", "write_value", "write_valid",
                      "flush"):
             m.d.comb += getattr(store, name).eq(getattr(self, name))
-        m.d.comb += store.compared.eq(delayed(m, self.key.as_value(), 2))
         started, before = Signal(), Signal(KEY)
         m.d.sync += [started.eq(1), before.eq(self.fixed)]
         m.d.sync += Assume(~started | (before.as_value() == self.fixed.as_value()))
@@ -60,3 +62,9 @@ class SetStoreProof(Component):
         m.d.sync += Cover(asked & store.match.all())
         m.d.sync += Cover(Cat(asked, flushed, store.sweeping).all())
         return m
+
+
+class LutSetStoreProof(SetStoreProof):
+    """The same of LUT RAM."""
+
+    block_ram = False

@@ -20,7 +20,7 @@ def rights(pages):
 
 async def cycle(ctx, dut, cycle, line, pages, way):
     """Cycle ``cycle`` of a fill, as ``TableLines`` times it."""
-    off, on, row = cycle == 1, cycle == 9, cycle - 5
+    off, on, row = cycle == 2, cycle == 10, cycle - 5
     ctx.set(dut.tag_write, off or on)
     ctx.set(dut.tag_valid, on)
     ctx.set(dut.tag_way, way)
@@ -35,7 +35,7 @@ async def cycle(ctx, dut, cycle, line, pages, way):
 
 
 async def fill(ctx, dut, line=KEY, pages=PAGES, way=2):
-    for number in range(11):
+    for number in range(12):
         await cycle(ctx, dut, number, line, pages, way)
         await ctx.tick()
 
@@ -167,7 +167,7 @@ def test_lines_are_replaced_under_continuous_look_ups():
             if len(asked) > 2:
                 ctx.set(dut.compared, asked[-3][0])
                 ctx.set(dut.page, asked[-3][1])
-            if len(asked) > 6:
+            if len(asked) > 8:
                 line, page = asked[-6]
                 if hit_of[now - 2] and ctx.get(dut.outcome).pfn:
                     pfn = ctx.get(dut.outcome).pfn

@@ -15,6 +15,7 @@ async def fill(ctx, dut, key, info, way):
         ctx.set(getattr(dut, name), value)
     await ctx.tick()
     ctx.set(dut.fill, 0)
+    await ctx.tick()
 
 
 async def look_up(ctx, dut, key, flush=None):
