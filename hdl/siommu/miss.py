@@ -16,7 +16,7 @@ than ``slots_of_a_port`` of them, so that each other port can always have one.
 """
 
 from amaranth import Module, Mux, Signal
-from amaranth.lib import data, enum, fifo, memory, stream, wiring
+from amaranth.lib import data, enum, memory, stream, wiring
 from amaranth.lib.wiring import In, Out, connect
 
 from .bundles import (LINE_BITS, PORT_BITS, SLOT_BITS, WAY_BITS, ContextInfo, DeviceInfo,
@@ -395,8 +395,7 @@ class MissUnit(wiring.Component):
             several.eq((slots.several >> self.stepping_slot)[0]),
         ]
         # The others stand in line. Those of several pages wait until their line is measured.
-        prompt, delayed = (fifo.SyncFIFO(width=SLOT_BITS, depth=config.walk_slots)
-                           for _ in range(2))
+        prompt, delayed = (RingQueue(SLOT_BITS, config.walk_slots) for _ in range(2))
         m.submodules.prompt, m.submodules.delayed = prompt, delayed
         measured, measures = Signal(SLOT_BITS), Signal()
         m.d.sync += [measures.eq(self.measured), measured.eq(self.measured_slot)]
@@ -405,17 +404,17 @@ class MissUnit(wiring.Component):
         m.d.comb += [
             own.eq(self.finished & owes & ~(self._by_line & several)),
             slots.served.eq(own & tried),
-            prompt.w_data.eq(self.finished_slot), delayed.w_data.eq(measured),
-            prompt.w_en.eq(own & ~tried),
-            delayed.w_en.eq(measures & ((slots.owed & slots.several & slots.by_line)
+            prompt.w.payload.eq(self.finished_slot), delayed.w.payload.eq(measured),
+            prompt.w.valid.eq(own & ~tried),
+            delayed.w.valid.eq(measures & ((slots.owed & slots.several & slots.by_line)
                                              >> measured)[0]),
-            waits.eq(prompt.r_rdy | delayed.r_rdy),
+            waits.eq(prompt.r.valid | delayed.r.valid),
             free.eq(acted["fate"] == Fate.NONE),
             tries.eq(free & ~waits & self.stepping),
-            slot.eq(Mux(prompt.r_rdy, prompt.r_data,
-                        Mux(delayed.r_rdy, delayed.r_data, self.stepping_slot))),
-            prompt.r_en.eq(free),
-            delayed.r_en.eq(free & ~prompt.r_rdy),
+            slot.eq(Mux(prompt.r.valid, prompt.r.payload,
+                        Mux(delayed.r.valid, delayed.r.payload, self.stepping_slot))),
+            prompt.r.ready.eq(free),
+            delayed.r.ready.eq(free & ~prompt.r.valid),
             owner.addr.eq(slot),
         ]
         m.d.sync += [slots.answered.eq(free & waits), slots.answered_slot.eq(slot)]

@@ -95,8 +95,9 @@ class RingQueue(wiring.Component):
             read.addr.eq(head), self.r.payload.eq(read.data), self.r.valid.eq(some),
             one.eq(tail == (head + 1)[:bits]), pops.eq(self.r.ready & some),
         ]
-        m.d.sync += [
-            tail.eq(tail + self.w.valid), head.eq(head + pops),
-            some.eq(self.w.valid | (some & ~(one & pops))),
-        ]
+        m.d.sync += some.eq(self.w.valid | (some & ~(one & pops)))
+        with m.If(self.w.valid):
+            m.d.sync += tail.eq(tail + 1)
+        with m.If(pops):
+            m.d.sync += head.eq(head + 1)
         return m

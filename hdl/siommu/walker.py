@@ -86,8 +86,6 @@ class TableWalker(wiring.Component):
         slots = config.walk_slots
         super().__init__({
             "start": In(stream.Signature(WalkStart)),
-            "stepping": Out(1),
-            "stepping_slot": Out(SLOT_BITS),
             "anew": Out(1),
             "anew_slot": Out(SLOT_BITS),
             "finished": Out(1),
@@ -304,22 +302,17 @@ class TableWalker(wiring.Component):
         """What the decision leads to outside: the outcome, and what may be cached."""
         step, key, deciding = self._step, self._step.walk.key, self._deciding
         over = Signal()
-        m.d.comb += [self.stepping.eq(self._stepping), self.stepping_slot.eq(self._slot)]
-        m.d.sync += [
+        m.d.comb += [
             self.anew.eq(deciding & step.anew),
             self.anew_slot.eq(self._slot),
             self.finished.eq(deciding & step.finish),
             self.finished_slot.eq(self._slot),
             self.outcome.eq(step.outcome),
-        ]
-        m.d.comb += [
             over.eq((self._stepping & step.finish & ~self._of_line) | self._line_ends),
         ]
-        o1, o2, o3 = Signal(), Signal(SLOT_BITS), Signal()
         m.d.sync += [
-            self.over.eq(o1), self.over_slot.eq(o2), self.over_line.eq(o3),
-            o1.eq(over), o2.eq(self._beat.id),
-            o3.eq(self._line_ends & (self._count == self._beats - 1)),
+            self.over.eq(over), self.over_slot.eq(self._beat.id),
+            self.over_line.eq(self._line_ends & (self._count == self._beats - 1)),
             self._active.eq(self._active + (self.start.valid & self.start.ready) - over
                             - (self._begins & ~step.read)),
         ]

@@ -15,24 +15,65 @@ def test_ingress_latency_and_limit():
         ctx.set(dut.requests.ready, 1)
         ctx.set(dut.port.valid, 1)
         for number in range(4):
-            assert ctx.get(dut.port.ready)
+            assert ctx.get(dut.port.ready) and ctx.get(dut.stays)
             ctx.set(dut.port.payload, {"tag": number})
-            # in the cycle of its handshake
-            assert ctx.get(dut.requests.valid) and ctx.get(dut.requests.payload.tag) == number
+            # the one of the cycle before
+            assert ctx.get(dut.requests.valid) == (number > 0)
+            assert not number or ctx.get(dut.requests.payload.tag) == number - 1
             await ctx.tick()
+        assert ctx.get(dut.requests.valid) and ctx.get(dut.requests.payload.tag) == 3
         for _ in range(3):
             assert not ctx.get(dut.port.ready), "more than its depth outstanding"
-            assert ctx.get(dut.active) and not ctx.get(dut.requests.valid)
+            assert ctx.get(dut.active) and not ctx.get(dut.stays)
             await ctx.tick()
+            assert not ctx.get(dut.requests.valid)
         ctx.set(dut.retired, 1)
         await ctx.tick()
         ctx.set(dut.retired, 0)
         assert ctx.get(dut.port.ready)
         await ctx.tick()
+        assert not ctx.get(dut.port.ready)
         ctx.set(dut.port.valid, 0)
         ctx.set(dut.retired, 1)
         await ctx.tick().repeat(4)
         assert not ctx.get(dut.active)
+
+    simulate(dut, bench)
+
+
+def test_ingress_takes_what_it_says():
+    """Requests leave in order, once each; ``stays`` tells the next cycle; the limit is exact."""
+    depth = 4
+    dut = PortIngress(depth)
+    rng = seeded("ingress")
+
+    async def bench(ctx):
+        inside, outstanding, number, left = deque(), 0, 0, 0
+        for _ in range(3000):
+            enabled, offers, takes = rng.random() < .9, rng.random() < .7, rng.random() < .6
+            retires = outstanding > len(inside) and rng.random() < .4
+            ctx.set(dut.enable, enabled)
+            ctx.set(dut.port.valid, offers)
+            ctx.set(dut.port.payload, {"tag": number % 256, "addr": number})
+            ctx.set(dut.requests.ready, takes)
+            ctx.set(dut.retired, retires)
+            ready = ctx.get(dut.port.ready)
+            assert ready == (enabled and len(inside) < 2 and outstanding < depth)
+            assert ctx.get(dut.requests.valid) == bool(inside)
+            assert ctx.get(dut.active) == bool(outstanding)
+            if inside:
+                assert ctx.get(dut.requests.payload.addr) == inside[0]
+            assert ctx.get(dut.stays) == (len(inside) - 1 + (offers and ready) > 0
+                                          or (not inside and offers and ready))
+            if inside and takes:
+                inside.popleft()
+                left += 1
+            if offers and ready:
+                inside.append(number)
+                number += 1
+            outstanding += (offers and ready) - retires
+            await ctx.tick()
+        assert left > 500
 
     simulate(dut, bench)
 
@@ -54,17 +95,18 @@ def test_a_slow_core_holds_the_port():
     async def bench(ctx):
         ctx.set(dut.enable, 1)
         ctx.set(dut.port.valid, 1)
-        taken = 0
+        taken = []
         for number in range(10):
             ctx.set(dut.port.payload, {"tag": number})
-            taken += ctx.get(dut.port.ready)
-            assert ctx.get(dut.requests.valid) and ctx.get(dut.requests.payload.tag) == 0
+            if ctx.get(dut.port.ready):
+                taken.append(number)
             await ctx.tick()
-        assert taken == 1, "the ingress holds one request"
-        # it leaves, and the next one, offered meanwhile, comes behind it
+        assert taken == [0, 1], "the ingress holds two requests"
+        # they leave, and the next one, offered meanwhile, comes behind them
         ctx.set(dut.requests.ready, 1)
-        await ctx.tick()
-        assert ctx.get(dut.port.ready) and ctx.get(dut.requests.payload.tag) == 9
+        for expected in (0, 1, 9):
+            assert ctx.get(dut.requests.valid) and ctx.get(dut.requests.payload.tag) == expected
+            await ctx.tick()
 
     simulate(dut, bench)
 
@@ -79,13 +121,19 @@ def test_egress_keeps_the_order(enabled):
     async def bench(ctx):
         ctx.set(dut.enable, enabled)
         promised, written, number = 0, deque(), 0
-        was_stuck = None
+        was_stuck, returning, retired = None, deque([0]), 0
         for _ in range(3000):
-            unused = depth - promised - len(written)
-            assert ctx.get(dut.credits) == (unused > 0), "credits are exact"
-            assert ctx.get(dut.plenty) == (unused > 1)
-            take = rng.randint(0, min(2, depth - promised - len(written)))
-            ctx.set(dut.take, take)
+            unused = depth - promised - len(written) - sum(returning)
+            rests = rng.random() < .3
+            begins = unused > 0 and rng.random() < .6
+            continues = rests and unused > begins and rng.random() < .3
+            ctx.set(dut.rests, rests)
+            ctx.set(dut.begins, begins)
+            ctx.set(dut.continues, continues)
+            assert ctx.get(dut.some) == (unused > 0), "credits are exact"
+            coming = unused + returning[0]
+            assert ctx.get(dut.admits) == (coming > (3 if rests else 0))
+            assert ctx.get(dut.admits_another) == (coming > (4 if rests else 1))
             hit = promised > 0 and rng.random() < .5
             miss = promised > hit and rng.random() < .5
             ctx.set(dut.hit.valid, hit)
@@ -100,14 +148,17 @@ def test_egress_keeps_the_order(enabled):
                 assert was_stuck in (None, left), "the payload changed while it waited"
             goes = bool(written) and (ready or not enabled)
             was_stuck = left if valid and not ready else None
-            assert ctx.get(dut.retired) == bool(goes and left[1])
+            assert ctx.get(dut.retired) == retired
+            retired = bool(goes and left[1])
             for path, busy in ((dut.hit, hit), (dut.miss, miss)):
                 beat = (number, rng.getrandbits(1))
                 ctx.set(path.payload, {"addr": beat[0], "last": beat[1]})
                 if busy:
                     written.append(beat)
                     number += 1
-            promised += take - hit - miss
+            promised += begins + continues - hit - miss
+            returning.popleft()
+            returning.append(int(goes))
             if goes:
                 written.popleft()
             await ctx.tick()
