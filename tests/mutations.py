@@ -75,7 +75,7 @@ MUTATIONS = {
         "state.no_read | (key.ft & entry.nr)", "key.ft & entry.nr"),
     "devid-unchecked": Mutation(
         "the DEVID of a file table entry is not compared", "walk_step",
-        "key.ft & (entry.devid != state.devid)", "key.ft & 0"),
+        "facts.file & facts.device_differs, facts.denied", "facts.denied"),
     "ft-unchecked": Mutation(
         "the FT of a leaf is not compared", "walk_step",
         "leaf & (entry.ft != key.ft)", "leaf & 0"),
@@ -87,7 +87,7 @@ MUTATIONS = {
         "\"page_1g\": entry.pfn[1:18] != 0", "\"page_1g\": entry.pfn[1:17] != 0"),
     "cached-fault": Mutation(
         "a fault to which a cached context led is reported", "walk_step",
-        "again.eq(fault & cached)", "again.eq(0)"),
+        "cached.eq(self.state.cached)", "cached.eq(0)"),
     "canonical-of-4-levels": Mutation(
         "bit 47 is not looked at when an address is checked", "walk_step",
         "sign48, sign57 = key.page[35:], key.page[44:]",

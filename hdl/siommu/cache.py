@@ -1,6 +1,6 @@
 """A small fully associative cache for contexts: the device directory's and the PASIDs'."""
 
-from amaranth import Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -13,7 +13,8 @@ class ContextCache(wiring.Component):
     """Keeps the latest contexts, replaced in turn.
 
     As in the TLB, a tag is written one cycle before its value, so that a look-up that compared
-    before the tag changed reads the value that belonged to the old one.
+    before the tag changed reads the value that belonged to the old one. A fill of a key that is
+    being filled already (one or two cycles before) is dropped.
 
     Parameters
     ----------
@@ -67,14 +68,14 @@ class ContextCache(wiring.Component):
         # A fill in three cycles: its key compared, its place chosen, its tag written; then its
         # value. While one of the same key is under way, it is not needed, so that no key has two
         # entries.
-        chooses, key, value = Signal(), Signal(self._key), Signal(self._value)
+        came, chooses, key, value = Signal(), Signal(), Signal(self._key), Signal(self._value)
         place, place_key, place_value = Signal(), Signal(self._key), Signal(self._value)
-        present, twin = Signal(entries), Signal()
+        present, twins = Signal(entries), Signal(2)
         turn, index = Signal(range(places)), Signal(range(places))
-        m.d.comb += twin.eq((chooses & (key == self.fill_key))
-                            | (place & (place_key == self.fill_key)))
+        m.d.comb += chooses.eq(came & ~twins.any())
         m.d.sync += [
-            chooses.eq(self.fill & ~twin), key.eq(self.fill_key), value.eq(self.fill_value),
+            twins.eq(Cat(chooses & (key == self.fill_key), place & (place_key == self.fill_key))),
+            came.eq(self.fill), key.eq(self.fill_key), value.eq(self.fill_value),
             place.eq(chooses), place_key.eq(key), place_value.eq(value),
             index.eq(Mux(present.any(), one_hot_index(present), turn)),
         ]
@@ -91,5 +92,5 @@ class ContextCache(wiring.Component):
                     m.d.sync += [tag.eq(place_key), valid[number].eq(1)]
         m.d.sync += [write.en.eq(place), write.addr.eq(index), write.data.eq(place_value)]
         with m.If(self.flush):
-            m.d.sync += [valid.eq(0), chooses.eq(0), place.eq(0)]
+            m.d.sync += [valid.eq(0), came.eq(0), place.eq(0)]
         return m

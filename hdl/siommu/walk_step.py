@@ -18,7 +18,7 @@ from .formats import (DEVID_BITS, INDEX_BITS, PFN_BITS, Cause, ContextDeny, Cont
 
 __all__ = ["Table", "WalkState", "Gathered", "Marks", "Reach", "Facts", "WordFacts", "WordStep",
            "StartFacts", "StartStep", "marks", "reach", "start_facts", "out_of_range",
-           "device_entry", "leaf_fits", "leaf_page"]
+           "device_entry", "next_read", "words_minus_one", "leaf_fits", "leaf_page"]
 
 
 class Table(enum.Enum, shape=3):
@@ -56,7 +56,7 @@ class Gathered(data.Struct):
     other: 1            # V of the context's other root
     disabled: 1         # the device may not send requests of this FT
     bypass: 1           # its requests of this FT pass untranslated
-    beyond: 1           # the PASID is out of reach, or the address is not canonical
+    beyond: 1           # all is well but: PASID out of reach, or address not canonical
     index: INDEX_BITS   # of the entry to be read next
     pfn: PFN_BITS       # of the table to be read next
     mem_en: 1
@@ -94,30 +94,39 @@ class Reach(data.Struct):
 class Facts(data.Struct):
     """What a word is and says.
 
-    The first four tell what was read. ``whole``: the entry is complete and is decided. Those from
-    ``failed`` to ``undirty`` end in a fault. ``reserved_root`` and ``reserved_deny`` are of a
-    context's words. ``line``, ``level`` and ``index`` are those of the next read, unless the
-    entry's words before have them; ``write`` and ``no_read`` are W and NR including this entry's.
+    The first four tell what was read; ``several``, ``single`` and ``short`` say again, for those in
+    a hurry, that its entries have more words than one, have one, have less than four. ``whole``:
+    the entry is complete and is decided. Those from ``failed`` to ``undirty`` end in a fault.
+    ``reserved_device`` and ``reserved_page`` are of entries of the device directory and of page
+    tables, ``reserved_root`` and ``reserved_deny`` of a context's first words. ``line``, ``level``
+    and ``index`` are those of the next read, unless the entry's words before have them; ``write``
+    and ``no_read`` are W and NR including this entry's.
     """
 
     device: 1
     directory: 1
     context: 1
     page_table: 1
+    several: 1
+    single: 1
+    short: 1
     whole: 1
     alone: 1
     failed: 1
     invalid: 1
     reserved: 1
+    reserved_device: 1
+    reserved_page: 1
     reserved_root: 1
     reserved_deny: 1
     supervisor: 1
     unaccessed: 1
     ft_differs: 1
-    device_differs: 1
+    device_differs: 1       # if it is a ``file`` leaf
     denied: 1
     undirty: 1
     leaf: 1
+    file: 1
     level: 3
     line: 1
     index: INDEX_BITS
@@ -160,7 +169,18 @@ def device_entry(key, ddt_base):
     return Cat(Const(0, 4), key.device[:8], (ddt_base + key.device[8:])[:PFN_BITS + 1])
 
 
-def _words_minus_one(table):
+def next_read(following, anew):
+    """The state to keep with the next read, as a dictionary: ``following``, unless the walk begins
+    anew. Then the next read is that of the device entry, which its ``entry`` is the address of,
+    but for the lowest bits. (No other is beyond 2^52.)"""
+    return {**{name: following[name] for name, _ in data.Layout.cast(WalkState)},
+            "table": Mux(anew, Table.DEVICE.value, following.table.as_value()),
+            "line": following.line & ~anew, "cached": following.cached & ~anew,
+            "entry": Cat(following.entry[:3], following.entry[3] & ~anew, following.entry[4:-1],
+                         following.entry[-1] & anew)}
+
+
+def words_minus_one(table):
     """Words of an entry of ``table``, minus one."""
     return Cat((table == Table.DEVICE) | (table == Table.CONTEXT), table == Table.CONTEXT)
 
@@ -221,17 +241,18 @@ class WordFacts(wiring.Component):
         m.d.comb += [
             facts.device.eq(state.table == Table.DEVICE), facts.directory.eq(directory),
             facts.context.eq(state.table == Table.CONTEXT), facts.page_table.eq(paging),
+            facts.several.eq(facts.device | facts.context),
+            facts.single.eq(~facts.several), facts.short.eq(state.table != Table.CONTEXT),
             facts.whole.eq(last | state.line),
             facts.alone.eq(self.shared & self.error),
             facts.failed.eq(self.error),
             facts.invalid.eq((directory | paging) & ~entry.p),
-            # side by side, for most of these are late
-            facts.reserved.eq(Cat(
-                facts.device & Mux(last, noted.device_1, noted.device_0),
-                directory & noted.directory, facts.context & last & noted.any,
-                paging & entry.ps & (level >= 4),
-                paging & entry.ps & (level == 2) & noted.page_2m,
-                paging & entry.ps & (level == 3) & noted.page_1g).any()),
+            facts.reserved.eq((directory & noted.directory)
+                              | (facts.context & last & noted.any)),
+            facts.reserved_device.eq(facts.device & Mux(last, noted.device_1, noted.device_0)),
+            facts.reserved_page.eq(paging & entry.ps & (
+                (level >= 4) | ((level == 2) & noted.page_2m)
+                | ((level == 3) & noted.page_1g))),
             facts.reserved_root.eq(facts.context & ~last & noted.root),
             facts.reserved_deny.eq(facts.context & ~last & noted.deny),
         ]
@@ -245,7 +266,7 @@ class WordFacts(wiring.Component):
             facts.supervisor.eq(paging & ~entry.u),
             facts.unaccessed.eq(paging & self.check_ad & ~entry.a),
             facts.ft_differs.eq(leaf & (entry.ft != key.ft)),
-            facts.device_differs.eq(leaf & key.ft & (entry.devid != state.devid)),
+            facts.file.eq(leaf & key.ft), facts.device_differs.eq(entry.devid != state.devid),
             facts.denied.eq(leaf & Mux(key.write, ~write, no_read)),
             facts.undirty.eq(leaf & self.check_ad & key.write & ~entry.d),
         ]
@@ -285,13 +306,12 @@ class WordStep(wiring.Component):
     gathers : Out(Gathered)
         What is known with this word. After the entry's last: nothing, for the next entry.
     following : Out(WalkState)
-        The state to keep with the next read.
+        With ``anew``, the state to keep with the next read (:func:`next_read`).
     read : Out(1)
-        Read the ``words_minus_one`` + 1 words at ``following.entry`` next; with its ``line``, the
-        64-byte line around it, that word first.
+        Read its ``entry`` next; with its ``line``, the 64-byte line around it, that word first.
     anew : Out(1)
         This is where the walk begins in memory, trusting no cache: the next read is that of the
-        device entry, whatever ``following.entry`` is. It faults only after that.
+        device entry. It faults only after that. Has a meaning only at the end of an entry.
     finish : Out(1), outcome : Out(Outcome)
         The walk has ended. Not raised for a fault to which a cached context led: such a walk
         begins anew at the device directory, for only memory denies (§4).
@@ -312,7 +332,6 @@ class WordStep(wiring.Component):
     gathers: Out(Gathered)
     following: Out(WalkState)
     read: Out(1)
-    words_minus_one: Out(2)
     anew: Out(1)
     finish: Out(1)
     outcome: Out(Outcome)
@@ -328,29 +347,29 @@ class WordStep(wiring.Component):
         facts, gathered, word = self.facts, self.gathered, self.word
         # A fault goes before a grant, and that before the next read. One to which a cache led is
         # looked up again, from the beginning (§4).
-        fault, cached, again, stops = Signal(), Signal(), Signal(), Signal()
+        fault, cached, stops = Signal(), Signal(), Signal()
         failed = Signal()       # with an error, or the number of its words is wrong
-        absent = (facts.device | facts.context) & ~gathered.present
-        reserved = facts.reserved | gathered.reserved
-        expected = Cat(facts.device | facts.context, facts.context)     # number of the last word
+        absent = ~facts.single & ~gathered.present
+        reserved = facts.reserved | facts.reserved_device | facts.reserved_page | gathered.reserved
+        expected = Cat(~facts.single, ~facts.short)     # number of the last word
         m.d.comb += [
             failed.eq(facts.failed | gathered.error
                       | (facts.whole != (gathered.word == expected))),
             fault.eq(~facts.alone & Cat(
-                failed, facts.invalid, absent, reserved, gathered.disabled,
+                failed, facts.invalid, absent, facts.reserved, facts.reserved_device,
+                facts.reserved_page, gathered.reserved, gathered.disabled,
                 gathered.beyond, facts.supervisor, facts.unaccessed, facts.ft_differs,
-                facts.device_differs, facts.denied, facts.undirty).any()),
+                facts.file & facts.device_differs, facts.denied, facts.undirty).any()),
             cached.eq(self.state.cached),
-            again.eq(fault & cached),
             stops.eq(facts.leaf | gathered.bypass),
-            self.anew.eq(facts.whole & again),
+            self.anew.eq(fault & cached),
             self.read.eq(facts.whole & (facts.alone | Mux(
                 fault, cached & ~self.out_of_range, ~stops))),
             self.finish.eq(facts.whole & ~facts.alone & Mux(
                 fault, ~cached | self.out_of_range, stops)),
         ]
         self._gather(m, failed)
-        self._follow(m, again)
+        self._follow(m)
         self._conclude(m, fault, failed, reserved)
 
         # What may be cached.
@@ -378,7 +397,7 @@ class WordStep(wiring.Component):
             gathers.eq(gathered),
             gathers.word.eq(gathered.word + 1),
             gathers.error.eq(failed),
-            gathers.reserved.eq(gathered.reserved | facts.reserved | Mux(
+            gathers.reserved.eq(gathered.reserved | facts.reserved_device | Mux(
                 gathered.word[1], facts.reserved_deny, facts.reserved_root)),
         ]
         ft, known = key.ft, self.reach
@@ -386,15 +405,17 @@ class WordStep(wiring.Component):
         denied = data.View(ContextDeny, self.word)
         with m.If(facts.device):
             bypass = Mux(ft, first.sto_bypass, first.mem_bypass)
+            enabled = Mux(ft, first.sto_en, first.mem_en)
             m.d.comb += [
                 gathers.present.eq(first.v),
                 gathers.mem_en.eq(first.mem_en), gathers.sto_en.eq(first.sto_en),
                 gathers.mem_bypass.eq(first.mem_bypass), gathers.sto_bypass.eq(first.sto_bypass),
                 gathers.levels.eq(first.pdt_levels), gathers.pfn.eq(first.pdt_pfn),
-                gathers.disabled.eq(~Mux(ft, first.sto_en, first.mem_en)),
+                gathers.disabled.eq(~enabled),
                 gathers.bypass.eq(bypass),
                 # step 3: the directory's reach
-                gathers.beyond.eq(~bypass & _out_of_reach(first.pdt_levels, known)),
+                gathers.beyond.eq(first.v & enabled & ~bypass
+                                  & _out_of_reach(first.pdt_levels, known)),
                 gathers.index.eq(_index_below_device(first.pdt_levels, key.pasid)),
             ]
         with m.Elif(facts.context):
@@ -405,8 +426,8 @@ class WordStep(wiring.Component):
                     gathers.present.eq(root.v), gathers.l5.eq(root.l5),
                     gathers.pfn.eq(root.root),
                     # step 4
-                    gathers.beyond.eq(~Mux(root.l5, known["canonical_57"],
-                                           known["canonical_48"])),
+                    gathers.beyond.eq(root.v & ~Mux(root.l5, known["canonical_57"],
+                                                    known["canonical_48"])),
                     gathers.index.eq(_root_index(root.l5, key.page)),
                 ]
             with m.Else():
@@ -414,7 +435,7 @@ class WordStep(wiring.Component):
         with m.If(facts.whole):
             m.d.comb += gathers.eq(0)
 
-    def _follow(self, m, again):
+    def _follow(self, m):
         """The next read."""
         facts, state, following, table = self.facts, self.state, self.following, Signal(Table)
         with m.Switch(state.table):
@@ -426,18 +447,16 @@ class WordStep(wiring.Component):
                 m.d.comb += table.eq(Table.CONTEXT)
             with m.Default():
                 m.d.comb += table.eq(Table.PAGE_TABLE)
-        several = facts.device | facts.context      # words before this one tell
+        several = facts.several         # words before this one tell
         m.d.comb += [
             following.eq(state),
-            following.table.eq(Mux(again, Table.DEVICE.value, table.as_value())),
+            following.table.eq(table),
             following.level.eq(Mux(facts.context, Mux(self.gathered.l5, 5, 4), facts.level)),
-            following.line.eq(facts.line & ~again),
+            following.line.eq(facts.line),
             following.entry.eq(Cat(Const(0, 3),
                                    Mux(several, self.gathered.index, facts.index),
                                    Mux(several, self.gathered.pfn, _pfn(self.word)))),
-            following.cached.eq(state.cached & ~again),
             following.write.eq(facts.write), following.no_read.eq(facts.no_read),
-            self.words_minus_one.eq(_words_minus_one(following.table)),
         ]
         with m.If(facts.device):
             m.d.comb += following.devid.eq(data.View(DeviceWord1, self.word).devid)
@@ -452,9 +471,9 @@ class WordStep(wiring.Component):
         facts, state, gathered, key = self.facts, self.state, self.gathered, self.key
         outcome, rights = self.outcome, self.outcome.rights
         entry, at_entry = data.View(TableEntry, self.word), Signal()
-        m.d.comb += at_entry.eq(1)
-        with m.If(state.cached):            # begun anew, out of the directory's reach
-            m.d.comb += [outcome.cause.eq(Cause.DEVICE_INVALID), at_entry.eq(0)]
+        m.d.comb += at_entry.eq(~state.cached & (~gathered.beyond | failed | reserved))
+        with m.If(state.cached):            # begun anew, out of the directory's range
+            m.d.comb += outcome.cause.eq(Mux(fault, Cause.DEVICE_INVALID.value, Cause.OK.value))
         with m.Elif(failed):
             m.d.comb += outcome.cause.eq(Cause.TABLE_ERROR)
         with m.Elif(facts.device & ~gathered.present):
@@ -472,8 +491,8 @@ class WordStep(wiring.Component):
         with m.Elif(gathered.disabled):
             m.d.comb += outcome.cause.eq(Cause.FT_DISABLED)
         with m.Elif(gathered.beyond):
-            m.d.comb += [outcome.cause.eq(Mux(facts.context, Cause.NON_CANONICAL.value,
-                                              Cause.PASID_INVALID.value)), at_entry.eq(0)]
+            m.d.comb += outcome.cause.eq(Mux(facts.context, Cause.NON_CANONICAL.value,
+                                             Cause.PASID_INVALID.value))
         with m.Elif(facts.supervisor):
             m.d.comb += outcome.cause.eq(Cause.SUPERVISOR)
         with m.Elif(facts.unaccessed):
@@ -481,7 +500,7 @@ class WordStep(wiring.Component):
                          outcome.disposition.eq(Disposition.REMAP)]
         with m.Elif(facts.ft_differs):
             m.d.comb += outcome.cause.eq(Cause.FT_MISMATCH)
-        with m.Elif(facts.device_differs):
+        with m.Elif(facts.file & facts.device_differs):
             m.d.comb += outcome.cause.eq(Cause.DEVICE_MISMATCH)
         with m.Elif(facts.denied):
             m.d.comb += [
@@ -492,10 +511,6 @@ class WordStep(wiring.Component):
         with m.Elif(facts.undirty):
             m.d.comb += [outcome.cause.eq(Cause.ACCESS_FLAG),
                          outcome.disposition.eq(Disposition.REMAP)]
-        # A grant is a grant of a cached table, too.
-        with m.If(~fault):
-            m.d.comb += [outcome.cause.eq(Cause.OK), outcome.disposition.eq(Disposition.DENY)]
-
         # Level of the entry under way in a fault record (§5.1).
         level = Mux(facts.page_table, state.level, Mux(facts.device, 7, 6))
         m.d.comb += [
@@ -511,24 +526,30 @@ class WordStep(wiring.Component):
 
 
 class StartFacts(data.Struct):
-    """What can be said of a walk that is to begin: whether its address is canonical; whether
-    nothing but its device entry is known, which lets it pass (``enters``); and whether that one's
-    directory reaches its PASID (``within``)."""
+    """What can be said of a walk that is to begin: whether its address is canonical; what it might
+    begin at: not at a level-1 table, at a context of 48 or 57 bits, at a device entry that lets it
+    pass; and whether that one's directory reaches its PASID (``within``)."""
 
     canonical_48: 1
     canonical_57: 1
-    enters: 1
+    no_region: 1
+    context_48: 1
+    context_57: 1
+    device: 1
     within: 1
 
 
 def start_facts(walk):
     """The :class:`StartFacts` of ``walk``, a ``WalkStart``, as a dictionary."""
-    known, device = reach(walk.key), walk.device
+    known, device, l5 = reach(walk.key), walk.device, walk.context.l5
     # A bypass is looked up in memory, so that no walk has its outcome at its start.
     passes = Mux(walk.key.ft, device.sto_en & ~device.sto_bypass,
                  device.mem_en & ~device.mem_bypass)
     return {"canonical_48": known["canonical_48"], "canonical_57": known["canonical_57"],
-            "enters": ~walk.region_hit & ~walk.context_hit & walk.device_hit & passes,
+            "no_region": ~walk.region_hit,
+            "context_48": ~walk.region_hit & walk.context_hit & ~l5,
+            "context_57": ~walk.region_hit & walk.context_hit & l5,
+            "device": ~walk.region_hit & ~walk.context_hit & walk.device_hit & passes,
             "within": ~_out_of_reach(device.levels, known)}
 
 
@@ -541,7 +562,7 @@ class StartStep(wiring.Component):
     walk : In(WalkStart), facts : In(StartFacts)
     out_of_range : In(1)
         Of the key.
-    following, read, words_minus_one, anew : Out
+    following, read, anew : Out
         As of :class:`WordStep`.
     finish : Out(1)
         The walk has ended: the device is out of the directory's range.
@@ -552,7 +573,6 @@ class StartStep(wiring.Component):
     out_of_range: In(1)
     following: Out(WalkState)
     read: Out(1)
-    words_minus_one: Out(2)
     anew: Out(1)
     finish: Out(1)
 
@@ -562,14 +582,13 @@ class StartStep(wiring.Component):
         region, context, device = walk.region, walk.context, walk.device
         by_context, by_device = Signal(), Signal()
         m.d.comb += [
-            by_context.eq(~walk.region_hit & walk.context_hit
-                          & Mux(context.l5, facts.canonical_57, facts.canonical_48)),
-            by_device.eq(facts.enters & facts.within),
-            self.anew.eq(~walk.region_hit & ~by_context & ~by_device),
+            by_context.eq((facts.context_48 & facts.canonical_48)
+                          | (facts.context_57 & facts.canonical_57)),
+            by_device.eq(facts.device & facts.within),
+            self.anew.eq(facts.no_region & ~by_context & ~by_device),
             self.read.eq(~self.anew | ~self.out_of_range),
             self.finish.eq(self.anew & self.out_of_range),
-            self.words_minus_one.eq(_words_minus_one(following.table)),
-            following.cached.eq(~self.anew),
+            following.cached.eq(1),
             following.region_way.eq(walk.region_way),
             following.deny.eq(context.deny),
         ]

@@ -35,7 +35,7 @@ from .formats import DEVICE_BITS, ENTRY_BYTES, PASID_BITS, PFN_BITS, Cause, Disp
 from .lines import LineWords
 from .walk_step import (Facts, Gathered, Marks, Reach, StartFacts, StartStep, WalkState, WordFacts,
                         WordStep, device_entry, leaf_fits, leaf_page, marks, out_of_range, reach,
-                        start_facts)
+                        next_read, start_facts, words_minus_one)
 
 __all__ = ["ContextKey", "TableWalker"]
 
@@ -141,7 +141,7 @@ class TableWalker(wiring.Component):
             m.d.sync += beyond.eq(self.ddt_log2 <= bit)
 
         # What was decided, one cycle later.
-        self._asked, self._asked_state = Signal(TableRead, name="asked"), Signal(WalkState)
+        self._asked = Signal(TableRead, name="asked")
         self._asks = Signal(name="asks")        # a read
         self._again = Signal(name="again")      # by a word for the rest of whose line is no need
         self._first = Signal(name="first")      # of its walk
@@ -288,7 +288,8 @@ class TableWalker(wiring.Component):
         config, begin = self._config, self._begin
         facts = Signal(StartFacts, name="beginning")
         # Walks in flight, the one that was taken just before not included; room for one, for two.
-        active, after = Signal(range(config.walks + 1), name="active"), Signal(range(config.walks + 1))
+        active = Signal(range(config.walks + 1), name="active")
+        after = Signal.like(active)
         room, more = Signal(name="room", init=1), Signal(name="more", init=config.walks > 1)
         self._ended, self._refused = Signal(name="ended"), Signal(name="refused")
         m.d.comb += [
@@ -316,21 +317,21 @@ class TableWalker(wiring.Component):
             first.eq(Mux(begins, device_entry(self._began.key, self.ddt_base),
                          self._device_entry)),
         ]
+        following, top, state = Signal(WalkState), Signal(), Signal(WalkState)
         m.d.sync += [
-            self._first.eq(begins),
+            self._first.eq(begins), top.eq(anew),
             self._asks.eq((self.stepping & word.read) | (begins & begin.read)),
             self._again.eq(self.stepping & self._of_line & word.read),
             asked.slot.eq(Mux(begins, self._began.slot, self._beat.id)),
-            self._asked_state.eq(Mux(begins, begin.following.as_value(),
-                                     word.following.as_value())),
-            asked.words_minus_one.eq(Mux(begins, begin.words_minus_one, word.words_minus_one)),
+            following.eq(Mux(begins, begin.following.as_value(), word.following.as_value())),
             self.anew.eq((self.stepping | begins) & anew),
             self.finished.eq((self.stepping & word.finish) | (begins & begin.finish)),
             self._refused.eq(begins & begin.finish),
             self.outcome.eq(word.outcome),
         ]
         with m.If(anew):
-            m.d.sync += self._asked_state.entry.eq(first)
+            m.d.sync += following.entry[4:-1].eq(first[4:-1])
+        m.d.sync += following.entry[-1].eq(first[-1])
         with m.If(begins):
             m.d.sync += [
                 self.outcome.cause.eq(Cause.DEVICE_INVALID),
@@ -338,11 +339,13 @@ class TableWalker(wiring.Component):
                 self.outcome.level.eq(0), self.outcome.entry.eq(0),
             ]
         m.d.comb += [
-            asked.addr.eq(self._asked_state.entry), asked.line.eq(self._asked_state.line),
+            *assign(state, next_read(following, top)),
+            asked.addr.eq(state.entry), asked.line.eq(state.line),
+            asked.words_minus_one.eq(words_minus_one(state.table)),
             self.anew_slot.eq(asked.slot), self.finished_slot.eq(asked.slot),
             # the neighbours in a line go by the state before it, which stays until the next read
             self._state_write.en.eq(self._asks), self._state_write.addr.eq(asked.slot),
-            self._state_write.data.eq(self._asked_state),
+            self._state_write.data.eq(state),
         ]
 
     def _follow_reads(self, m):

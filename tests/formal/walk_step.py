@@ -9,7 +9,7 @@ from siommu.bundles import WalkKey, assign
 from siommu.formats import Cause
 from siommu.second_level import LinePage
 from siommu.walk_step import (Table, WalkState, WordFacts, WordStep, leaf_fits, leaf_page, marks,
-                              out_of_range, reach)
+                              out_of_range, reach, words_minus_one)
 
 __all__ = ["TableEntryProof"]
 
@@ -121,7 +121,8 @@ class TableEntryProof(Component):
                 Assert(following.no_read == no_read_any),
                 Assert(following.devid == state.devid),
                 Assert(following.deny == state.deny),
-                Assert(step.words_minus_one == 0),
+                Assert(words_minus_one(following.table) == 0),
+                Assert(~step.anew),
                 Assert(following.line == (level == 2)),
                 Assert(step.region_fill == (level == 2)),
             ]

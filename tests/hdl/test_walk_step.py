@@ -9,12 +9,12 @@ from siommu.bundles import ENTRY_ADDR_BITS, WalkKey, assign
 from siommu.formats import (Cause, ContextDeny, ContextRoot, DeviceWord0, Disposition, Size, pack)
 from siommu.second_level import LinePage
 from siommu.walk_step import (Gathered, StartStep, Table, WalkState, WordFacts, WordStep,
-                              device_entry, leaf_fits, leaf_page, marks, out_of_range, reach,
-                              start_facts)
+                              device_entry, leaf_fits, leaf_page, marks, next_read, out_of_range,
+                              reach, start_facts, words_minus_one)
 
 from .simulate import seeded, simulate
 
-OUTPUTS = "read", "words_minus_one", "anew", "finish", "following"
+OUTPUTS = "read", "anew", "finish"
 
 
 def decide(*, ddt_log2=16, check_ad=0, start=0, last=1, error=0, word=0, before=(), gathered=None,
@@ -25,6 +25,7 @@ def decide(*, ddt_log2=16, check_ad=0, start=0, last=1, error=0, word=0, before=
     key, base, first = Signal(WalkKey), Signal(40), Signal(ENTRY_ADDR_BITS)
     m.submodules.facts, m.submodules.word = facts, dut = WordFacts(), WordStep()
     m.submodules.begin = begin = StartStep()
+    of, following, size = begin if start else dut, Signal(WalkState), Signal(2)
     rejected = out_of_range(key, 0xFFFF << ddt_log2 & 0xFFFF)
     m.d.comb += [
         facts.key.eq(key), dut.key.eq(key), dut.facts.eq(facts.facts), dut.state.eq(facts.state),
@@ -32,6 +33,8 @@ def decide(*, ddt_log2=16, check_ad=0, start=0, last=1, error=0, word=0, before=
         *assign(facts.marks, marks(facts.word)), *assign(dut.reach, reach(key)),
         begin.out_of_range.eq(rejected), first.eq(device_entry(key, base)),
         *assign(begin.facts, start_facts(begin.walk)),
+        *assign(following, next_read(of.following, of.anew)),
+        size.eq(words_minus_one(following.table)),
     ]
     m.d.sync += Signal().eq(0)
 
@@ -53,7 +56,8 @@ def decide(*, ddt_log2=16, check_ad=0, start=0, last=1, error=0, word=0, before=
             ctx.set(getattr(facts, name), value)
         await ctx.delay(1e-9)
         for name in OUTPUTS:
-            found[name] = ctx.get(getattr(begin if start else dut, name))
+            found[name] = ctx.get(getattr(of, name))
+        found["following"], found["words_minus_one"] = ctx.get(following), ctx.get(size)
         found["entry"] = ctx.get(first) if found["anew"] else found["following"].entry
         for name in ("outcome", "gathers", "device_fill", "context_fill", "region_fill", "device",
                      "context", "region"):
