@@ -67,19 +67,19 @@ MUTATIONS = {
         "state.no_read | (key.ft & entry.nr)", "key.ft & entry.nr"),
     "devid-unchecked": Mutation(
         "the DEVID of a file table entry is not compared", "walk_step",
-        "key.ft & (entry.devid != state.devid)", "key.ft & 0"),
+        "facts.file & facts.device_differs, facts.denied", "facts.denied"),
     "ft-unchecked": Mutation(
         "the FT of a leaf is not compared", "walk_step",
-        "with m.If(entry.ft != key.ft):", "with m.If(0):"),
+        "leaf & (entry.ft != key.ft)", "leaf & 0"),
     "user-unchecked": Mutation(
         "supervisor entries are let through", "walk_step",
-        "with m.Elif(~entry.u):", "with m.Elif(0):"),
+        "paging & ~entry.u", "paging & 0"),
     "reserved-of-1g": Mutation(
         "one reserved bit of a 1 GiB leaf is not looked at", "walk_step",
-        "(level == 3) & (entry.pfn[1:18] != 0)", "(level == 3) & (entry.pfn[1:17] != 0)"),
+        "\"page_1g\": entry.pfn[1:18] != 0", "\"page_1g\": entry.pfn[1:17] != 0"),
     "cached-fault": Mutation(
         "a fault to which a cached context led is reported", "walk_step",
-        "again.eq(fault & cached)", "again.eq(0)"),
+        "cached.eq(self.state.cached)", "cached.eq(0)"),
     "canonical-of-4-levels": Mutation(
         "bit 47 is not looked at when an address is checked", "walk_step",
         "sign48, sign57 = key.page[35:], key.page[44:]",
@@ -120,8 +120,8 @@ MUTATIONS = {
         "m.d.comb += self._tlb.commit.eq(~stale)", "m.d.comb += self._tlb.commit.eq(1)"),
     "stale-walk-fills-caches": Mutation(
         "a walk that began before a flush fills the context caches after it", "walker",
-        "fresh.eq(deciding & ~(self.stale >> self._slot)[0])",
-        "fresh.eq(deciding)"),
+        "fresh.eq(self.stepping & ~self._stale & ~self.flush)",
+        "fresh.eq(self.stepping)"),
     "stale-line": Mutation(
         "a line that was read before a flush is kept after it", "lines",
         "| (ago[8] & late[\"keep\"] & ~(self.stale >> late[\"slot\"])[0])",
@@ -201,10 +201,10 @@ MUTATIONS = {
         "(high_3.pfn == after_low) & alike(low_3, high_3)", "alike(low_3, high_3)"),
     "region-write-of-one-level": Mutation(
         "the walk cache keeps W of the last level alone", "walk_step",
-        "self.region.write.eq(following.write)", "self.region.write.eq(word[1])"),
+        "self.region.write.eq(facts.write)", "self.region.write.eq(word[1])"),
     "region-no-read-of-one-level": Mutation(
         "the walk cache keeps NR of the last level alone", "walk_step",
-        "self.region.no_read.eq(following.no_read)", "self.region.no_read.eq(key.ft & word[9])"),
+        "self.region.no_read.eq(facts.no_read)", "self.region.no_read.eq(self.key.ft & word[9])"),
     "neighbour-without-levels-above": Mutation(
         "a neighbour is granted writes that the levels above forbid", "walk_step",
         "page.write.eq(granted & state.write & entry.w)", "page.write.eq(granted & entry.w)"),
@@ -216,11 +216,10 @@ MUTATIONS = {
         "granted = entry.p & entry.u & ", "granted = entry.p & "),
     "neighbour-error-ignored": Mutation(
         "what a bus error brought of a neighbour is believed", "walker",
-        "with m.If(beat.resp[1]):        # an error", "with m.If(0):        # an error"),
+        "with m.If(broken):              # an error", "with m.If(0):              # an error"),
     "incomplete-line": Mutation(
         "a line that ended early is believed", "walker",
-        "self.over_line.eq(self._line_ends & (self._count == self._beats - 1))",
-        "self.over_line.eq(self._line_ends)"),
+        "self.over_line.eq(needed & complete)", "self.over_line.eq(needed)"),
     "look-ahead-answers": Mutation(
         "a look-ahead that hits is answered to the port", "core",
         "egress.hit.valid.eq(valid & answered & ~operation.silent\n"
@@ -237,7 +236,7 @@ MUTATIONS = {
         "egress.take.eq(continued[index] + granted)", "egress.take.eq(granted)"),
     "bus-error-ignored": Mutation(
         "a bus error counts as data", "walker",
-        "step.error.eq(content.resp[1] | ", "step.error.eq("),
+        "facts.error.eq(payload.resp[1] | ", "facts.error.eq("),
     "offer-withdrawn": Mutation(
         "a response is offered only every other cycle, taken or not", "ports",
         "self.port.valid.eq(order.r_rdy & self.enable)",
@@ -268,7 +267,7 @@ MUTATIONS = {
         "m.d.comb += self.ar.ready.eq(1)"),
     "context-bits": Mutation(
         "the storage root's V and L5 are taken from the memory root", "walk_step",
-        "with m.If(state.word[0] == ft):", "with m.If(state.word[0] == 0):"),
+        "with m.Elif(gathered.word[0] == ft):", "with m.Elif(gathered.word[0] == 0):"),
 }
 
 

@@ -1,10 +1,10 @@
 """A small fully associative cache for contexts: the device directory's and the PASIDs'."""
 
-from amaranth import Module, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from .choose import lowest, one_hot_index
+from .choose import one_hot_index
 
 __all__ = ["ContextCache"]
 
@@ -13,7 +13,8 @@ class ContextCache(wiring.Component):
     """Keeps the latest contexts, replaced in turn.
 
     As in the TLB, a tag is written one cycle before its value, so that a look-up that compared
-    before the tag changed reads the value that belonged to the old one.
+    before the tag changed reads the value that belonged to the old one. A fill of a key that is
+    being filled already (one or two cycles before) is dropped.
 
     Parameters
     ----------
@@ -56,36 +57,40 @@ class ContextCache(wiring.Component):
         def matches(key):
             return [valid[index] & (tag == key) for index, tag in enumerate(tags)]
 
-        # Two fills of one key may follow each other closely enough to make two entries: equal
-        # ones, so any of them will do.
         for index, matched in enumerate(matches(self.key)):
             m.d.sync += match[index].eq(matched)
         m.d.comb += [
             self.hit.eq(match.any()),
-            read.addr.eq(one_hot_index(lowest(match))),
+            read.addr.eq(one_hot_index(match)),
             self.value.eq(read.data),
         ]
 
+        # A fill in three cycles: its key compared, its place chosen, its tag written; then its
+        # value. While one of the same key is under way, it is not needed, so that no key has two
+        # entries.
+        came, chooses, key, value = Signal(), Signal(), Signal(self._key), Signal(self._value)
         place, place_key, place_value = Signal(), Signal(self._key), Signal(self._value)
-        present = Signal(entries)
+        present, twins = Signal(entries), Signal(2)
         turn, index = Signal(range(places)), Signal(range(places))
-        m.d.sync += [place.eq(self.fill), place_key.eq(self.fill_key),
-                     place_value.eq(self.fill_value)]
+        m.d.comb += chooses.eq(came & ~twins.any())
+        m.d.sync += [
+            twins.eq(Cat(chooses & (key == self.fill_key), place & (place_key == self.fill_key))),
+            came.eq(self.fill), key.eq(self.fill_key), value.eq(self.fill_value),
+            place.eq(chooses), place_key.eq(key), place_value.eq(value),
+            index.eq(Mux(present.any(), one_hot_index(present), turn)),
+        ]
         for bit, matched in zip(present, matches(self.fill_key)):
             m.d.sync += bit.eq(matched)
-        m.d.comb += index.eq(turn)
-        with m.If(present.any()):
-            m.d.comb += index.eq(one_hot_index(lowest(present)))
+        with m.If(chooses & ~present.any()):
+            with m.If(turn == entries - 1):
+                m.d.sync += turn.eq(0)
+            with m.Else():
+                m.d.sync += turn.eq(turn + 1)
         with m.If(place):
             for number, tag in enumerate(tags):
                 with m.If(index == number):
                     m.d.sync += [tag.eq(place_key), valid[number].eq(1)]
-            with m.If(~present.any()):
-                with m.If(turn == entries - 1):
-                    m.d.sync += turn.eq(0)
-                with m.Else():
-                    m.d.sync += turn.eq(turn + 1)
         m.d.sync += [write.en.eq(place), write.addr.eq(index), write.data.eq(place_value)]
         with m.If(self.flush):
-            m.d.sync += [valid.eq(0), place.eq(0)]
+            m.d.sync += [valid.eq(0), came.eq(0), place.eq(0)]
         return m

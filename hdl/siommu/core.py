@@ -328,7 +328,7 @@ class Core(wiring.Component):
             walker.ddt_base.eq(self.ddt_base),
             walker.ddt_log2.eq(self.ddt_log2),
             walker.check_ad.eq(self.check_ad),
-            walker.stale.eq(miss.stale),
+            walker.stale.eq(miss.stale), walker.flush.eq(self.flush),
             miss.stepping.eq(walker.stepping), miss.stepping_slot.eq(walker.stepping_slot),
             miss.anew.eq(walker.anew), miss.anew_slot.eq(walker.anew_slot),
             miss.finished.eq(walker.finished), miss.finished_slot.eq(walker.finished_slot),

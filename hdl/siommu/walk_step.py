@@ -1,8 +1,10 @@
-"""One step of a walk: §4 of the specification, steps 2 to 6, for one word of one entry.
+"""The steps of a walk: §4 of the specification, steps 2 to 6, for one word of one entry.
 
-Purely combinational. The walker holds the state of every walk and calls on this logic whenever a
-walk begins or a word arrives from memory; the answer is the next table read or the outcome.
-``leaf_page`` does the same for a neighbour of the leaf that was asked for.
+All of it is combinational; the walker puts registers between the two halves of a decision. What a
+word says of itself, and beside the state of its walk, is found out first (``WordFacts``); what
+that leads to, the next table read or the outcome, is decided next (``WordStep``). ``StartFacts``
+and ``StartStep`` are the same for the beginning of a walk, and ``leaf_fits`` and ``leaf_page`` for
+a neighbour of the leaf that was asked for.
 """
 
 from amaranth import Cat, Const, Module, Mux, Signal
@@ -10,11 +12,13 @@ from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
 from .bundles import (ENTRY_ADDR_BITS, WAY_BITS, ContextInfo, DeviceInfo, Outcome, RegionInfo,
-                      WalkStart)
-from .formats import (DEVICE_BITS, DEVID_BITS, PFN_BITS, Cause, ContextDeny, ContextRoot, DeviceWord0,
-                      DeviceWord1, DirectoryEntry, Disposition, Size, TableEntry)
+                      WalkKey, WalkStart, assign)
+from .formats import (DEVID_BITS, INDEX_BITS, PFN_BITS, Cause, ContextDeny, ContextRoot,
+                      DeviceWord0, DeviceWord1, DirectoryEntry, Disposition, Size, TableEntry)
 
-__all__ = ["Table", "WalkState", "WalkStep", "leaf_page"]
+__all__ = ["Table", "WalkState", "Gathered", "Marks", "Reach", "Facts", "WordFacts", "WordStep",
+           "StartFacts", "StartStep", "marks", "reach", "start_facts", "out_of_range",
+           "device_entry", "next_read", "words_minus_one", "leaf_fits", "leaf_page"]
 
 
 class Table(enum.Enum, shape=3):
@@ -28,54 +32,286 @@ class Table(enum.Enum, shape=3):
 
 
 class WalkState(data.Struct):
-    """Where a walk stands while its read is under way.
-
-    ``word`` counts the words of the entry that have come; ``error``, ``reserved``, ``present``,
-    ``other`` and the fields of the device entry and the context gather what they said.
-    """
+    """Where a walk stands while its read is under way."""
 
     table: Table
     level: 3
+    line: 1             # the read is of a leaf with the line around it
     entry: ENTRY_ADDR_BITS
-    word: 2
-    error: 1            # a word came with a bus error, or their number is wrong
-    reserved: 1         # a reserved bit is set
-    present: 1          # V of the device entry, or of the context's needed root
-    other: 1            # V of the context's other root
-    device: DeviceInfo
-    root: PFN_BITS
-    l5: 1
-    deny: 2
     devid: DEVID_BITS
+    deny: 2
     write: 1            # W so far
     no_read: 1          # NR so far
     cached: 1           # a cached context or table was trusted on the way
     region_way: WAY_BITS
 
 
-class WalkStep(wiring.Component):
-    """The decision for one event of a walk. Combinational.
+class Gathered(data.Struct):
+    """What the words of an entry have said that have come so far; all 0 before the first one."""
+
+    word: 2             # how many have come
+    error: 1            # one came with a bus error, or their number is wrong
+    reserved: 1         # a reserved bit is set
+    present: 1          # V of the device entry, or of the context's needed root
+    other: 1            # V of the context's other root
+    disabled: 1         # the device may not send requests of this FT
+    bypass: 1           # its requests of this FT pass untranslated
+    beyond: 1           # all is well but: PASID out of reach, or address not canonical
+    index: INDEX_BITS   # of the entry to be read next
+    pfn: PFN_BITS       # of the table to be read next
+    mem_en: 1
+    sto_en: 1
+    mem_bypass: 1
+    sto_bypass: 1
+    levels: 2
+    l5: 1
+    deny: 2
+
+
+class Marks(data.Struct):
+    """What can be said of a word whatever it is: which reserved bits would be set in it."""
+
+    device_0: 1
+    device_1: 1
+    directory: 1
+    root: 1
+    deny: 1
+    any: 1
+    page_2m: 1
+    page_1g: 1
+
+
+class Reach(data.Struct):
+    """What can be said of the key of a walk: whether its address is canonical for 48 and 57 bits,
+    and whether its PASID has bits beyond the 7th and the 16th."""
+
+    canonical_48: 1
+    canonical_57: 1
+    beyond_7: 1
+    beyond_16: 1
+
+
+class Facts(data.Struct):
+    """What a word is and says.
+
+    The first four tell what was read; ``several``, ``single`` and ``short`` say again, for those in
+    a hurry, that its entries have more words than one, have one, have less than four. ``whole``:
+    the entry is complete and is decided. Those from ``failed`` to ``undirty`` end in a fault.
+    ``reserved_device`` and ``reserved_page`` are of entries of the device directory and of page
+    tables, ``reserved_root`` and ``reserved_deny`` of a context's first words. ``line``, ``level``
+    and ``index`` are those of the next read, unless the entry's words before have them; ``write``
+    and ``no_read`` are W and NR including this entry's.
+    """
+
+    device: 1
+    directory: 1
+    context: 1
+    page_table: 1
+    several: 1
+    single: 1
+    short: 1
+    whole: 1
+    alone: 1
+    failed: 1
+    invalid: 1
+    reserved: 1
+    reserved_device: 1
+    reserved_page: 1
+    reserved_root: 1
+    reserved_deny: 1
+    supervisor: 1
+    unaccessed: 1
+    ft_differs: 1
+    device_differs: 1       # if it is a ``file`` leaf
+    denied: 1
+    undirty: 1
+    leaf: 1
+    file: 1
+    level: 3
+    line: 1
+    index: INDEX_BITS
+    write: 1
+    no_read: 1
+
+
+def marks(word):
+    """The :class:`Marks` of ``word``, as a dictionary."""
+    first, second = data.View(DeviceWord0, word), data.View(DeviceWord1, word)
+    directory, root = data.View(DirectoryEntry, word), data.View(ContextRoot, word)
+    entry = data.View(TableEntry, word)
+    high = first.reserved_63_52 != 0
+    return {
+        "device_0": high | (first.reserved_11_8 != 0) | (first.pdt_levels == 3),
+        "device_1": second.reserved_63_10 != 0,
+        "directory": high | (directory.reserved_11_1 != 0),
+        "root": high | (root.reserved_11_2 != 0),
+        "deny": data.View(ContextDeny, word).reserved_63_4 != 0,
+        "any": word != 0,
+        "page_2m": entry.pfn[1:9] != 0,
+        "page_1g": entry.pfn[1:18] != 0,
+    }
+
+
+def reach(key):
+    """The :class:`Reach` of ``key``, as a dictionary."""
+    sign48, sign57 = key.page[35:], key.page[44:]
+    return {"canonical_48": _all_equal(sign48), "canonical_57": _all_equal(sign57),
+            "beyond_7": key.pasid[7:] != 0, "beyond_16": key.pasid[16:] != 0}
+
+
+def out_of_range(key, beyond):
+    """Whether the device of ``key`` is beyond the device directory: has any of these bits."""
+    return (key.device & beyond).any()
+
+
+def device_entry(key, ddt_base):
+    """Address of the device directory's entry of ``key``."""
+    return Cat(Const(0, 4), key.device[:8], (ddt_base + key.device[8:])[:PFN_BITS + 1])
+
+
+def next_read(following, anew):
+    """The state to keep with the next read, as a dictionary: ``following``, unless the walk begins
+    anew. Then the next read is that of the device entry, which its ``entry`` is the address of,
+    but for the lowest bits. (No other is beyond 2^52.)"""
+    return {**{name: following[name] for name, _ in data.Layout.cast(WalkState)},
+            "table": Mux(anew, Table.DEVICE.value, following.table.as_value()),
+            "line": following.line & ~anew, "cached": following.cached & ~anew,
+            "entry": Cat(following.entry[:3], following.entry[3] & ~anew, following.entry[4:-1],
+                         following.entry[-1] & anew)}
+
+
+def words_minus_one(table):
+    """Words of an entry of ``table``, minus one."""
+    return Cat((table == Table.DEVICE) | (table == Table.CONTEXT), table == Table.CONTEXT)
+
+
+def _below_device(levels):
+    """What is read after the device entry."""
+    return Mux(levels[1], Table.DIRECTORY_HIGH.value,
+               Mux(levels[0], Table.DIRECTORY_LOW.value, Table.CONTEXT.value))
+
+
+def _index_below_device(levels, pasid):
+    """Index, in units of 8 bytes, of the entry that is read after the device entry."""
+    return Mux(levels[1], pasid[16:20],
+               Mux(levels[0], pasid[7:16], Cat(Const(0, 2), pasid[:7])))
+
+
+def _root_index(l5, page):
+    return Mux(l5, page[36:45], page[27:36])
+
+
+def _out_of_reach(levels, known):
+    """The PASID has bits beyond those that ``levels`` of directory look at."""
+    return ~levels[1] & Mux(levels[0], known["beyond_16"], known["beyond_7"])
+
+
+class WordFacts(wiring.Component):
+    """What a word says.
 
     Members
     -------
-    start : In(1)
-        The event is the beginning of ``walk``; else it is ``word`` with ``error`` and ``last``
-        for the read described by ``state``.
-    walk : In(WalkStart)
-        Its ``key`` is needed at every event, the rest at the start alone.
-    state : In(WalkState), word : In(64), error : In(1), last : In(1)
+    state : In(WalkState), key : In(WalkKey)
+        Of the walk whose read the word answers.
+    word : In(64), marks : In(Marks), error : In(1), last : In(1)
     shared : In(1)
         The word came in one beat with its neighbours: an error may be one of theirs, which is no
         fault (§5.1). Such an entry is read again, alone.
-    ddt_base, ddt_log2, check_ad : In
-        Registers (§7).
+    check_ad : In(1)
+        Register (§7).
+    facts : Out(Facts)
+    """
+
+    state: In(WalkState)
+    key: In(WalkKey)
+    word: In(64)
+    marks: In(Marks)
+    error: In(1)
+    last: In(1)
+    shared: In(1)
+    check_ad: In(1)
+    facts: Out(Facts)
+
+    def elaborate(self, platform):
+        m = Module()
+        state, key, facts = self.state, self.key, self.facts
+        entry, level, noted = data.View(TableEntry, self.word), self.state.level, self.marks
+        paging, last = state.table == Table.PAGE_TABLE, self.last
+        directory = (state.table == Table.DIRECTORY_HIGH) | (state.table == Table.DIRECTORY_LOW)
+        m.d.comb += [
+            facts.device.eq(state.table == Table.DEVICE), facts.directory.eq(directory),
+            facts.context.eq(state.table == Table.CONTEXT), facts.page_table.eq(paging),
+            facts.several.eq(facts.device | facts.context),
+            facts.single.eq(~facts.several), facts.short.eq(state.table != Table.CONTEXT),
+            facts.whole.eq(last | state.line),
+            facts.alone.eq(self.shared & self.error),
+            facts.failed.eq(self.error),
+            facts.invalid.eq((directory | paging) & ~entry.p),
+            facts.reserved.eq((directory & noted.directory)
+                              | (facts.context & last & noted.any)),
+            facts.reserved_device.eq(facts.device & Mux(last, noted.device_1, noted.device_0)),
+            facts.reserved_page.eq(paging & entry.ps & (
+                (level >= 4) | ((level == 2) & noted.page_2m)
+                | ((level == 3) & noted.page_1g))),
+            facts.reserved_root.eq(facts.context & ~last & noted.root),
+            facts.reserved_deny.eq(facts.context & ~last & noted.deny),
+        ]
+
+        # An entry of a page table.
+        leaf = Signal()
+        write, no_read = state.write & entry.w, state.no_read | (key.ft & entry.nr)
+        m.d.comb += [
+            leaf.eq(paging & ((level == 1) | (entry.ps & ((level == 2) | (level == 3))))),
+            facts.leaf.eq(leaf),
+            facts.supervisor.eq(paging & ~entry.u),
+            facts.unaccessed.eq(paging & self.check_ad & ~entry.a),
+            facts.ft_differs.eq(leaf & (entry.ft != key.ft)),
+            facts.file.eq(leaf & key.ft), facts.device_differs.eq(entry.devid != state.devid),
+            facts.denied.eq(leaf & Mux(key.write, ~write, no_read)),
+            facts.undirty.eq(leaf & self.check_ad & key.write & ~entry.d),
+        ]
+
+        # The next read.
+        within = state.table == Table.CONTEXT
+        m.d.comb += [
+            facts.line.eq(paging & ~entry.ps & (level == 2)),
+            facts.level.eq(level - 1),
+            facts.write.eq(within | write),
+            facts.no_read.eq(~within & no_read),
+        ]
+        with m.Switch(state.table):
+            with m.Case(Table.DIRECTORY_HIGH):
+                m.d.comb += facts.index.eq(key.pasid[7:16])
+            with m.Case(Table.DIRECTORY_LOW):
+                m.d.comb += facts.index.eq(Cat(Const(0, 2), key.pasid[:7]))
+            with m.Default():
+                with m.Switch(level):
+                    for above in range(2, 6):
+                        with m.Case(above):
+                            m.d.comb += facts.index.eq(key.page[9 * above - 18:9 * above - 9])
+        return m
+
+
+class WordStep(wiring.Component):
+    """The decision for one word.
+
+    Members
+    -------
+    facts : In(Facts), state, key, word, check_ad : In
+        What :class:`WordFacts` said, of these.
+    gathered : In(Gathered)
+        What is known from the entry's words before this one.
+    reach : In(Reach), out_of_range : In(1)
+        Of the key.
+    gathers : Out(Gathered)
+        What is known with this word. After the entry's last: nothing, for the next entry.
     following : Out(WalkState)
-        The state to keep.
+        With ``anew``, the state to keep with the next read (:func:`next_read`).
     read : Out(1)
-        Read the ``words_minus_one`` + 1 words at ``following.entry`` next; with ``line``, the
-        64-byte line around it, that word first.
+        Read its ``entry`` next; with its ``line``, the 64-byte line around it, that word first.
     anew : Out(1)
-        This is where the walk begins in memory, trusting no cache. It faults only after that.
+        This is where the walk begins in memory, trusting no cache: the next read is that of the
+        device entry. It faults only after that. Has a meaning only at the end of an entry.
     finish : Out(1), outcome : Out(Outcome)
         The walk has ended. Not raised for a fault to which a cached context led: such a walk
         begins anew at the device directory, for only memory denies (§4).
@@ -85,20 +321,17 @@ class WalkStep(wiring.Component):
         An entry that points to a level-1 table was read.
     """
 
-    start: In(1)
-    walk: In(WalkStart)
+    facts: In(Facts)
     state: In(WalkState)
+    gathered: In(Gathered)
+    key: In(WalkKey)
     word: In(64)
-    error: In(1)
-    last: In(1)
-    shared: In(1)
-    ddt_base: In(PFN_BITS)
-    ddt_log2: In(5)
     check_ad: In(1)
+    reach: In(Reach)
+    out_of_range: In(1)
+    gathers: Out(Gathered)
     following: Out(WalkState)
     read: Out(1)
-    words_minus_one: Out(2)
-    line: Out(1)
     anew: Out(1)
     finish: Out(1)
     outcome: Out(Outcome)
@@ -111,345 +344,286 @@ class WalkStep(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        key, state, following = self.walk.key, self.state, self.following
-        word, outcome = self.word, self.outcome
-
-        # What the event leads to. A fault or a grant goes before the next read.
-        look_up_device, have_device, have_context = Signal(), Signal(), Signal()
-        granted, fault, at_entry, alone = Signal(), Signal(), Signal(), Signal()
-        cause, disposition = Signal(Cause), Signal(Disposition)
-
-        def deny(why, how=Disposition.DENY, entry=True):
-            m.d.comb += [fault.eq(1), cause.eq(why), disposition.eq(how), at_entry.eq(entry)]
-
-        m.d.comb += following.eq(state)
-        trust_region = self.start & self.walk.region_hit
-        trust_context = self.start & ~self.walk.region_hit & self.walk.context_hit
-        # A bypass is looked up in memory, so that no walk has its outcome at its start.
-        trust_device = self.start & ~self.walk.region_hit & ~self.walk.context_hit \
-            & self.walk.device_hit \
-            & ~Mux(key.ft, self.walk.device.sto_bypass, self.walk.device.mem_bypass)
-
-        # The beginning: at the innermost table that a cache knows.
-        with m.If(self.start):
-            m.d.comb += [
-                have_context.eq(trust_context),
-                have_device.eq(trust_device),
-                look_up_device.eq(~trust_region & ~trust_context & ~trust_device),
-                following.region_way.eq(self.walk.region_way),
-                self.device.eq(self.walk.device),
-                self.context.eq(self.walk.context),
-            ]
-        with m.Else():
-            m.d.comb += [
-                self.device.eq(state.device),
-                self.context.root.eq(state.root),
-                self.context.l5.eq(state.l5),
-                self.context.deny.eq(state.deny),
-                self.context.devid.eq(state.devid),
-            ]
-            with m.Switch(state.table):
-                with m.Case(Table.DEVICE):
-                    self._device_entry(m, have_device, deny)
-                with m.Case(Table.DIRECTORY_HIGH, Table.DIRECTORY_LOW):
-                    self._directory_entry(m, deny)
-                with m.Case(Table.CONTEXT):
-                    self._context_entry(m, have_context, deny)
-                with m.Case(Table.PAGE_TABLE):
-                    self._table_entry(m, granted, alone, deny)
-
-        # Step 2, once the device entry is known.
-        context_pfn, to_context, to_low, to_high = Signal(PFN_BITS), Signal(), Signal(), Signal()
-        device = self.device
-        m.d.comb += context_pfn.eq(Mux(have_device, device.pfn, _pfn(word)))
-        bypass = Signal()
-        with m.If(have_device):
-            m.d.comb += following.devid.eq(device.devid)
-            with m.If(~Mux(key.ft, device.sto_en, device.mem_en)):
-                deny(Cause.FT_DISABLED)
-            with m.Elif(Mux(key.ft, device.sto_bypass, device.mem_bypass)):
-                m.d.comb += bypass.eq(1)
-            # Step 3: the directory's reach.
-            with m.Else():
-                m.d.comb += self.device_fill.eq(~self.start)
-                with m.Switch(device.levels):
-                    with m.Case(0):
-                        with m.If(key.pasid[7:] != 0):
-                            deny(Cause.PASID_INVALID, entry=False)
-                        with m.Else():
-                            m.d.comb += to_context.eq(1)
-                    with m.Case(1):
-                        with m.If(key.pasid[16:] != 0):
-                            deny(Cause.PASID_INVALID, entry=False)
-                        with m.Else():
-                            m.d.comb += to_low.eq(1)
-                    with m.Default():
-                        m.d.comb += to_high.eq(1)
-        with m.Elif(~self.start):
-            with m.If(state.table == Table.DIRECTORY_HIGH):
-                m.d.comb += to_low.eq(1)
-            with m.Elif(state.table == Table.DIRECTORY_LOW):
-                m.d.comb += to_context.eq(1)
-
-        # Step 4, once the context is known.
-        table_pfn, to_table, to_level = Signal(PFN_BITS), Signal(), Signal(3)
-        sign48, sign57 = key.page[35:], key.page[44:]
-        with m.If(have_context):
-            canonical = Mux(self.context.l5, _all_equal(sign57), _all_equal(sign48))
-            m.d.comb += [
-                following.devid.eq(self.context.devid),
-                following.deny.eq(self.context.deny),
-                following.write.eq(1),
-                following.no_read.eq(0),
-                to_level.eq(Mux(self.context.l5, 5, 4)),
-                table_pfn.eq(self.context.root),
-                self.context_fill.eq(~self.start),
-            ]
-            with m.If(~canonical):
-                deny(Cause.NON_CANONICAL, entry=False)
-            with m.Else():
-                m.d.comb += to_table.eq(1)
-        with m.Elif(trust_region):
-            m.d.comb += [
-                following.devid.eq(self.walk.region.devid),
-                following.write.eq(self.walk.region.write),
-                following.no_read.eq(self.walk.region.no_read),
-                to_level.eq(1), table_pfn.eq(self.walk.region.table), to_table.eq(1),
-            ]
-        with m.Else():
-            m.d.comb += table_pfn.eq(_pfn(word))
-            m.d.comb += to_level.eq(state.level - 1)
-            with m.If(~self.start & (state.table == Table.PAGE_TABLE)):
-                m.d.comb += to_table.eq(1)
-
-        # A fault to which a cache led is looked up again, from the beginning (§4).
-        again, cached = Signal(), Signal()
-        m.d.comb += cached.eq(Mux(self.start, ~look_up_device, state.cached))
-        m.d.comb += again.eq(fault & cached)
-        m.d.comb += following.cached.eq(cached & ~again)
-
-        # The next read, or the end.
-        index = Signal(9)
-        with m.Switch(to_level):
-            for level in range(1, 6):
-                with m.Case(level):
-                    m.d.comb += index.eq(key.page[9 * (level - 1):9 * level])
-        out_of_range = Signal()
-        beyond = Signal(DEVICE_BITS)    # the bits that must be 0
-        with m.Switch(self.ddt_log2):
-            for log2 in range(DEVICE_BITS):
-                with m.Case(log2):
-                    m.d.comb += beyond.eq(-1 << log2)
-        m.d.comb += out_of_range.eq((key.device & beyond).any())
-        waits = ~self.start & ~self.last
-        with m.If(waits):
-            pass
-        with m.Elif(look_up_device | again):
-            m.d.comb += [
-                following.table.eq(Table.DEVICE),
-                following.entry.eq(Cat(Const(0, 4), key.device[:8],
-                                       self.ddt_base + key.device[8:])),
-                self.read.eq(~out_of_range),
-                self.words_minus_one.eq(1),
-                self.anew.eq(1),
-            ]
-        with m.Elif(fault | granted | bypass):
-            pass
-        with m.Elif(alone):
-            m.d.comb += [self.read.eq(1), following.write.eq(state.write),
-                         following.no_read.eq(state.no_read)]
-        with m.Elif(to_high):
-            m.d.comb += [
-                following.table.eq(Table.DIRECTORY_HIGH),
-                following.entry.eq(Cat(Const(0, 3), key.pasid[16:20], Const(0, 5), context_pfn)),
-                self.read.eq(1),
-            ]
-        with m.Elif(to_low):
-            m.d.comb += [
-                following.table.eq(Table.DIRECTORY_LOW),
-                following.entry.eq(Cat(Const(0, 3), key.pasid[7:16], context_pfn)),
-                self.read.eq(1),
-            ]
-        with m.Elif(to_context):
-            m.d.comb += [
-                following.table.eq(Table.CONTEXT),
-                following.entry.eq(Cat(Const(0, 5), key.pasid[:7], context_pfn)),
-                self.read.eq(1),
-                self.words_minus_one.eq(3),
-            ]
-        with m.Elif(to_table):
-            m.d.comb += [
-                following.table.eq(Table.PAGE_TABLE),
-                following.level.eq(to_level),
-                following.entry.eq(Cat(Const(0, 3), index, table_pfn)),
-                self.read.eq(1),
-                self.line.eq(to_level == 1),
-                self.region_fill.eq(~self.start & ~have_context & (to_level == 1)),
-            ]
-        with m.If(self.read):
-            m.d.comb += [
-                following.word.eq(0), following.error.eq(0), following.reserved.eq(0),
-                following.present.eq(0), following.other.eq(0),
-            ]
+        facts, gathered, word = self.facts, self.gathered, self.word
+        # A fault goes before a grant, and that before the next read. One to which a cache led is
+        # looked up again, from the beginning (§4).
+        fault, cached, stops = Signal(), Signal(), Signal()
+        failed = Signal()       # with an error, or the number of its words is wrong
+        absent = ~facts.single & ~gathered.present
+        reserved = facts.reserved | facts.reserved_device | facts.reserved_page | gathered.reserved
+        expected = Cat(~facts.single, ~facts.short)     # number of the last word
         m.d.comb += [
-            self.region.table.eq(_pfn(word)), self.region.write.eq(following.write),
-            self.region.no_read.eq(following.no_read), self.region.devid.eq(state.devid),
+            failed.eq(facts.failed | gathered.error
+                      | (facts.whole != (gathered.word == expected))),
+            fault.eq(~facts.alone & Cat(
+                failed, facts.invalid, absent, facts.reserved, facts.reserved_device,
+                facts.reserved_page, gathered.reserved, gathered.disabled,
+                gathered.beyond, facts.supervisor, facts.unaccessed, facts.ft_differs,
+                facts.file & facts.device_differs, facts.denied, facts.undirty).any()),
+            cached.eq(self.state.cached),
+            stops.eq(facts.leaf | gathered.bypass),
+            self.anew.eq(fault & cached),
+            self.read.eq(facts.whole & (facts.alone | Mux(
+                fault, cached & ~self.out_of_range, ~stops))),
+            self.finish.eq(facts.whole & ~facts.alone & Mux(
+                fault, ~cached | self.out_of_range, stops)),
         ]
+        self._gather(m, failed)
+        self._follow(m)
+        self._conclude(m, fault, failed, reserved)
 
-        rejected = (look_up_device | again) & out_of_range
-        m.d.comb += self.finish.eq(~waits & ((fault & ~again) | granted | bypass | rejected))
-        with m.If(rejected):
-            m.d.comb += outcome.cause.eq(Cause.DEVICE_INVALID)
-        with m.Elif(fault):
-            m.d.comb += [outcome.cause.eq(cause), outcome.disposition.eq(disposition)]
-            with m.If(at_entry):
-                m.d.comb += [outcome.entry.eq(state.entry), outcome.level.eq(self._level())]
-        with m.Elif(bypass):
-            m.d.comb += [
-                outcome.rights.size.eq(Size.BYPASS), outcome.rights.read.eq(1),
-                outcome.rights.write.eq(1), outcome.rights.dirty.eq(1),
-            ]
-        with m.Else():
-            m.d.comb += [
-                outcome.pfn.eq(_pfn(word)),
-                outcome.extent.eq(0),               # the line tells more
-                outcome.rights.size.eq((state.level - 1)[:2]),
-                outcome.rights.read.eq(~(key.ft & following.no_read)),
-                outcome.rights.write.eq(following.write),
-                outcome.rights.dirty.eq(~self.check_ad | data.View(TableEntry, word).d),
-            ]
+        # What may be cached.
+        known = Signal()        # the device entry or context is valid
+        m.d.comb += [
+            known.eq(facts.whole & ~failed & gathered.present & ~reserved & ~gathered.disabled),
+            self.device_fill.eq(known & facts.device & ~gathered.bypass),
+            self.context_fill.eq(known & facts.context),
+            self.region_fill.eq(facts.whole & facts.line & ~fault),
+            self.device.devid.eq(data.View(DeviceWord1, word).devid),
+            self.context.root.eq(gathered.pfn),
+            self.context.l5.eq(gathered.l5), self.context.deny.eq(gathered.deny),
+            self.context.devid.eq(self.state.devid),
+            self.region.table.eq(_pfn(word)), self.region.write.eq(facts.write),
+            self.region.no_read.eq(facts.no_read), self.region.devid.eq(self.state.devid),
+        ]
+        m.d.comb += assign(self.device, {name: gathered[name] for name in (
+            "mem_en", "sto_en", "mem_bypass", "sto_bypass", "levels", "pfn")})
         return m
 
-    def _level(self):
-        """Level of the entry under way in a fault record (§5.1)."""
-        table = self.state.table
-        return Mux(table == Table.PAGE_TABLE, self.state.level, Mux(table == Table.DEVICE, 7, 6))
-
-    def _failed(self, words):
-        """A word of the entry had a bus error, or the memory sent another number of words."""
-        return self.state.error | self.error | (self.state.word != words - 1)
-
-    def _gather(self, m, words):
+    def _gather(self, m, failed):
         """Account for a word that is not the entry's last."""
-        m.d.comb += self.following.word.eq(self.state.word + 1)
-        with m.If(self.error | (self.state.word == words - 1)):
-            m.d.comb += self.following.error.eq(1)
-
-    def _device_entry(self, m, have_device, deny):
-        state, following = self.state, self.following
-        first, second = data.View(DeviceWord0, self.word), data.View(DeviceWord1, self.word)
-        with m.If(~self.last):
-            self._gather(m, 2)
+        facts, gathered, key, gathers = self.facts, self.gathered, self.key, self.gathers
+        m.d.comb += [
+            gathers.eq(gathered),
+            gathers.word.eq(gathered.word + 1),
+            gathers.error.eq(failed),
+            gathers.reserved.eq(gathered.reserved | facts.reserved_device | Mux(
+                gathered.word[1], facts.reserved_deny, facts.reserved_root)),
+        ]
+        ft, known = key.ft, self.reach
+        first, root = data.View(DeviceWord0, self.word), data.View(ContextRoot, self.word)
+        denied = data.View(ContextDeny, self.word)
+        with m.If(facts.device):
+            bypass = Mux(ft, first.sto_bypass, first.mem_bypass)
+            enabled = Mux(ft, first.sto_en, first.mem_en)
             m.d.comb += [
-                following.present.eq(first.v),
-                following.reserved.eq((first.reserved_11_8 != 0) | (first.reserved_63_52 != 0)
-                                      | (first.pdt_levels == 3)),
-                following.device.mem_en.eq(first.mem_en),
-                following.device.sto_en.eq(first.sto_en),
-                following.device.mem_bypass.eq(first.mem_bypass),
-                following.device.sto_bypass.eq(first.sto_bypass),
-                following.device.levels.eq(first.pdt_levels),
-                following.device.pfn.eq(first.pdt_pfn),
+                gathers.present.eq(first.v),
+                gathers.mem_en.eq(first.mem_en), gathers.sto_en.eq(first.sto_en),
+                gathers.mem_bypass.eq(first.mem_bypass), gathers.sto_bypass.eq(first.sto_bypass),
+                gathers.levels.eq(first.pdt_levels), gathers.pfn.eq(first.pdt_pfn),
+                gathers.disabled.eq(~enabled),
+                gathers.bypass.eq(bypass),
+                # step 3: the directory's reach
+                gathers.beyond.eq(first.v & enabled & ~bypass
+                                  & _out_of_reach(first.pdt_levels, known)),
+                gathers.index.eq(_index_below_device(first.pdt_levels, key.pasid)),
             ]
-        with m.Else():
-            m.d.comb += self.device.devid.eq(second.devid)
-            with m.If(self._failed(2)):
-                deny(Cause.TABLE_ERROR)
-            with m.Elif(~state.present):
-                deny(Cause.DEVICE_INVALID)
-            with m.Elif(state.reserved | (second.reserved_63_10 != 0)):
-                deny(Cause.ENTRY_RESERVED)
+        with m.Elif(facts.context):
+            with m.If(gathered.word[1]):
+                m.d.comb += gathers.deny.eq(Mux(ft, denied.sto_deny, denied.mem_deny))
+            with m.Elif(gathered.word[0] == ft):
+                m.d.comb += [
+                    gathers.present.eq(root.v), gathers.l5.eq(root.l5),
+                    gathers.pfn.eq(root.root),
+                    # step 4
+                    gathers.beyond.eq(root.v & ~Mux(root.l5, known["canonical_57"],
+                                                    known["canonical_48"])),
+                    gathers.index.eq(_root_index(root.l5, key.page)),
+                ]
             with m.Else():
-                m.d.comb += have_device.eq(1)
+                m.d.comb += gathers.other.eq(root.v)
+        with m.If(facts.whole):
+            m.d.comb += gathers.eq(0)
 
-    def _directory_entry(self, m, deny):
-        entry = data.View(DirectoryEntry, self.word)
-        with m.If(~self.last):
-            self._gather(m, 1)
-        with m.Elif(self._failed(1)):
-            deny(Cause.TABLE_ERROR)
-        with m.Elif(~entry.v):
-            deny(Cause.PASID_INVALID)
-        with m.Elif((entry.reserved_11_1 != 0) | (entry.reserved_63_52 != 0)):
-            deny(Cause.ENTRY_RESERVED)
+    def _follow(self, m):
+        """The next read."""
+        facts, state, following, table = self.facts, self.state, self.following, Signal(Table)
+        with m.Switch(state.table):
+            with m.Case(Table.DEVICE):
+                m.d.comb += table.eq(_below_device(self.gathered.levels))
+            with m.Case(Table.DIRECTORY_HIGH):
+                m.d.comb += table.eq(Table.DIRECTORY_LOW)
+            with m.Case(Table.DIRECTORY_LOW):
+                m.d.comb += table.eq(Table.CONTEXT)
+            with m.Default():
+                m.d.comb += table.eq(Table.PAGE_TABLE)
+        several = facts.several         # words before this one tell
+        m.d.comb += [
+            following.eq(state),
+            following.table.eq(table),
+            following.level.eq(Mux(facts.context, Mux(self.gathered.l5, 5, 4), facts.level)),
+            following.line.eq(facts.line),
+            following.entry.eq(Cat(Const(0, 3),
+                                   Mux(several, self.gathered.index, facts.index),
+                                   Mux(several, self.gathered.pfn, _pfn(self.word)))),
+            following.write.eq(facts.write), following.no_read.eq(facts.no_read),
+        ]
+        with m.If(facts.device):
+            m.d.comb += following.devid.eq(data.View(DeviceWord1, self.word).devid)
+        with m.If(facts.context):
+            m.d.comb += following.deny.eq(self.gathered.deny)
+        with m.If(facts.alone):
+            m.d.comb += [following.level.eq(state.level), following.entry.eq(state.entry),
+                         following.write.eq(state.write), following.no_read.eq(state.no_read)]
 
-    def _context_entry(self, m, have_context, deny):
-        state, following, ft = self.state, self.following, self.walk.key.ft
-        root, denied = data.View(ContextRoot, self.word), data.View(ContextDeny, self.word)
-        with m.If(~self.last):
-            self._gather(m, 4)
-            with m.If(state.word < 2):
-                with m.If((root.reserved_11_2 != 0) | (root.reserved_63_52 != 0)):
-                    m.d.comb += following.reserved.eq(1)
-                with m.If(state.word[0] == ft):
-                    m.d.comb += [following.present.eq(root.v), following.l5.eq(root.l5),
-                                 following.root.eq(root.root)]
-                with m.Else():
-                    m.d.comb += following.other.eq(root.v)
-            with m.Else():
-                with m.If(denied.reserved_63_4 != 0):
-                    m.d.comb += following.reserved.eq(1)
-                m.d.comb += following.deny.eq(Mux(ft, denied.sto_deny, denied.mem_deny))
-        with m.Else():
-            with m.If(self._failed(4)):
-                deny(Cause.TABLE_ERROR)
-            with m.Elif(state.reserved | (self.word != 0)):
-                deny(Cause.ENTRY_RESERVED)
-            with m.Elif(~state.present & ~state.other):
-                deny(Cause.PASID_INVALID)
-            with m.Elif(~state.present):
-                deny(Cause.TABLE_ABSENT)
-            with m.Else():
-                m.d.comb += have_context.eq(1)
-
-    def _table_entry(self, m, granted, alone, deny):
-        state, following, key = self.state, self.following, self.walk.key
-        entry = data.View(TableEntry, self.word)
-        level = state.level
-        leaf = (level == 1) | (entry.ps & ((level == 2) | (level == 3)))
-        reserved = entry.ps & ((level >= 4) | ((level == 2) & (entry.pfn[1:9] != 0))
-                               | ((level == 3) & (entry.pfn[1:18] != 0)))
-        write, no_read = state.write & entry.w, state.no_read | (key.ft & entry.nr)
-        m.d.comb += [following.write.eq(write), following.no_read.eq(no_read)]
-
-        with m.If(~self.last):
-            self._gather(m, 1)
-        with m.Elif(self.shared & self.error):
-            m.d.comb += alone.eq(1)
-        with m.Elif(self._failed(1)):
-            deny(Cause.TABLE_ERROR)
-        # Step 5.
-        with m.Elif(~entry.p):
-            deny(Cause.NOT_PRESENT, _disposition(Cat(entry.w, entry.u)))
+    def _conclude(self, m, fault, failed, reserved):
+        """The outcome, if the walk ends."""
+        facts, state, gathered, key = self.facts, self.state, self.gathered, self.key
+        outcome, rights = self.outcome, self.outcome.rights
+        entry, at_entry = data.View(TableEntry, self.word), Signal()
+        m.d.comb += at_entry.eq(~state.cached & (~gathered.beyond | failed | reserved))
+        with m.If(state.cached):            # begun anew, out of the directory's range
+            m.d.comb += outcome.cause.eq(Mux(fault, Cause.DEVICE_INVALID.value, Cause.OK.value))
+        with m.Elif(failed):
+            m.d.comb += outcome.cause.eq(Cause.TABLE_ERROR)
+        with m.Elif(facts.device & ~gathered.present):
+            m.d.comb += outcome.cause.eq(Cause.DEVICE_INVALID)
+        with m.Elif(facts.invalid):
+            m.d.comb += outcome.cause.eq(Mux(facts.page_table, Cause.NOT_PRESENT.value,
+                                             Cause.PASID_INVALID.value))
+            with m.If(facts.page_table):
+                m.d.comb += outcome.disposition.eq(_disposition(Cat(entry.w, entry.u)))
         with m.Elif(reserved):
-            deny(Cause.ENTRY_RESERVED)
-        with m.Elif(~entry.u):
-            deny(Cause.SUPERVISOR)
-        with m.Elif(self.check_ad & ~entry.a):
-            deny(Cause.ACCESS_FLAG, Disposition.REMAP)
-        # Step 6.
-        with m.Elif(leaf):
-            with m.If(entry.ft != key.ft):
-                deny(Cause.FT_MISMATCH)
-            with m.Elif(key.ft & (entry.devid != state.devid)):
-                deny(Cause.DEVICE_MISMATCH)
-            with m.Elif(~key.write & no_read):
-                deny(Cause.READ_DENIED, _disposition(state.deny))
-            with m.Elif(key.write & ~write):
-                deny(Cause.WRITE_DENIED, _disposition(state.deny))
-            with m.Elif(self.check_ad & key.write & ~entry.d):
-                deny(Cause.ACCESS_FLAG, Disposition.REMAP)
-            with m.Else():
-                m.d.comb += granted.eq(1)
+            m.d.comb += outcome.cause.eq(Cause.ENTRY_RESERVED)
+        with m.Elif(facts.context & ~gathered.present):
+            m.d.comb += outcome.cause.eq(Mux(gathered.other, Cause.TABLE_ABSENT.value,
+                                             Cause.PASID_INVALID.value))
+        with m.Elif(gathered.disabled):
+            m.d.comb += outcome.cause.eq(Cause.FT_DISABLED)
+        with m.Elif(gathered.beyond):
+            m.d.comb += outcome.cause.eq(Mux(facts.context, Cause.NON_CANONICAL.value,
+                                             Cause.PASID_INVALID.value))
+        with m.Elif(facts.supervisor):
+            m.d.comb += outcome.cause.eq(Cause.SUPERVISOR)
+        with m.Elif(facts.unaccessed):
+            m.d.comb += [outcome.cause.eq(Cause.ACCESS_FLAG),
+                         outcome.disposition.eq(Disposition.REMAP)]
+        with m.Elif(facts.ft_differs):
+            m.d.comb += outcome.cause.eq(Cause.FT_MISMATCH)
+        with m.Elif(facts.file & facts.device_differs):
+            m.d.comb += outcome.cause.eq(Cause.DEVICE_MISMATCH)
+        with m.Elif(facts.denied):
+            m.d.comb += [
+                outcome.cause.eq(Mux(key.write, Cause.WRITE_DENIED.value,
+                                     Cause.READ_DENIED.value)),
+                outcome.disposition.eq(_disposition(state.deny)),
+            ]
+        with m.Elif(facts.undirty):
+            m.d.comb += [outcome.cause.eq(Cause.ACCESS_FLAG),
+                         outcome.disposition.eq(Disposition.REMAP)]
+        # Level of the entry under way in a fault record (§5.1).
+        level = Mux(facts.page_table, state.level, Mux(facts.device, 7, 6))
+        m.d.comb += [
+            outcome.level.eq(Mux(at_entry, level, 0)),
+            outcome.entry.eq(Mux(at_entry, state.entry, 0)),
+            outcome.pfn.eq(_pfn(self.word)),
+            outcome.extent.eq(0),           # the line tells more
+            rights.size.eq(Mux(facts.device, Size.BYPASS.value, (state.level - 1)[:2])),
+            rights.read.eq(facts.device | ~(key.ft & facts.no_read)),
+            rights.write.eq(facts.device | facts.write),
+            rights.dirty.eq(facts.device | ~self.check_ad | entry.d),
+        ]
 
 
-def leaf_page(m, page, *, ft, state, word, check_ad):
+class StartFacts(data.Struct):
+    """What can be said of a walk that is to begin: whether its address is canonical; what it might
+    begin at: not at a level-1 table, at a context of 48 or 57 bits, at a device entry that lets it
+    pass; and whether that one's directory reaches its PASID (``within``)."""
+
+    canonical_48: 1
+    canonical_57: 1
+    no_region: 1
+    context_48: 1
+    context_57: 1
+    device: 1
+    within: 1
+
+
+def start_facts(walk):
+    """The :class:`StartFacts` of ``walk``, a ``WalkStart``, as a dictionary."""
+    known, device, l5 = reach(walk.key), walk.device, walk.context.l5
+    # A bypass is looked up in memory, so that no walk has its outcome at its start.
+    passes = Mux(walk.key.ft, device.sto_en & ~device.sto_bypass,
+                 device.mem_en & ~device.mem_bypass)
+    return {"canonical_48": known["canonical_48"], "canonical_57": known["canonical_57"],
+            "no_region": ~walk.region_hit,
+            "context_48": ~walk.region_hit & walk.context_hit & ~l5,
+            "context_57": ~walk.region_hit & walk.context_hit & l5,
+            "device": ~walk.region_hit & ~walk.context_hit & walk.device_hit & passes,
+            "within": ~_out_of_reach(device.levels, known)}
+
+
+class StartStep(wiring.Component):
+    """The decision for the beginning of a walk: at the innermost table that a cache knows, unless
+    that would end in a fault. Such a walk begins in memory at once, for only memory denies (§4).
+
+    Members
+    -------
+    walk : In(WalkStart), facts : In(StartFacts)
+    out_of_range : In(1)
+        Of the key.
+    following, read, anew : Out
+        As of :class:`WordStep`.
+    finish : Out(1)
+        The walk has ended: the device is out of the directory's range.
+    """
+
+    walk: In(WalkStart)
+    facts: In(StartFacts)
+    out_of_range: In(1)
+    following: Out(WalkState)
+    read: Out(1)
+    anew: Out(1)
+    finish: Out(1)
+
+    def elaborate(self, platform):
+        m = Module()
+        walk, facts, key, following = self.walk, self.facts, self.walk.key, self.following
+        region, context, device = walk.region, walk.context, walk.device
+        by_context, by_device = Signal(), Signal()
+        m.d.comb += [
+            by_context.eq((facts.context_48 & facts.canonical_48)
+                          | (facts.context_57 & facts.canonical_57)),
+            by_device.eq(facts.device & facts.within),
+            self.anew.eq(facts.no_region & ~by_context & ~by_device),
+            self.read.eq(~self.anew | ~self.out_of_range),
+            self.finish.eq(self.anew & self.out_of_range),
+            following.cached.eq(1),
+            following.region_way.eq(walk.region_way),
+            following.deny.eq(context.deny),
+        ]
+        below = _below_device(device.levels)
+        m.d.comb += [
+            following.table.eq(
+                Mux(by_device, below, 0)
+                | Mux(walk.region_hit | by_context, Table.PAGE_TABLE.value, 0)),
+            following.line.eq(walk.region_hit),
+            following.level.eq(Mux(walk.region_hit, 1, Mux(context.l5, 5, 4))),
+            following.devid.eq(Mux(walk.region_hit, region.devid,
+                                   Mux(walk.context_hit, context.devid, device.devid))),
+            following.write.eq(~walk.region_hit | region.write),
+            following.no_read.eq(walk.region_hit & region.no_read),
+            following.entry.eq(Cat(Const(0, 3), Mux(
+                walk.region_hit, Cat(key.page[:9], region.table), Mux(
+                    walk.context_hit, Cat(_root_index(context.l5, key.page), context.root),
+                    Cat(_index_below_device(device.levels, key.pasid), device.pfn))))),
+        ]
+        return m
+
+
+def leaf_fits(*, ft, state, word):
+    """Whether the 4 KiB leaf ``word`` is of the requested kind and device."""
+    entry = data.View(TableEntry, word)
+    return (entry.ft == ft) \
+        & (~ft | (entry.devid == state.devid))
+
+
+def leaf_page(m, page, *, fits, ft, state, word, check_ad):
     """Assigns to ``page`` (a ``LinePage``) what the 4 KiB leaf ``word`` grants; where §4 would
     end in a fault whatever is asked, it grants nothing. ``state`` is that of the walk that read
-    the line, for the levels above."""
+    the line, for the levels above; ``fits`` is what :func:`leaf_fits` said."""
     entry = data.View(TableEntry, word)
-    granted = entry.p & entry.u & ~(check_ad & ~entry.a) & (entry.ft == ft) \
-        & (~ft | (entry.devid == state.devid))
+    granted = entry.p & entry.u & ~(check_ad & ~entry.a) & fits
     m.d.comb += [
         page.pfn.eq(entry.pfn),
         page.read.eq(granted & ~(ft & (state.no_read | entry.nr))),

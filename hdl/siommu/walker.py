@@ -1,15 +1,20 @@
 """The table walker: one event a cycle, a word from memory or the start of a walk; all walks overlap.
 
 Each walk has a slot and an AXI id of the same number, and at most one read under way, so answers
-may come in any order. A word or a start taken in cycle *d* is decided in *d* + 1 and the next read
-is offered in *d* + 2::
+may come in any order. A word or a start taken in cycle *x* is decided in *x* + 1; in *x* + 2 what
+follows is in registers, and so on the outputs: the next read, or the outcome, or a cache fill::
 
-    R channel ──> gearbox ──┐
-        └── state RAM ──────┼── decide (WalkStep) ──┬── read queue ── AR channel
-    starts ─────────────────┘                       └── finished, cache fills
-                gearbox ──> line buffer: the leaf's neighbours (``lines``)
+         x                      x + 1                   x + 2
+    R ───┬─> facts of the word ─┐
+         └─> state RAM ─────────┼─> step of the walk ─┬─> AR, or the read queue
+    starts ─> facts ────────────┘                     ├─> state RAM
+                                                      └─> finished, cache fills    x + 3
+    R ─────> gearbox ─> fits? ────> granted? ────────────────────────────────────> words, over
 
-Of a line only the first word is decided; its neighbours pass by while starts are decided.
+Of a line only the first word is decided; its neighbours pass by (``words``) while starts are
+decided. What the words of an entry of several say is gathered without a delay, so that they may
+come one a cycle; all else of a walk's state changes with its reads, and no word of a read comes
+before the cycle after its address.
 
 Entries of the upper levels, contexts and device entries are read by one INCR burst of 8-byte
 beats, which is narrow on a wider bus. A leaf of level 1 is read with the whole 64-byte line around
@@ -22,12 +27,15 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from .axi import Burst, ReadAddress, ReadData
-from .bundles import (LINE_BITS, SLOT_BITS, WAY_BITS, ContextInfo, DeviceInfo, Outcome, RegionInfo,
-                      RegionKey, TableRead, WalkKey, WalkStart, assign, region_key)
+from .bundles import (ENTRY_ADDR_BITS, LINE_BITS, SLOT_BITS, WAY_BITS, ContextInfo, DeviceInfo,
+                      Outcome, RegionInfo, RegionKey, TableRead, WalkKey, WalkStart, assign,
+                      region_key)
 from .config import Config
-from .formats import DEVICE_BITS, ENTRY_BYTES, PASID_BITS, PFN_BITS
+from .formats import DEVICE_BITS, ENTRY_BYTES, PASID_BITS, PFN_BITS, Cause, Disposition
 from .lines import LineWords
-from .walk_step import WalkState, WalkStep, leaf_page
+from .walk_step import (Facts, Gathered, Marks, Reach, StartFacts, StartStep, WalkState, WordFacts,
+                        WordStep, device_entry, leaf_fits, leaf_page, marks, out_of_range, reach,
+                        next_read, start_facts, words_minus_one)
 
 __all__ = ["ContextKey", "TableWalker"]
 
@@ -53,29 +61,33 @@ class TableWalker(wiring.Component):
     Members
     -------
     start : In(stream.Signature(WalkStart))
-        Starts the walk of a slot that has none. Not ready in a cycle in which a word is decided,
-        nor while ``walks`` walks are in flight.
+        Starts the walk of a slot that has none. Not ready in a cycle in which a word comes that
+        is to be decided, nor while ``walks`` walks are in flight.
+    stepping : Out(1), stepping_slot : Out(SLOT_BITS)
+        A word of this slot's walk is being decided, in the cycle after it came.
     anew : Out(1), anew_slot : Out(SLOT_BITS)
-        The walk begins in memory, trusting no cache; it does so at most once.
+        The walk begins in memory, trusting no cache; it does so at most once. Two cycles after
+        the start or the word that led to it, with the address of the first read.
     finished : Out(1), finished_slot, outcome : Out
-        A walk has its outcome. Every start is followed by exactly one such cycle, once the memory
-        answers; it is not to be refused.
+        A walk has its outcome, two cycles after the word (or the start) that decided it. Every
+        start is followed by exactly one such cycle, once the memory answers; it is not to be
+        refused.
     over : Out(1), over_slot : Out(SLOT_BITS), over_line : Out(1)
-        The cycle after the walk's last word: nothing more comes for it (a walk that was refused at
-        its start had none). ``over_line``: that word was the end of a line, all of which came; it
-        is on ``words``.
+        Three cycles after the walk's last word, and so after ``finished``: nothing more comes for
+        it (a walk that was refused at its start had no word). ``over_line``: that word was the end
+        of a line, all of which came; it is on ``words``.
     words : Out(LineWords)
-        Leaf entries as they come, for the line buffer.
+        Leaf entries as they come, three cycles before, for the line buffer.
     reading : Out(slots)
-        Slots that have a read under way.
-    stale : In(slots)
-        Slots whose walk began before a flush: they fill no cache.
+        Slots that have a read under way, until ``over``.
+    stale : In(slots), flush : In(1)
+        Slots whose walk began before a flush (set behind its cycle): they fill no cache.
     ddt_base, ddt_log2, check_ad : In
         Registers (§7).
     device_fill, device_key, device : Out
     context_fill, context_key, context : Out
     region_fill, region_way, region_key, region : Out
-        Fills of the context caches and of the walk cache.
+        Fills of the context caches and of the walk cache, two cycles after the word.
     ar : Out(stream.Signature(ReadAddress)), r : In(stream.Signature(ReadData))
         The AXI read channels. ``last`` ends a read, whatever its length; a wrong length counts as
         a bus error, and answers with an id that has no read are dropped.
@@ -86,6 +98,8 @@ class TableWalker(wiring.Component):
         slots = config.walk_slots
         super().__init__({
             "start": In(stream.Signature(WalkStart)),
+            "stepping": Out(1),
+            "stepping_slot": Out(SLOT_BITS),
             "anew": Out(1),
             "anew_slot": Out(SLOT_BITS),
             "finished": Out(1),
@@ -97,6 +111,7 @@ class TableWalker(wiring.Component):
             "words": Out(LineWords),
             "reading": Out(slots),
             "stale": In(slots),
+            "flush": In(1),
             "ddt_base": In(PFN_BITS),
             "ddt_log2": In(5),
             "check_ad": In(1),
@@ -117,164 +132,260 @@ class TableWalker(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self._config
-        slots = config.walk_slots
-        m.submodules.step = step = self._step = WalkStep()
-        m.submodules.states = states = memory.Memory(shape=WalkState, depth=slots, init=[])
-        m.submodules.keys = keys = memory.Memory(shape=WalkKey, depth=slots, init=[])
         self._beats = LINE_BYTES // config.axi_bytes                    # of a line
         self._turns = max(config.axi_data_width // (2 * WORD), 1)       # of a beat of a line
 
-        self._slot = Signal(SLOT_BITS, name="slot")     # of what is decided in this cycle
-        self._deciding = Signal(name="deciding")
-        self._changes = Signal(name="changes")          # the state of the walk is another one then
-        self._take(m, states.read_port(domain="comb"), keys.read_port(domain="comb"))
-        self._decide(m)
-        self._pass_by(m)
+        # The device bits that must be 0.
+        self._beyond = Signal(DEVICE_BITS, name="beyond")
+        for bit, beyond in enumerate(self._beyond):
+            m.d.sync += beyond.eq(self.ddt_log2 <= bit)
 
-        state_write, key_write = states.write_port(), keys.write_port()
-        m.d.comb += [
-            state_write.en.eq(self._changes),
-            state_write.addr.eq(self._slot),
-            state_write.data.eq(step.following),
-            key_write.en.eq(self._begins),
-            key_write.addr.eq(self._slot),
-            key_write.data.eq(self._key),
-        ]
+        # What was decided, one cycle later.
+        self._asked = Signal(TableRead, name="asked")
+        self._asks = Signal(name="asks")        # a read
+        self._again = Signal(name="again")      # by a word for the rest of whose line is no need
+        self._first = Signal(name="first")      # of its walk
+
+        m.submodules.word = self._word = WordStep()
+        m.submodules.begin = self._begin = StartStep()
+        self._begins, self._began = Signal(name="begins"), Signal(WalkStart, name="began")
+        self._take_beat(m)
+        self._take_start(m)
+        self._decide(m)
+        self._follow_reads(m)
         self._neighbours(m)
         self._lead_on(m)
         self._read(m)
         return m
 
-    def _take(self, m, state_read, key_read):
-        """What comes, into registers: beats for the neighbours; for the step a word of its own, with
-        the state and key of its walk, or else a start."""
-        config, step = self._config, self._step
-        slots = config.walk_slots
-        self._held, self._beat = Signal(name="held"), Signal(self.r.payload.shape(), name="beat")
+    def _take_beat(self, m):
+        """A beat that comes, into registers: with the state and the key of its walk, with what it
+        says, and with its place in its burst."""
+        config, slots = self._config, self._config.walk_slots
+        payload, identity = self.r.payload, self.r.payload.id
+        self._held, self._beat = Signal(name="held"), Signal(payload.shape(), name="beat")
         self._turn = Signal(range(max(self._turns, 2)), name="turn")
-        held, beat, turn, identity = self._held, self._beat, self._turn, self.r.payload.id
-        # By slot: the read is of a line; how many of its beats have come; they are not needed.
-        self._lines, self._skips = Signal(slots, name="lines"), Signal(slots, name="skips")
-        self._counts = Signal(data.ArrayLayout(LINE_BITS + 1, slots), name="counts")
+        self._ours, self._of_line = Signal(name="ours"), Signal(name="of_line")
+        self._count = Signal(LINE_BITS + 1, name="count")
 
-        # The beat in the registers, for us or not.
-        self._word_for_us, self._in_line = Signal(name="word_for_us"), Signal(name="in_line")
-        self._count, self._skip = Signal(LINE_BITS + 1, name="count"), Signal(name="skip")
-        self._goes_on, self._burst_ends = Signal(name="goes_on"), Signal(name="burst_ends")
-        with m.Switch(beat.id):
-            for index in range(slots):
-                with m.Case(index):
-                    m.d.comb += [
-                        self._word_for_us.eq(held & self.reading[index]),
-                        self._in_line.eq(self._lines[index] & ~self._skips[index]),
-                        self._skip.eq(self._skips[index]),
-                        self._count.eq(self._counts[index]),
-                    ]
+        # On a wide bus, a beat of a line stays for some turns, a pair of words each.
+        self._goes_on = Signal(name="goes_on")
         m.d.comb += [
-            self._goes_on.eq(self._word_for_us & self._in_line & (turn != self._turns - 1)),
-            self._burst_ends.eq(self._word_for_us & beat.last & ~self._goes_on),
-            self.r.ready.eq(~held | ~self._goes_on),
+            self._goes_on.eq(self._ours & self._of_line & (self._turn != self._turns - 1)
+                             if self._turns > 1 else 0),
+            self.r.ready.eq(~self._held | ~self._goes_on),
         ]
         with m.If(self.r.ready):
-            m.d.sync += [held.eq(self.r.valid), beat.eq(self.r.payload), turn.eq(0)]
+            m.d.sync += [self._held.eq(self.r.valid), self._turn.eq(0)]
         with m.Else():
-            m.d.sync += turn.eq(turn + 1)
+            m.d.sync += self._turn.eq(self._turn + 1)
 
-        # Is the beat that comes a word for the step? Of a line, the first one is. If the beat
-        # before it is of the same walk, it has not been accounted for yet: behind a line's word
-        # comes none for the step, behind a burst's last one none at all, but behind the last one
-        # of a line that was skipped the first word of the new beginning.
-        steps, comes = Signal(slots), Signal()
-        after = Signal()
-        for index in range(slots):
-            m.d.comb += steps[index].eq(
-                self.reading[index] & ~self._skips[index]
-                & (~self._lines[index] | (self._counts[index] == 0)))
+        # Is it of a read? By slot, how many were asked for and how many have ended. (A walk that
+        # begins has none; so what a reset left there is forgotten.)
+        m.submodules.asks = asks = memory.Memory(shape=2, depth=slots, init=[])
+        m.submodules.ends = ends = memory.Memory(shape=2, depth=slots, init=[])
+        asked, has_asked = asks.read_port(domain="comb"), asks.read_port(domain="comb")
+        ended, has_ended = ends.read_port(domain="comb"), ends.read_port(domain="comb")
+        ask, end = asks.write_port(), ends.write_port()
+        takes, ours = self.r.valid & self.r.ready, Signal()
         m.d.comb += [
-            after.eq(held & (beat.id == identity)),
-            comes.eq(self.r.valid & self.r.ready & Mux(
-                after, self._word_for_us & Mux(self._skip, beat.last, ~self._in_line & ~beat.last),
-                (steps >> identity)[0])),
-            state_read.addr.eq(identity), key_read.addr.eq(identity),
+            asked.addr.eq(identity), ended.addr.eq(identity),
+            ours.eq(takes & (asked.data != ended.data)),
+            end.en.eq(ours & payload.last), end.addr.eq(identity), end.data.eq(ended.data + 1),
+            has_asked.addr.eq(self._asked.slot), has_ended.addr.eq(self._asked.slot),
+            ask.en.eq(self._asks), ask.addr.eq(self._asked.slot),
+            ask.data.eq(Mux(self._first, has_ended.data, has_asked.data) + 1),
         ]
 
-        # The registers of the step.
-        self._stepping, self._begins = Signal(name="stepping"), Signal(name="begins")
-        self._state, self._key = Signal(WalkState, name="state"), Signal(WalkKey, name="key")
-        self._began = Signal(WalkStart, name="began")
-        self._content = Signal(self.r.payload.shape(), name="word")
-        self._of_line = Signal(name="of_line")
-        self._active = Signal(range(config.walks + 1), name="active")
-        m.d.comb += self.start.ready.eq(~comes & (self._active != config.walks))
-        begins = self.start.valid & self.start.ready
-        m.d.sync += [
-            self._stepping.eq(comes), self._begins.eq(begins),
-            self._content.eq(self.r.payload), self._of_line.eq((self._lines >> identity)[0]),
-            self._state.eq(state_read.data), self._began.eq(self.start.payload),
-            self._slot.eq(Mux(comes, identity, self.start.payload.slot)),
-            self._key.eq(Mux(comes, key_read.data.as_value(),
-                             self.start.payload.key.as_value())),
-        ]
-        with m.If(self._changes & (self._slot == identity)):
-            m.d.sync += self._state.eq(step.following)
-        # The registers of the neighbours: what the levels above allow them.
-        self._above, self._above_ft = Signal(WalkState, name="above"), Signal(name="above_ft")
-        with m.If(self.r.ready):
-            m.d.sync += [self._above.eq(state_read.data), self._above_ft.eq(key_read.data.ft)]
-
-    def _decide(self, m):
-        """The step of the walk: for a word, or else for a start."""
-        step, state, content, malformed = self._step, self._state, self._content, Signal()
+        # Is it one behind the first of a line? All others are for the step. A start is taken when
+        # neither such a word comes nor this changes; it sets this right for its slot.
+        m.submodules.inside = inside = memory.Memory(shape=1, depth=slots, init=[])
+        was_inside, enter = inside.read_port(domain="comb"), inside.write_port()
+        in_line, of_line, comes = was_inside.data[0], Signal(), Signal()
+        self._occupied = takes & (~in_line | payload.last)
+        m.submodules.states = states = memory.Memory(shape=WalkState, depth=slots, init=[])
+        state = states.read_port(domain="comb")
         m.d.comb += [
-            self._deciding.eq(self._stepping | self._begins),
-            # the neighbours go by the state before the leaf
-            self._changes.eq(self._deciding & (step.read | ~self._of_line | self._begins)),
-            step.start.eq(self._begins),
-            step.walk.eq(self._began),
-            step.walk.key.eq(self._key),
-            step.state.eq(state),
-            step.word.eq(self._word(content.data,
-                                    state.entry[3:] + Mux(self._of_line, 0, state.word))),
+            was_inside.addr.eq(identity), state.addr.eq(identity),
+            of_line.eq(in_line | state.data.line),
+            comes.eq(ours & ~in_line),
+            enter.en.eq(Mux(self._occupied, ours, self.start.valid)),
+            enter.addr.eq(Mux(self._occupied, identity, self.start.payload.slot)),
+            enter.data.eq(self._occupied & of_line & ~payload.last),
+        ]
+
+        # The number of a line's beat.
+        m.submodules.counts = counts = memory.Memory(shape=LINE_BITS + 1, depth=slots, init=[])
+        counted, counting = counts.read_port(domain="comb"), counts.write_port()
+        count = Signal(LINE_BITS + 1)
+        m.d.comb += [
+            counted.addr.eq(identity), counting.addr.eq(identity), counting.en.eq(takes),
+            count.eq(Mux(in_line, counted.data, 0)),
+            counting.data.eq(Mux(count.all(), count, count + 1)),
+        ]
+
+        # The walk's key, and what the entry's words before this one said. If the beat before is
+        # one of them, that has not been written yet.
+        m.submodules.keys = keys = memory.Memory(shape=WalkKey, depth=slots, init=[])
+        m.submodules.gathered = said = memory.Memory(shape=Gathered, depth=slots, init=[])
+        key, before = keys.read_port(domain="comb"), said.read_port(domain="comb")
+        self._state_write, self._key_write = states.write_port(), keys.write_port()
+        gathered, follows, gather = Signal(Gathered), Signal(), said.write_port()
+        m.d.comb += [
+            key.addr.eq(identity), before.addr.eq(identity),
+            follows.eq(self.stepping & (self._beat.id == identity)),
+            gathered.eq(Mux(follows, self._word.gathers.as_value(), before.data.as_value())),
+            gather.en.eq(self.stepping | self._begins),
+            gather.addr.eq(Mux(self._begins, self._began.slot, self._beat.id)),
+            gather.data.eq(Mux(self._begins, 0, self._word.gathers.as_value())),
+        ]
+
+        m.submodules.facts = facts = WordFacts()
+        malformed = state.data.line & (payload.last != (self._beats == 1))
+        number = state.data.entry[3:] + Mux(state.data.line, 0, gathered.word)
+        lanes = [payload.data[low:low + WORD] for low in range(0, config.axi_data_width, WORD)]
+        noted = [Signal(Marks, name=f"marks_{lane}") for lane in range(len(lanes))]
+        for of_lane, lane in zip(noted, lanes):
+            m.d.comb += assign(of_lane, marks(lane))
+        m.d.comb += [
+            facts.state.eq(state.data), facts.key.eq(key.data),
+            facts.word.eq(_lane(lanes, number)),
+            facts.marks.eq(_lane([each.as_value() for each in noted], number)),
             # of a line the first word decides; its burst goes on
-            malformed.eq(self._of_line & (content.last != (self._beats == 1))),
-            step.error.eq(content.resp[1] | malformed),
-            step.last.eq(content.last | self._of_line),
-            step.shared.eq(self._of_line & ~malformed if self._config.axi_data_width > WORD else 0),
-            step.ddt_base.eq(self.ddt_base),
-            step.ddt_log2.eq(self.ddt_log2),
+            facts.error.eq(payload.resp[1] | malformed),
+            facts.last.eq(payload.last),
+            facts.shared.eq(state.data.line & ~malformed if len(lanes) > 1 else 0),
+            facts.check_ad.eq(self.check_ad),
+        ]
+
+        step = self._word
+        self._state, self._key = Signal(WalkState, name="state"), Signal(WalkKey, name="key")
+        self._gathered, self._facts = Signal(Gathered, name="said"), Signal(Facts, name="saying")
+        self._content, self._reach = Signal(WORD, name="content"), Signal(Reach, name="reach")
+        self._device_entry = Signal(ENTRY_ADDR_BITS, name="device_entry")
+        self._stale, rejected = Signal(name="of_before_flush"), Signal()
+        m.d.sync += [self.stepping.eq(comes),
+                     self._stale.eq((self.stale >> identity)[0] | self.flush)]
+        with m.If(self.r.ready):
+            m.d.sync += [
+                self._beat.eq(payload), self._ours.eq(ours), self._of_line.eq(of_line),
+                self._count.eq(count), self._state.eq(state.data), self._key.eq(key.data),
+                self._gathered.eq(gathered), self._facts.eq(facts.facts),
+                self._content.eq(facts.word), *assign(self._reach, reach(key.data)),
+                rejected.eq(out_of_range(key.data, self._beyond)),
+                self._device_entry.eq(device_entry(key.data, self.ddt_base)),
+            ]
+        m.d.comb += [
+            self.stepping_slot.eq(self._beat.id),
+            step.facts.eq(self._facts), step.state.eq(self._state), step.key.eq(self._key),
+            step.gathered.eq(self._gathered), step.word.eq(self._content),
+            step.reach.eq(self._reach), step.out_of_range.eq(rejected),
             step.check_ad.eq(self.check_ad),
         ]
 
-    def _pass_by(self, m):
-        """Counts the beats of lines. When a line leads to a new beginning in memory, what else it
-        holds is skipped."""
-        again = self._stepping & self._of_line & self._step.read
-        self._line_ends = Signal(name="line_ends")
-        m.d.comb += self._line_ends.eq(self._burst_ends & self._in_line & ~again)
-        with m.If(self._word_for_us):
-            with m.Switch(self._beat.id):
-                for index in range(self._config.walk_slots):
-                    with m.Case(index):
-                        count, skip = self._counts[index], self._skips[index]
-                        with m.If(self._burst_ends):
-                            m.d.sync += [count.eq(0), skip.eq(0)]
-                        with m.Elif(again):
-                            m.d.sync += skip.eq(1)
-                        with m.Elif(self._in_line & ~self._goes_on & ~self._count.all()):
-                            m.d.sync += count.eq(self._count + 1)
+    def _take_start(self, m):
+        """A start, into registers: with what can be said of its key."""
+        config, begin = self._config, self._begin
+        facts = Signal(StartFacts, name="beginning")
+        # Walks in flight, the one that was taken just before not included; room for one, for two.
+        active = Signal(range(config.walks + 1), name="active")
+        after = Signal.like(active)
+        room, more = Signal(name="room", init=1), Signal(name="more", init=config.walks > 1)
+        self._ended, self._refused = Signal(name="ended"), Signal(name="refused")
+        m.d.comb += [
+            self.start.ready.eq(~self._occupied & Mux(self._begins, more, room)),
+            after.eq(active + self._begins - self._ended - self._refused),
+        ]
+        m.d.sync += [
+            self._begins.eq(self.start.valid & self.start.ready),
+            self._began.eq(self.start.payload), *assign(facts, start_facts(self.start.payload)),
+            active.eq(after), room.eq(after < config.walks), more.eq(after + 1 < config.walks),
+        ]
+        m.d.comb += [
+            begin.walk.eq(self._began), begin.facts.eq(facts),
+            begin.out_of_range.eq(out_of_range(self._began.key, self._beyond)),
+            self._key_write.en.eq(self._begins), self._key_write.addr.eq(self._began.slot),
+            self._key_write.data.eq(self._began.key),
+        ]
 
-    def _word(self, content, number):
-        """The 64-bit word of the beat ``content`` that is the line's (or page's) ``number``th."""
-        lanes = self._config.axi_data_width // WORD
-        if lanes == 1:
-            return content
-        return content.word_select(number[:exact_log2(lanes)], WORD)
+    def _decide(self, m):
+        """What follows from the word or else from the start, into registers."""
+        word, begin, begins, asked = self._word, self._begin, self._begins, self._asked
+        anew, first = Signal(), Signal(ENTRY_ADDR_BITS)
+        m.d.comb += [
+            anew.eq(Mux(begins, begin.anew, word.anew)),
+            first.eq(Mux(begins, device_entry(self._began.key, self.ddt_base),
+                         self._device_entry)),
+        ]
+        following, top, state = Signal(WalkState), Signal(), Signal(WalkState)
+        m.d.sync += [
+            self._first.eq(begins), top.eq(anew),
+            self._asks.eq((self.stepping & word.read) | (begins & begin.read)),
+            self._again.eq(self.stepping & self._of_line & word.read),
+            asked.slot.eq(Mux(begins, self._began.slot, self._beat.id)),
+            following.eq(Mux(begins, begin.following.as_value(), word.following.as_value())),
+            self.anew.eq((self.stepping | begins) & anew),
+            self.finished.eq((self.stepping & word.finish) | (begins & begin.finish)),
+            self._refused.eq(begins & begin.finish),
+            self.outcome.eq(word.outcome),
+        ]
+        with m.If(anew):
+            m.d.sync += following.entry[4:-1].eq(first[4:-1])
+        m.d.sync += following.entry[-1].eq(first[-1])
+        with m.If(begins):
+            m.d.sync += [
+                self.outcome.cause.eq(Cause.DEVICE_INVALID),
+                self.outcome.disposition.eq(Disposition.DENY),
+                self.outcome.level.eq(0), self.outcome.entry.eq(0),
+            ]
+        m.d.comb += [
+            *assign(state, next_read(following, top)),
+            asked.addr.eq(state.entry), asked.line.eq(state.line),
+            asked.words_minus_one.eq(words_minus_one(state.table)),
+            self.anew_slot.eq(asked.slot), self.finished_slot.eq(asked.slot),
+            # the neighbours in a line go by the state before it, which stays until the next read
+            self._state_write.en.eq(self._asks), self._state_write.addr.eq(asked.slot),
+            self._state_write.data.eq(state),
+        ]
+
+    def _follow_reads(self, m):
+        """Which slots have a read under way, and when a walk is over. When a line leads to another
+        read, what else it holds is skipped: it comes before the words of that."""
+        line_ends, ends, slot, complete = Signal(), Signal(), Signal(SLOT_BITS), Signal()
+        decided, needed = Signal(), Signal()    # by the last word of a burst; the line that ends
+        skips = Signal(self._config.walk_slots)     # by slot: what comes of a line is not needed
+        skipped, after = Signal(), Signal()
+        m.d.comb += [
+            line_ends.eq(self._ours & self._of_line & self._beat.last & ~self._goes_on),
+            after.eq(self._again & (self._asked.slot == self._beat.id)),
+            # its own first beat is decided as late as this
+            needed.eq(ends & ~self._again & ~skipped),
+            self._ended.eq(decided | needed),
+        ]
+        m.d.sync += [
+            ends.eq(line_ends), slot.eq(self._beat.id),
+            skipped.eq((skips >> self._beat.id)[0] | after),
+            complete.eq(self._count == self._beats - 1),
+            decided.eq(self.stepping & self._word.finish & ~self._of_line),
+            self.over.eq(self._ended), self.over_slot.eq(slot),
+            self.over_line.eq(needed & complete),
+        ]
+        for index, (reading, skip) in enumerate(zip(self.reading, skips)):
+            with m.If(self._asks & (self._asked.slot == index)):
+                m.d.sync += reading.eq(1)
+            with m.Elif(self._ended & (slot == index)):
+                m.d.sync += reading.eq(0)
+            with m.If(ends & (slot == index)):
+                m.d.sync += skip.eq(0)
+            with m.Elif(self._again & (self._asked.slot == index)):
+                m.d.sync += skip.eq(1)
 
     def _neighbours(self, m):
-        """Hands the words of lines to the line buffer, one cycle later."""
-        config, state, beat = self._config, self._above, self._beat
+        """Hands the words of lines to the line buffer, two cycles later. Those of a line that is
+        skipped do no harm there: the walk's next line replaces them, or is not complete."""
+        config, state, beat = self._config, self._state, self._beat
         entry = state.entry[3:3 + LINE_BITS]    # the word that was asked for
-        pages, number = Signal(self.words.pages.shape()), Signal(LINE_BITS)
+        number = Signal(LINE_BITS)
         if config.axi_data_width == WORD:
             m.d.comb += number.eq(entry + self._count)
             words, enable = [beat.data, beat.data], Cat(~number[0], number[0])
@@ -283,43 +394,35 @@ class TableWalker(wiring.Component):
             pair = (entry[1:] + self._turn)[:per_beat - 1]
             m.d.comb += number.eq(Cat(
                 Const(0, 1), pair, (entry[per_beat:] + self._count)[:LINE_BITS - per_beat]))
-            words, enable = [self._word(beat.data, Cat(Const(half, 1), pair))
+            lanes = [beat.data[low:low + WORD] for low in range(0, config.axi_data_width, WORD)]
+            words, enable = [_lane(lanes, Cat(Const(half, 1), pair))
                              for half in (0, 1)], Const(3, 2)
-        for page, word in zip(pages, words):
-            leaf_page(m, page, ft=self._above_ft, state=state, word=word, check_ad=self.check_ad)
+
+        passing = Signal(self.words.shape(), name="passing")    # its pages are yet to be known
+        above, above_ft, broken = Signal(WalkState, name="above"), Signal(), Signal()
         m.d.sync += [
-            self.words.valid.eq(self._word_for_us & self._in_line),
-            self.words.slot.eq(beat.id),
-            self.words.row.eq(number[1:]),
-            self.words.enable.eq(enable),
-            self.words.pages.eq(pages),
+            passing.valid.eq(self._ours & self._of_line), passing.slot.eq(beat.id),
+            passing.row.eq(number[1:]), passing.enable.eq(enable),
+            above.eq(state), above_ft.eq(self._key.ft), broken.eq(beat.resp[1]),
+            self.words.eq(passing),
         ]
-        with m.If(beat.resp[1]):        # an error on a neighbour is no fault (§5.1)
+        for half, word in enumerate(words):
+            passes, fits = Signal(WORD, name=f"passes_{half}"), Signal(name=f"fits_{half}")
+            m.d.sync += [passes.eq(word),
+                         fits.eq(leaf_fits(ft=self._key.ft, state=state, word=word))]
+            page = Signal(self.words.pages[half].shape(), name=f"page_{half}")
+            leaf_page(m, page, fits=fits, ft=above_ft, state=above, word=passes,
+                      check_ad=self.check_ad)
+            m.d.sync += self.words.pages[half].eq(page)
+        with m.If(broken):              # an error on a neighbour is no fault (§5.1)
             m.d.sync += [field.eq(0) for page in self.words.pages
                          for field in (page.read, page.write)]
 
     def _lead_on(self, m):
-        """What the decision leads to outside: the outcome, and what may be cached."""
-        step, key, deciding = self._step, self._step.walk.key, self._deciding
-        over = Signal()
-        m.d.comb += [
-            self.anew.eq(deciding & step.anew),
-            self.anew_slot.eq(self._slot),
-            self.finished.eq(deciding & step.finish),
-            self.finished_slot.eq(self._slot),
-            self.outcome.eq(step.outcome),
-            over.eq((self._stepping & step.finish & ~self._of_line) | self._line_ends),
-        ]
+        """What may be cached, into registers. No walk of before a flush fills after it."""
+        step, key, fresh = self._word, self._key, Signal()
+        m.d.comb += fresh.eq(self.stepping & ~self._stale & ~self.flush)
         m.d.sync += [
-            self.over.eq(over), self.over_slot.eq(self._beat.id),
-            self.over_line.eq(self._line_ends & (self._count == self._beats - 1)),
-            self._active.eq(self._active + (self.start.valid & self.start.ready) - over
-                            - (self._begins & ~step.read)),
-        ]
-
-        fresh = Signal()
-        m.d.comb += [
-            fresh.eq(deciding & ~(self.stale >> self._slot)[0]),
             self.device_fill.eq(fresh & step.device_fill),
             self.device_key.eq(key.device),
             self.device.eq(step.device),
@@ -328,10 +431,6 @@ class TableWalker(wiring.Component):
             self.context_key.device.eq(key.device),
             self.context_key.pasid.eq(key.pasid),
             self.context.eq(step.context),
-        ]
-        m.d.comb += self.context.devid.eq(step.following.devid)
-        # The walk cache is written a cycle later: that stale walks are left out stays true.
-        m.d.sync += [
             self.region_fill.eq(fresh & step.region_fill),
             self.region_way.eq(self._state.region_way),
             self.region.eq(step.region),
@@ -339,31 +438,19 @@ class TableWalker(wiring.Component):
         m.d.sync += assign(self.region_key, region_key(key, key.page))
 
     def _read(self, m):
-        """The read address channel."""
-        config, step = self._config, self._step
+        """The read address channel: what waits in the queue, or else what was just asked for."""
+        config, asked = self._config, self._asked
         m.submodules.reads = reads = fifo.SyncFIFO(
             width=data.Layout.cast(TableRead).size, depth=config.walk_slots)
-        asked, offered = Signal(TableRead), data.View(TableRead, reads.r_data)
+        offered = Signal(TableRead)
         m.d.comb += [
-            asked.slot.eq(self._slot),
-            asked.addr.eq(step.following.entry),
-            asked.words_minus_one.eq(step.words_minus_one),
-            asked.line.eq(step.line),
-            reads.w_en.eq(self._deciding & step.read),
+            offered.eq(Mux(reads.r_rdy, reads.r_data, asked.as_value())),
             reads.w_data.eq(asked),
+            reads.w_en.eq(self._asks & (reads.r_rdy | ~self.ar.ready)),
         ]
-        # A burst that ends leaves nothing under way, unless the next read was asked for.
-        for index in range(config.walk_slots):
-            with m.If(self._burst_ends & (self._beat.id == index)):
-                m.d.sync += self.reading[index].eq((self._stepping & step.read) | self._skip)
-            with m.If(self._begins & (self._slot == index)):
-                m.d.sync += self.reading[index].eq(step.read)
-            with m.If(reads.w_en & (self._slot == index)):
-                m.d.sync += self._lines[index].eq(step.line)
-
         address, beat_bits = self.ar.payload, exact_log2(config.axi_bytes)
         m.d.comb += [
-            self.ar.valid.eq(reads.r_rdy),
+            self.ar.valid.eq(reads.r_rdy | self._asks),
             reads.r_en.eq(self.ar.ready),
             address.id.eq(offered.slot),
         ]
@@ -381,3 +468,10 @@ class TableWalker(wiring.Component):
                 address.size.eq(exact_log2(ENTRY_BYTES)),
                 address.burst.eq(Burst.INCR),
             ]
+
+
+def _lane(lanes, number):
+    """The one of ``lanes``, the words of a beat, that is the line's (or page's) ``number``th."""
+    if len(lanes) == 1:
+        return lanes[0]
+    return Cat(lanes).word_select(number[:exact_log2(len(lanes))], len(lanes[0]))

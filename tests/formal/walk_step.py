@@ -5,10 +5,11 @@ literal bit positions; only the order of the steps is the same."""
 from amaranth.hdl import Assert, Assume, Cat, Const, Cover, Module, Mux, Signal
 from amaranth.lib.wiring import Component, In
 
-from siommu.bundles import WalkKey
+from siommu.bundles import WalkKey, assign
 from siommu.formats import Cause
 from siommu.second_level import LinePage
-from siommu.walk_step import Table, WalkState, WalkStep, leaf_page
+from siommu.walk_step import (Table, WalkState, WordFacts, WordStep, leaf_fits, leaf_page, marks,
+                              out_of_range, reach, words_minus_one)
 
 __all__ = ["TableEntryProof"]
 
@@ -24,18 +25,21 @@ class TableEntryProof(Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.step = step = WalkStep()
+        m.submodules.facts, m.submodules.step = facts, step = WordFacts(), WordStep()
         word, key, state = self.word, self.key, self.state
         ft, level = key.ft, state.level
         m.d.comb += [
-            step.walk.key.eq(key), step.state.eq(state), step.word.eq(word),
-            step.error.eq(self.error), step.last.eq(1), step.check_ad.eq(self.check_ad),
-            step.ddt_log2.eq(16),
+            facts.key.eq(key), facts.state.eq(state), facts.word.eq(word),
+            facts.error.eq(self.error), facts.last.eq(1), facts.check_ad.eq(self.check_ad),
+            *assign(facts.marks, marks(word)),
+            step.facts.eq(facts.facts), step.key.eq(key), step.state.eq(state),
+            step.word.eq(word), step.check_ad.eq(self.check_ad),
+            *assign(step.reach, reach(key)), step.out_of_range.eq(out_of_range(key, 0)),
         ]
         m.d.sync += [
             Assume(state.table == Table.PAGE_TABLE),
             Assume((level >= 1) & (level <= 5)),
-            Assume((state.word == 0) & ~state.error & ~state.cached),
+            Assume(~state.cached),
             # what was gathered on the way for FT = 0 holds no NR
             Assume(ft | ~state.no_read),
         ]
@@ -117,8 +121,9 @@ class TableEntryProof(Component):
                 Assert(following.no_read == no_read_any),
                 Assert(following.devid == state.devid),
                 Assert(following.deny == state.deny),
-                Assert(step.words_minus_one == 0),
-                Assert(step.line == (level == 2)),
+                Assert(words_minus_one(following.table) == 0),
+                Assert(~step.anew),
+                Assert(following.line == (level == 2)),
                 Assert(step.region_fill == (level == 2)),
             ]
             with m.If(step.region_fill):
@@ -132,7 +137,8 @@ class TableEntryProof(Component):
         # The same word as somebody's neighbour: it grants a read, or a write, exactly if a walk
         # that asked for it would have ended in a grant.
         neighbour = Signal(LinePage)
-        leaf_page(m, neighbour, ft=ft, state=state, word=word, check_ad=self.check_ad)
+        leaf_page(m, neighbour, fits=leaf_fits(ft=ft, state=state, word=word), ft=ft, state=state,
+                  word=word, check_ad=self.check_ad)
         with m.If((level == 1) & ~self.error):
             asked = Mux(key.write, neighbour.write & neighbour.dirty, neighbour.read)
             m.d.sync += Assert(asked == (cause == 0))

@@ -5,28 +5,62 @@ what the neighbours of a leaf grant."""
 import pytest
 from amaranth.hdl import Module, Signal
 
-from siommu.formats import Cause, Disposition, Size
+from siommu.bundles import ENTRY_ADDR_BITS, WalkKey, assign
+from siommu.formats import (Cause, ContextDeny, ContextRoot, DeviceWord0, Disposition, Size, pack)
 from siommu.second_level import LinePage
-from siommu.walk_step import Table, WalkState, WalkStep, leaf_page
+from siommu.walk_step import (Gathered, StartStep, Table, WalkState, WordFacts, WordStep,
+                              device_entry, leaf_fits, leaf_page, marks, next_read, out_of_range,
+                              reach, start_facts, words_minus_one)
 
 from .simulate import seeded, simulate
 
+OUTPUTS = "read", "anew", "finish"
 
-def decide(*, ddt_log2=16, check_ad=0, start=0, last=1, error=0, word=0, state=None, walk=None):
-    """The outputs of the step for these inputs, as a dictionary."""
+
+def decide(*, ddt_log2=16, check_ad=0, start=0, last=1, error=0, word=0, before=(), gathered=None,
+           state=None, walk=None):
+    """The outputs of the step for these inputs, as a dictionary: of a start, or of a word, behind
+    the words ``before`` of the same entry (each alone or with its error)."""
     m, found = Module(), {}
-    m.submodules.dut = dut = WalkStep()
+    key, base, first = Signal(WalkKey), Signal(40), Signal(ENTRY_ADDR_BITS)
+    m.submodules.facts, m.submodules.word = facts, dut = WordFacts(), WordStep()
+    m.submodules.begin = begin = StartStep()
+    of, following, size = begin if start else dut, Signal(WalkState), Signal(2)
+    rejected = out_of_range(key, 0xFFFF << ddt_log2 & 0xFFFF)
+    m.d.comb += [
+        facts.key.eq(key), dut.key.eq(key), dut.facts.eq(facts.facts), dut.state.eq(facts.state),
+        dut.word.eq(facts.word), dut.check_ad.eq(facts.check_ad), dut.out_of_range.eq(rejected),
+        *assign(facts.marks, marks(facts.word)), *assign(dut.reach, reach(key)),
+        begin.out_of_range.eq(rejected), first.eq(device_entry(key, base)),
+        *assign(begin.facts, start_facts(begin.walk)),
+        *assign(following, next_read(of.following, of.anew)),
+        size.eq(words_minus_one(following.table)),
+    ]
     m.d.sync += Signal().eq(0)
 
     async def bench(ctx):
-        ctx.set(dut.ddt_base, 0x100)
-        for name, value in (("ddt_log2", ddt_log2), ("check_ad", check_ad), ("start", start),
-                            ("last", last), ("error", error), ("word", word),
-                            ("state", state or {}), ("walk", walk or {})):
-            ctx.set(getattr(dut, name), value)
+        ctx.set(base, 0x100)
+        ctx.set(key, (walk or {}).get("key", {}))
+        ctx.set(begin.walk, walk or {})
+        ctx.set(facts.state, state or {})
+        ctx.set(facts.check_ad, check_ad)
+        ctx.set(dut.gathered, gathered or {})
+        for content in before:
+            content, broken = content if isinstance(content, tuple) else (content, 0)
+            ctx.set(facts.word, content)
+            ctx.set(facts.error, broken)
+            await ctx.delay(1e-9)
+            assert not ctx.get(dut.read) and not ctx.get(dut.finish)
+            ctx.set(dut.gathered, ctx.get(dut.gathers))
+        for name, value in (("word", word), ("error", error), ("last", last)):
+            ctx.set(getattr(facts, name), value)
         await ctx.delay(1e-9)
-        for name in ("read", "words_minus_one", "line", "anew", "finish", "outcome", "following",
-                     "device_fill", "context_fill", "region_fill", "device", "context", "region"):
+        for name in OUTPUTS:
+            found[name] = ctx.get(getattr(of, name))
+        found["following"], found["words_minus_one"] = ctx.get(following), ctx.get(size)
+        found["entry"] = ctx.get(first) if found["anew"] else found["following"].entry
+        for name in ("outcome", "gathers", "device_fill", "context_fill", "region_fill", "device",
+                     "context", "region"):
             found[name] = ctx.get(getattr(dut, name))
     simulate(m, bench)
     return found
@@ -41,9 +75,9 @@ def check_end(found, cause, level, entry, disposition=Disposition.DENY):
 
 def check_read(found, entry, words, line=False, anew=False):
     assert found["read"] and not found["finish"]
-    assert found["following"].entry == entry
+    assert found["entry"] == entry
     assert found["words_minus_one"] == words - 1
-    assert (found["line"], found["anew"]) == (line, anew)
+    assert (found["following"].line, found["anew"]) == (line, anew)
 
 
 def test_begins_at_the_device_directory():
@@ -59,52 +93,65 @@ def test_device_out_of_reach(device, log2, valid):
     found = decide(start=1, ddt_log2=log2, walk={"key": {"device": device}})
     if valid:
         check_read(found, 0x100000 + 16 * device, 2, anew=True)
-    else:
-        check_end(found, Cause.DEVICE_INVALID, 0, 0)
+    else:       # what is reported is DEVICE_INVALID
+        assert found["finish"] and not found["read"]
 
 
-DEVICE = {"table": Table.DEVICE, "entry": 0x100050, "word": 1, "present": 1,
-          "device": {"mem_en": 1, "sto_en": 1, "pfn": 0x777}}
+DEVICE = {"table": Table.DEVICE, "entry": 0x100050}
 
 
-@pytest.mark.parametrize("key, state, word, cause", [
-    ({}, {"present": 0}, 5, Cause.DEVICE_INVALID),
-    ({}, {"present": 0, "reserved": 1}, 5, Cause.DEVICE_INVALID),
-    ({}, {"reserved": 1}, 5, Cause.ENTRY_RESERVED),
-    ({}, {}, 0x400, Cause.ENTRY_RESERVED),
-    ({}, {}, 1 << 63, Cause.ENTRY_RESERVED),
-    ({"ft": 1}, {"device": {"mem_en": 1}}, 5, Cause.FT_DISABLED),
-    ({"ft": 0}, {"device": {"sto_en": 1}}, 5, Cause.FT_DISABLED),
-    ({"ft": 0}, {"device": {"sto_en": 1, "mem_bypass": 1}}, 5, Cause.FT_DISABLED),
-    ({}, {"error": 1}, 5, Cause.TABLE_ERROR),
-    ({}, {"word": 0}, 5, Cause.TABLE_ERROR),
+def device(**fields_):
+    return pack(DeviceWord0, **{"v": 1, "mem_en": 1, "sto_en": 1, "pdt_pfn": 0x777, **fields_})
+
+
+@pytest.mark.parametrize("key, before, word, cause", [
+    ({}, [device(v=0)], 5, Cause.DEVICE_INVALID),
+    ({}, [device(v=0, reserved_11_8=1)], 5, Cause.DEVICE_INVALID),
+    ({}, [device(reserved_11_8=1)], 5, Cause.ENTRY_RESERVED),
+    ({}, [device(pdt_levels=3)], 5, Cause.ENTRY_RESERVED),
+    ({}, [device()], 0x400, Cause.ENTRY_RESERVED),
+    ({}, [device()], 1 << 63, Cause.ENTRY_RESERVED),
+    ({"ft": 1}, [device(sto_en=0)], 5, Cause.FT_DISABLED),
+    ({"ft": 0}, [device(mem_en=0)], 5, Cause.FT_DISABLED),
+    ({"ft": 0}, [device(mem_en=0, mem_bypass=1)], 5, Cause.FT_DISABLED),
+    ({"pasid": 0x80}, [device(mem_en=0)], 5, Cause.FT_DISABLED),
+    ({"pasid": 0x80}, [device(reserved_11_8=8)], 5, Cause.ENTRY_RESERVED),
+    ({}, [(device(), 1)], 5, Cause.TABLE_ERROR),
+    ({}, [(device(v=0), 1)], 5, Cause.TABLE_ERROR),
+    ({}, [], 5, Cause.TABLE_ERROR),
+    ({}, [device()] * 2, 5, Cause.TABLE_ERROR),
+    ({}, [device()] * 5, 5, Cause.TABLE_ERROR),
 ])
-def test_device_entry_faults(key, state, word, cause):
-    check_end(decide(word=word, state={**DEVICE, **state}, walk={"key": key}), cause, 7, 0x100050)
+def test_device_entry_faults(key, before, word, cause):
+    found = decide(before=before, word=word, state=DEVICE, walk={"key": key})
+    check_end(found, cause, 7, 0x100050)
+    assert not found["device_fill"]
 
 
 def test_first_device_word_is_only_gathered():
     found = decide(last=0, word=0x0000_0ABC_DEF0_1087, state={"table": Table.DEVICE})
-    following = found["following"]
-    assert not found["finish"] and not found["read"] and following.word == 1
-    device = following.device
-    assert (following.present, device.mem_en, device.sto_en, device.mem_bypass, device.sto_bypass,
-            device.levels, device.pfn, following.reserved) == (1, 1, 1, 0, 0, 2, 0xABCDEF01, 0)
+    said = found["gathers"]
+    assert not found["finish"] and not found["read"] and said.word == 1
+    assert (said.present, said.mem_en, said.sto_en, said.mem_bypass, said.sto_bypass,
+            said.levels, said.pfn, said.reserved) == (1, 1, 1, 0, 0, 2, 0xABCDEF01, 0)
     for word in (0x100, 0x800, 1 << 52, 1 << 63, 0xC0):
         found = decide(last=0, word=word | 1, state={"table": Table.DEVICE})
-        assert found["following"].reserved, hex(word)
+        assert found["gathers"].reserved, hex(word)
+    said = decide(word=5, before=[device()], state=DEVICE)["gathers"]
+    assert said == Gathered.const({}), "the next entry begins with nothing"
 
 
 @pytest.mark.parametrize("ft, bypass", [(0, "mem_bypass"), (1, "sto_bypass")])
 def test_device_bypass(ft, bypass):
-    state = {**DEVICE, "device": {"mem_en": 1, "sto_en": 1, bypass: 1}}
-    found = decide(word=5, state=state, walk={"key": {"ft": ft, "pasid": 0xFFFFF}})
+    before = [device(**{bypass: 1})]
+    found = decide(before=before, word=5, state=DEVICE,
+                   walk={"key": {"ft": ft, "pasid": 0xFFFFF}})
     outcome = found["outcome"]
     assert found["finish"] and not found["device_fill"]
     rights = outcome.rights
     assert (outcome.cause, rights.size, rights.read, rights.write, rights.dirty) == (
         Cause.OK, Size.BYPASS, 1, 1, 1)
-    other = decide(word=5, state=state, walk={"key": {"ft": 1 - ft}})
+    other = decide(before=before, word=5, state=DEVICE, walk={"key": {"ft": 1 - ft}})
     assert other["read"] and other["device_fill"]
 
 
@@ -113,9 +160,12 @@ def test_device_bypass(ft, bypass):
     (1, 0xFFFF, 0x777000 + 8 * 0x1FF, 1), (1, 0x10000, None, 0),
     (2, 0xFFFFF, 0x777000 + 8 * 0xF, 1), (2, 0x10000, 0x777000 + 8, 1)])
 def test_reach_of_the_pasid_directory(levels, pasid, entry, words):
-    state = {**DEVICE, "device": {"mem_en": 1, "levels": levels, "pfn": 0x777}}
-    found = decide(word=5, state=state, walk={"key": {"pasid": pasid}})
-    assert found["device_fill"] and found["device"].devid == 5
+    found = decide(before=[device(sto_en=0, pdt_levels=levels)], word=5, state=DEVICE,
+                   walk={"key": {"pasid": pasid}})
+    known = found["device"]
+    assert found["device_fill"]
+    assert (known.mem_en, known.sto_en, known.mem_bypass, known.sto_bypass, known.levels,
+            known.pfn, known.devid) == (1, 0, 0, 0, levels, 0x777, 5)
     if entry is None:
         check_end(found, Cause.PASID_INVALID, 0, 0)
     else:
@@ -139,17 +189,29 @@ def test_directory_descends():
     check_read(found, 0x456000 + 32 * 0x21, 4)
 
 
-CONTEXT = {"table": Table.CONTEXT, "entry": 0x5020, "word": 3, "present": 1, "root": 0x888}
+CONTEXT = {"table": Table.CONTEXT, "entry": 0x5020}
 
 
-@pytest.mark.parametrize("state, word, cause", [
-    ({"present": 0, "other": 0}, 0, Cause.PASID_INVALID),
-    ({"present": 0, "other": 1}, 0, Cause.TABLE_ABSENT),
-    ({"present": 0, "reserved": 1}, 0, Cause.ENTRY_RESERVED),
-    ({}, 1, Cause.ENTRY_RESERVED), ({}, 1 << 63, Cause.ENTRY_RESERVED),
-    ({"error": 1}, 0, Cause.TABLE_ERROR), ({"word": 2}, 0, Cause.TABLE_ERROR)])
-def test_context_faults(state, word, cause):
-    check_end(decide(word=word, state={**CONTEXT, **state}), cause, 6, 0x5020)
+def root(v=1, **fields_):
+    return pack(ContextRoot, v=v, root=0x888, **fields_)
+
+
+@pytest.mark.parametrize("before, word, cause", [
+    ([root(0), root(0), 0], 0, Cause.PASID_INVALID),
+    ([root(0), root(), 0], 0, Cause.TABLE_ABSENT),
+    ([root(0), root(0, reserved_11_2=1), 0], 0, Cause.ENTRY_RESERVED),
+    ([root(reserved_63_52=1), root(), 0], 0, Cause.ENTRY_RESERVED),
+    ([root(), root(), 0x10], 0, Cause.ENTRY_RESERVED),
+    ([root(), root(), 0], 1, Cause.ENTRY_RESERVED),
+    ([root(), root(), 0], 1 << 63, Cause.ENTRY_RESERVED),
+    ([root(), (root(), 1), 0], 0, Cause.TABLE_ERROR),
+    ([root(), root()], 0, Cause.TABLE_ERROR),
+    ([root()], 0, Cause.TABLE_ERROR),
+    ([root(), root(), 0, 0], 0, Cause.TABLE_ERROR)])
+def test_context_faults(before, word, cause):
+    found = decide(before=before, word=word, state=CONTEXT)
+    check_end(found, cause, 6, 0x5020)
+    assert not found["context_fill"]
 
 
 @pytest.mark.parametrize("l5, page, canonical", [
@@ -158,14 +220,16 @@ def test_context_faults(state, word, cause):
     (1, 0x00FF_FFFF_FFFF_F, True), (1, 0x0100_0000_0000_0, False), (1, 0xFF00_0000_0000_0, True),
     (1, 0xFEFF_FFFF_FFFF_F, False)])
 def test_canonical_addresses(l5, page, canonical):
-    found = decide(state={**CONTEXT, "l5": l5, "deny": 1, "devid": 9},
-                   walk={"key": {"page": page}})
+    found = decide(before=[root(l5=l5), root(l5=1 - l5), pack(ContextDeny, mem_deny=1, sto_deny=2)],
+                   state={**CONTEXT, "devid": 9}, walk={"key": {"page": page}})
     assert found["context_fill"]
     assert (found["context"].root, found["context"].l5, found["context"].deny) == (0x888, l5, 1)
     if canonical:
         index = page >> (36 if l5 else 27) & 0x1FF
         check_read(found, 0x888000 + 8 * index, 1)
-        assert found["following"].level == 4 + l5
+        following = found["following"]
+        assert (following.level, following.deny, following.devid) == (4 + l5, 1, 9)
+        assert (following.write, following.no_read) == (1, 0)
     else:
         check_end(found, Cause.NON_CANONICAL, 0, 0)
 
@@ -175,16 +239,18 @@ def test_context_words(ft):
     key = {"key": {"ft": ft}}
     for word in range(2):
         found = decide(last=0, word=0x0000_0000_1234_5003, walk=key,
-                       state={"table": Table.CONTEXT, "word": word})
-        following = found["following"]
+                       state={"table": Table.CONTEXT}, gathered={"word": word})
+        said = found["gathers"]
         needed = word == ft
-        assert (following.present, following.l5, following.root, following.other) == (
+        assert (said.present, said.l5, said.pfn, said.other) == (
             (1, 1, 0x12345, 0) if needed else (0, 0, 0, 1))
-    found = decide(last=0, word=0b1001, walk=key, state={"table": Table.CONTEXT, "word": 2})
-    assert found["following"].deny == (2 if ft else 1) and not found["following"].reserved
+    found = decide(last=0, word=0b1001, walk=key, state={"table": Table.CONTEXT},
+                   gathered={"word": 2})
+    assert found["gathers"].deny == (2 if ft else 1) and not found["gathers"].reserved
     for word, value in ((0, 4), (1, 1 << 52), (2, 0x10), (2, 1 << 63)):
-        found = decide(last=0, word=value, state={"table": Table.CONTEXT, "word": word})
-        assert found["following"].reserved
+        found = decide(last=0, word=value, state={"table": Table.CONTEXT},
+                       gathered={"word": word})
+        assert found["gathers"].reserved
 
 
 REGION = {"table": 0x44, "write": 1, "no_read": 0, "devid": 9}
@@ -214,7 +280,7 @@ def test_a_cached_table_brings_the_rights_of_the_levels_above(write, no_read):
         "table": 0x44, "write": write, "no_read": no_read, "devid": 5}})
     assert (found["following"].write, found["following"].no_read) == (write, no_read)
     state = {name: getattr(found["following"], name)
-             for name in ("table", "level", "entry", "write", "no_read", "devid")}
+             for name in ("table", "level", "line", "entry", "write", "no_read", "devid")}
     found = decide(word=LEAF | 0x400, state=state, walk={"key": {"ft": 1, "write": no_read}})
     outcome = found["outcome"]
     if write or not no_read:
@@ -240,7 +306,7 @@ def test_remembers_the_table_of_a_region():
                 assert found["following"].region_way == 2
     for level in (3, 4, 5):
         found = decide(word=0x123007, state={"table": Table.PAGE_TABLE, "level": level})
-        assert found["read"] and not found["region_fill"] and not found["line"]
+        assert found["read"] and not found["region_fill"] and not found["following"].line
     for word in (0, 0x200087, 0x123003):        # absent, a leaf, supervisor
         found = decide(word=word, state={"table": Table.PAGE_TABLE, "level": 2})
         assert not found["region_fill"]
@@ -259,7 +325,7 @@ def test_what_a_cache_knows_never_ends_in_a_fault():
     check_read(found, 0x100000, 2, anew=True)
     assert not found["following"].cached
     check_end(decide(word=0, state={**state, "cached": 0}), Cause.NOT_PRESENT, 1, 0x3000)
-    # and out of the directory's reach there is nothing to be read
+    # and out of the directory's range there is nothing to be read
     found = decide(word=0, state=state, ddt_log2=3, walk={"key": {"device": 8}})
     check_end(found, Cause.DEVICE_INVALID, 0, 0)
 
@@ -337,7 +403,8 @@ def test_neighbours_of_a_leaf():
     m = Module()
     page, state, word = Signal(LinePage), Signal(WalkState), Signal(64)
     ft, check_ad = Signal(), Signal()
-    leaf_page(m, page, ft=ft, state=state, word=word, check_ad=check_ad)
+    leaf_page(m, page, fits=leaf_fits(ft=ft, state=state, word=word), ft=ft, state=state,
+              word=word, check_ad=check_ad)
     m.d.sync += Signal().eq(0)
     rng = seeded("walk_step/neighbours")
     seen = set()
