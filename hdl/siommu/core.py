@@ -361,14 +361,15 @@ class Core(wiring.Component):
         ended = lines.granted.payload
         m.d.comb += [
             lines.words.eq(walker.words),
-            lines.granted.valid.eq(walker.over & (miss.granted >> walker.over_slot)[0]),
-            ended.slot.eq(walker.over_slot),
-            ended.line.eq(walker.over_line),
             miss.slot.eq(lines.slot),
             lines.key.eq(miss.key), lines.way.eq(miss.way), lines.outcome.eq(miss.kept),
             lines.stale.eq(miss.stale),
             miss.measured.eq(lines.measured), miss.measured_slot.eq(lines.measured_slot),
             miss.extent.eq(lines.extent),
+        ]
+        m.d.sync += [
+            lines.granted.valid.eq(walker.over & (miss.granted >> walker.over_slot)[0]),
+            ended.slot.eq(walker.over_slot), ended.line.eq(walker.over_line),
         ]
         if second is not None:
             m.d.comb += [getattr(second, name).eq(getattr(lines, name)) for name in (

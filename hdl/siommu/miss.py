@@ -385,27 +385,30 @@ class MissUnit(wiring.Component):
         """Owners whose walk has ended come to stage 7 in cycles in which nothing else does."""
         slots, config, acted = self._slots, self._config, self._acted
 
-        # Usually in the very cycle in which the outcome is found, before it is known that it is.
-        tries = Signal()
-        owes, several, own = Signal(), Signal(), Signal()
+        # Usually in the cycle before it is known that the walk has ended.
+        tries, owes, several = Signal(), Signal(), Signal()
         self._tried = tried = Signal()          # in stage 7: if the walk has ended now
         m.d.sync += [
             tried.eq(tries),
             owes.eq((slots.owed >> self.stepping_slot)[0]),
             several.eq((slots.several >> self.stepping_slot)[0]),
         ]
+        m.d.comb += slots.served.eq(tried & self.finished & owes & ~(self._by_line & several))
+        self._ends = slots.served
         # The others stand in line. Those of several pages wait until their line is measured.
         prompt, delayed = (RingQueue(SLOT_BITS, config.walk_slots) for _ in range(2))
         m.submodules.prompt, m.submodules.delayed = prompt, delayed
+        ends, ended, by_line = Signal(), Signal(SLOT_BITS), Signal()
+        m.d.sync += [ends.eq(self.finished & ~tried), ended.eq(self.finished_slot),
+                     by_line.eq(self._by_line)]
         measured, measures = Signal(SLOT_BITS), Signal()
         m.d.sync += [measures.eq(self.measured), measured.eq(self.measured_slot)]
         slot, waits, free = Signal(SLOT_BITS), Signal(), Signal()
         owner = owners.read_port(domain="comb")
         m.d.comb += [
-            own.eq(self.finished & owes & ~(self._by_line & several)),
-            slots.served.eq(own & tried),
-            prompt.w.payload.eq(self.finished_slot), delayed.w.payload.eq(measured),
-            prompt.w.valid.eq(own & ~tried),
+            prompt.w.payload.eq(ended), delayed.w.payload.eq(measured),
+            prompt.w.valid.eq(ends & ((slots.owed & ~(slots.several & by_line.replicate(
+                config.walk_slots))) >> ended)[0]),
             delayed.w.valid.eq(measures & ((slots.owed & slots.several & slots.by_line)
                                              >> measured)[0]),
             waits.eq(prompt.r.valid | delayed.r.valid),
@@ -429,7 +432,6 @@ class MissUnit(wiring.Component):
             m.d.sync += refused.eq(0)
         with m.Elif(refused != PATIENCE):       # it asks once
             m.d.sync += refused.eq(refused + 1)
-        self._ends = own & tried
 
     def _exit(self, m, outcomes, extents):
         """Stages 7 and 8: the outcome, the beat."""
