@@ -82,7 +82,7 @@ class Tlb(wiring.Component):
     hit : Out(1), outcome : Out(Outcome)
         Result of the look-up in the answer stage, two cycles after its key.
     matches : Out
-        Of a look-up, in the select stage: the entries that matched, at most one.
+        Of a look-up, in the select stage: the entries that hold the page, at most one.
     """
 
     def __init__(self, config: Config):
@@ -111,10 +111,9 @@ class Tlb(wiring.Component):
         # Compare. What lies below the granularity of an entry is not looked at.
         key, page = self.key, self.key.vpn[:LINE_BITS]
         alike = [Signal(_Alike, name=f"alike_{index}") for index in range(entries)]
-        match, carries = Signal(entries), Signal(entries)
+        match, allows, carries = Signal(entries), Signal(entries), Signal(entries)
         for index, tag in enumerate(tags):
             same = Signal(_Alike, name=f"same_{index}")
-            allowed = Mux(self.write, tag.rights.write & tag.rights.dirty, tag.rights.read)
             m.d.comb += [
                 same.device.eq(Cat(
                     tag.key.ft == key.ft,
@@ -128,11 +127,13 @@ class Tlb(wiring.Component):
                 same.middle.eq(tag.key.vpn[INDEX_BITS:2 * INDEX_BITS]
                                == key.vpn[INDEX_BITS:2 * INDEX_BITS]),
                 same.line.eq(tag.key.vpn[LINE_BITS:INDEX_BITS] == key.vpn[LINE_BITS:INDEX_BITS]),
-                match[index].eq(valid[index] & allowed
+                match[index].eq(valid[index]
                                 & _agree(same, tag.mask.bit_select(page, 1), tag.rights.size)),
             ]
             m.d.sync += [
                 alike[index].eq(same),
+                allows[index].eq(Mux(self.write, tag.rights.write & tag.rights.dirty,
+                                     tag.rights.read)),
                 # which page numbers lie behind a carry out of their lowest bits
                 carries[index].eq((tag.low + page)[LINE_BITS]),
             ]
@@ -176,7 +177,7 @@ class Tlb(wiring.Component):
         high, next_high = (Signal(PFN_BITS - LINE_BITS) for _ in range(2))
         found = ram_read.data
         m.d.sync += [
-            hit.eq(self.matches.any() & ~select_fill),
+            hit.eq((self.matches & allows).any() & ~select_fill),
             index.eq(ram_read.addr), answer_page.eq(select_page),
             carried.eq((self.matches & carries).any()),
             next_high.eq(found.carried), high.eq(found.high),
