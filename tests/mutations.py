@@ -48,7 +48,7 @@ MUTATIONS = {
         "            ram_write.en.eq(fill),"),
     "tlb-ignores-rights": Mutation(
         "a hit does not look at the entry's rights", "tlb",
-        "match[index].eq(valid[index] & allowed\n", "match[index].eq(valid[index]\n"),
+        "hit.eq((self.matches & allows).any()", "hit.eq(self.matches.any()"),
     "tlb-ignores-dirty": Mutation(
         "a write hits an entry whose D was clear", "tlb",
         "tag.rights.write & tag.rights.dirty", "tag.rights.write"),

@@ -129,27 +129,28 @@ class TableLines(wiring.Component):
         # The next walk, and how many cycles ago the last ones began.
         layout = self.granted.payload.shape()
         m.submodules.waiting = waiting = fifo.SyncFIFO(width=layout.size, depth=config.walk_slots)
+        coming, comes = Signal(layout), Signal()
         upcoming, present = Signal(layout), Signal()
         starts, ago = Signal(), Signal(9)           # ago[i]: i + 1 cycles ago
         blocked = Signal()
         m.d.comb += [
-            waiting.w_en.eq(self.granted.valid & (waiting.r_rdy | present)),
-            waiting.w_data.eq(self.granted.payload),
-            self.granted.ready.eq(waiting.w_rdy),
+            waiting.w_en.eq(comes & (waiting.r_rdy | present)),
+            waiting.w_data.eq(coming),
+            self.granted.ready.eq(waiting.w_rdy),   # there is always room: one for each slot
             starts.eq(present & ~blocked),
             waiting.r_en.eq(~present),
             self.slot.eq(upcoming.slot),
         ]
         # four cycles before, and where its tag off would meet another's tag on
-        m.d.sync += [ago.eq(Cat(starts, ago)),
+        m.d.sync += [comes.eq(self.granted.valid), coming.eq(self.granted.payload),
+                     ago.eq(Cat(starts, ago)),
                      blocked.eq(starts | ago[:3].any() | ago[6])]
         with m.If(starts):
             m.d.sync += present.eq(0)
         with m.If(~present):
             m.d.sync += [
-                present.eq(waiting.r_rdy | self.granted.valid),
-                upcoming.eq(Mux(waiting.r_rdy, waiting.r_data,
-                                self.granted.payload.as_value())),
+                present.eq(waiting.r_rdy | comes),
+                upcoming.eq(Mux(waiting.r_rdy, waiting.r_data, coming.as_value())),
             ]
 
         # What is known of it: for cycles 1 to 5, and for 6 to 10.

@@ -55,12 +55,20 @@ class LookAhead(wiring.Component):
         followed = Signal(Operation)
         line = Signal(PAGE_NUMBER_BITS - LINE_BITS)
         left = Signal(PAGES_BITS - LINE_BITS + 1)       # further lines
-        sent, may_walk = Signal(), Signal()
+        lines = Signal.like(left)
+        more = Signal()                                 # left is not 0
+        offers, sent, may_walk = Signal(), Signal(), Signal()
         first, begun = Signal(LINE_BITS), Signal()
-        m.d.sync += may_walk.eq((self.may_walk >> followed.port)[0])
+        passed, refused, stop = Signal(), Signal(), Signal()
+        m.d.sync += [
+            # they come late in their cycle, and nothing is offered before them
+            passed.eq(self.passed), refused.eq(self.refused), stop.eq(self.stop),
+            may_walk.eq((self.may_walk >> followed.port)[0]),
+            offers.eq(more & ~sent & may_walk & ~(offers & self.silent.ready) & ~stop),
+        ]
         m.d.comb += [
-            self.active.eq(left.any() | begun),
-            self.silent.valid.eq(left.any() & ~sent & may_walk),
+            self.active.eq(more | begun),
+            self.silent.valid.eq(offers),
             self.silent.payload.silent.eq(1),
             self.silent.payload.addr.eq(Cat(Const(0, PAGE_SHIFT + LINE_BITS), line)),
         ]
@@ -69,12 +77,13 @@ class LookAhead(wiring.Component):
 
         with m.If(self.silent.valid & self.silent.ready):
             m.d.sync += sent.eq(1)
-        with m.If(self.passed & sent):
+        with m.If(passed & sent):
             m.d.sync += [sent.eq(0), line.eq(line + 1), left.eq(left - 1)]
-        with m.If(self.refused):
+            m.d.sync += more.eq(left != 1)
+        with m.If(refused):
             m.d.sync += sent.eq(0)
-        with m.If(self.stop):
-            m.d.sync += [sent.eq(0), left.eq(0)]
+        with m.If(stop):
+            m.d.sync += [sent.eq(0), left.eq(0), more.eq(0)]
 
         with m.If(self.begin & ~self.active & ~sent):
             m.d.sync += [begun.eq(1), followed.eq(self.operation)]
@@ -82,7 +91,8 @@ class LookAhead(wiring.Component):
             m.d.sync += [
                 begun.eq(0),
                 line.eq(followed.addr[PAGE_SHIFT + LINE_BITS:] + 1),
-                left.eq((first + followed.pages) >> LINE_BITS),
+                left.eq(lines), more.eq(lines.any()),
             ]
+        m.d.comb += lines.eq((first + followed.pages) >> LINE_BITS)
         m.d.comb += first.eq(followed.addr[PAGE_SHIFT:PAGE_SHIFT + LINE_BITS])
         return m

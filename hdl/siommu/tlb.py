@@ -15,7 +15,7 @@ tag changed still reads the entry that belonged to the old tag, one that compare
 new one. The rights stand in both: in the tag to decide the match, in the RAM to be answered.
 
 A page's number is base + page. All of it but the lowest bits is either the base's or one more; the
-RAM holds both, and which of them it is, is known from the tags before the RAM has answered.
+RAM holds both, and the tags the lowest bits, so that both halves are known at the same time.
 
 Entries hold grants only, and a look-up hits only where the entry allows what is asked: a fault is
 never answered from here (§4, "caches only grant").
@@ -53,7 +53,6 @@ class _Alike(data.Struct):
 class _Entry(data.Struct):
     high: PFN_BITS - LINE_BITS  # of the base: that of pages before a carry, and behind it
     carried: PFN_BITS - LINE_BITS
-    low: LINE_BITS
     last: LINE_BITS
     rights: Rights
 
@@ -82,7 +81,7 @@ class Tlb(wiring.Component):
     hit : Out(1), outcome : Out(Outcome)
         Result of the look-up in the answer stage, two cycles after its key.
     matches : Out
-        Of a look-up, in the select stage: the entries that matched, at most one.
+        Of a look-up, in the select stage: the entries that hold the page, at most one.
     """
 
     def __init__(self, config: Config):
@@ -111,10 +110,10 @@ class Tlb(wiring.Component):
         # Compare. What lies below the granularity of an entry is not looked at.
         key, page = self.key, self.key.vpn[:LINE_BITS]
         alike = [Signal(_Alike, name=f"alike_{index}") for index in range(entries)]
-        match, carries = Signal(entries), Signal(entries)
+        match, allows = Signal(entries), Signal(entries)
+        low_bits = Signal(data.ArrayLayout(LINE_BITS, entries))     # of the page numbers
         for index, tag in enumerate(tags):
             same = Signal(_Alike, name=f"same_{index}")
-            allowed = Mux(self.write, tag.rights.write & tag.rights.dirty, tag.rights.read)
             m.d.comb += [
                 same.device.eq(Cat(
                     tag.key.ft == key.ft,
@@ -128,13 +127,14 @@ class Tlb(wiring.Component):
                 same.middle.eq(tag.key.vpn[INDEX_BITS:2 * INDEX_BITS]
                                == key.vpn[INDEX_BITS:2 * INDEX_BITS]),
                 same.line.eq(tag.key.vpn[LINE_BITS:INDEX_BITS] == key.vpn[LINE_BITS:INDEX_BITS]),
-                match[index].eq(valid[index] & allowed
+                match[index].eq(valid[index]
                                 & _agree(same, tag.mask.bit_select(page, 1), tag.rights.size)),
             ]
             m.d.sync += [
                 alike[index].eq(same),
-                # which page numbers lie behind a carry out of their lowest bits
-                carries[index].eq((tag.low + page)[LINE_BITS]),
+                allows[index].eq(Mux(self.write, tag.rights.write & tag.rights.dirty,
+                                     tag.rights.read)),
+                low_bits[index].eq(tag.low),
             ]
 
         # Select. Any entry may be replaced: that the free one was found in the cycle before, and
@@ -143,6 +143,8 @@ class Tlb(wiring.Component):
         select_page, filled = Signal(LINE_BITS), self.translation
         free, full = Signal(entries), Signal()
         overlaps, replaces = Signal(entries), Signal(entries)
+        low = Cat((self.matches & Cat(bits[place] for bits in low_bits)).any()
+                  for place in range(LINE_BITS))
         m.d.sync += [
             self.matches.eq(match),
             select_fill.eq(self.fill),
@@ -151,7 +153,6 @@ class Tlb(wiring.Component):
             select_tag.rights.eq(filled.rights),
             select_tag.low.eq(filled.base[:LINE_BITS]),
             select_entry.high.eq(filled.base[LINE_BITS:]),
-            select_entry.low.eq(filled.base[:LINE_BITS]),
             select_entry.last.eq(filled.last),
             select_entry.rights.eq(filled.rights),
             select_page.eq(page),
@@ -171,16 +172,16 @@ class Tlb(wiring.Component):
         hit, fill, index = Signal(), Signal(), Signal(range(entries))
         new_tag, entry, answer_page = Signal(_Tag), Signal(_Entry), Signal(LINE_BITS)
         drops, takes, replaced = Signal(entries), Signal(entries), Signal(range(entries))
-        carried, low, last, rights = (Signal(), Signal(LINE_BITS), Signal(LINE_BITS),
-                                      Signal(Rights))
+        lowest_bits = Signal(LINE_BITS + 1)     # of the page's number, and their carry
+        last, rights = Signal(LINE_BITS), Signal(Rights)
         high, next_high = (Signal(PFN_BITS - LINE_BITS) for _ in range(2))
         found = ram_read.data
         m.d.sync += [
-            hit.eq(self.matches.any() & ~select_fill),
+            hit.eq((self.matches & allows).any() & ~select_fill),
             index.eq(ram_read.addr), answer_page.eq(select_page),
-            carried.eq((self.matches & carries).any()),
+            lowest_bits.eq(low + select_page),
             next_high.eq(found.carried), high.eq(found.high),
-            low.eq(found.low), last.eq(found.last), rights.eq(found.rights),
+            last.eq(found.last), rights.eq(found.rights),
             fill.eq(select_fill), new_tag.eq(select_tag), entry.eq(select_entry),
             entry.carried.eq(select_entry.high + 1),
             drops.eq(overlaps & select_fill.replicate(entries)),
@@ -192,8 +193,8 @@ class Tlb(wiring.Component):
             self.outcome.cause.eq(Cause.OK),
             self.outcome.rights.eq(rights),
             # of a larger mapping these bits have no meaning
-            self.outcome.pfn.eq(Cat((low + answer_page)[:LINE_BITS],
-                                     Mux(carried, next_high, high))),
+            self.outcome.pfn.eq(Cat(lowest_bits[:LINE_BITS],
+                                    Mux(lowest_bits[LINE_BITS], next_high, high))),
             self.outcome.extent.eq(last - answer_page),
         ]
 

@@ -74,6 +74,7 @@ def test_stops():
         await begin(ctx, dut, 0, 255)
         assert (await offered(ctx, dut)).addr == 0x8000
         await pulse(ctx, dut, stop=1)
+        await ctx.tick()
         assert not ctx.get(dut.active) and await offered(ctx, dut) is None
         await begin(ctx, dut, 0x100000, 8)
         assert (await offered(ctx, dut)).addr == 0x108000
