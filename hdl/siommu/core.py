@@ -248,11 +248,8 @@ class Core(wiring.Component):
         for stage, before in ((selected, compared), (resolved, selected)):
             m.d.sync += [stage[name].eq(before[name]) for name in stage]
         valid, operation = resolved["valid"], resolved["operation"]
-        for cache, fields in ((second, line_key), (regions, region_key)):
-            if cache is None:
-                continue
-            for key, of in ((cache.key, compared["operation"]), (cache.compared, operation)):
-                m.d.comb += assign(key, fields(of, of.addr[PAGE_SHIFT:]))
+        looked_up = compared["operation"]
+        m.d.comb += assign(regions.key, region_key(looked_up, looked_up.addr[PAGE_SHIFT:]))
 
         # Step 1 of §4, known before the TLB's answer. What is left of a disabled port's requests
         # ends here, unheard: its egress drops the beat.
@@ -290,6 +287,8 @@ class Core(wiring.Component):
             found.operation.eq(operation),
         ]
         if second is not None:
+            m.d.comb += assign(second.key, line_key(looked_up, looked_up.addr[PAGE_SHIFT:]))
+            m.d.comb += assign(second.compared, line_key(operation, operation.addr[PAGE_SHIFT:]))
             m.d.comb += [
                 second.page.eq(operation.addr[PAGE_SHIFT:PAGE_SHIFT + LINE_BITS]),
                 second.write.eq(operation.write),

@@ -266,15 +266,11 @@ class MissUnit(wiring.Component):
         sent = found.valid & operation.silent
         stops = sent & miss & ~joins & ~self.region_hit
         refused = sent & miss & ~joins & self.region_hit & ~takes
-        flushed = Signal()
-        m.d.sync += [
-            looks.eq(miss & ~operation.silent & self.region_hit & (operation.pages != 0)),
-            ahead.refused.eq(refused), ahead.passed.eq(sent & ~stops & ~refused & ~self.flush),
-            flushed.eq(stops | self.flush),
-        ]
+        m.d.sync += looks.eq(miss & ~operation.silent & self.region_hit & (operation.pages != 0))
         m.d.comb += [
-            ahead.stop.eq(flushed | self.flush), ahead.begin.eq(looks),
-            ahead.may_walk.eq(self._may_take),
+            ahead.stop.eq(stops | self.flush), ahead.refused.eq(refused),
+            ahead.passed.eq(sent & ~stops & ~refused & ~self.flush),
+            ahead.begin.eq(looks), ahead.may_walk.eq(self._may_take),
         ]
 
         # What becomes of it: stage 6.

@@ -93,7 +93,10 @@ class Parking(wiring.Component):
         port_bits = ceil_log2(ports)
         m.submodules.elements = elements = memory.Memory(
             shape=Operation, depth=3 * depth << port_bits, init=[], attrs={"no_rw_check": 1})
-        write, read = elements.write_port(), elements.read_port()
+        # no read port with a clock: what is read is never written in the same cycle
+        write, read = elements.write_port(), elements.read_port(domain="comb")
+        read_data = Signal(Operation, reset_less=True)
+        m.d.sync += read_data.eq(read.data)
 
         # Queue reason * ports + port.
         waiting, chosen, pushed = Signal(queues), Signal(queues), Signal(queues)
@@ -145,7 +148,7 @@ class Parking(wiring.Component):
                 count.eq(count + pushed[queue] - chosen[queue]),
                 waiting[queue].eq(pushed[queue] | ~(none | (one & chosen[queue]))),
             ]
-        self._leave(m, comes, port_comes, read.data, reserved)
+        self._leave(m, comes, port_comes, read_data, reserved)
         return m
 
     def _choose(self, m, may_leave, chosen):

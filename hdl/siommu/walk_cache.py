@@ -30,8 +30,8 @@ class WalkCache(wiring.Component):
 
     Members
     -------
-    key : In(RegionKey), compared : In(RegionKey)
-        Looked up in every cycle *n*; ``compared``, the same key in cycle *n* + 2, is not needed.
+    key : In(RegionKey)
+        Looked up in every cycle *n*.
     hit : Out(1), info : Out(RegionInfo), place : Out(WAY_BITS)
         In cycle *n* + 3. ``place`` is where a fill for the key should go.
     fill : In(1), fill_way, fill_key, fill_info
@@ -43,7 +43,6 @@ class WalkCache(wiring.Component):
         self._config = config
         super().__init__({
             "key": In(RegionKey),
-            "compared": In(RegionKey),
             "hit": Out(1),
             "info": Out(RegionInfo),
             "place": Out(WAY_BITS),

@@ -23,7 +23,6 @@ async def look_up(ctx, dut, key, flush=None):
     for cycle in range(3):
         ctx.set(dut.flush, cycle == flush)
         ctx.set(dut.key, key if cycle == 0 else {})
-        ctx.set(dut.compared, key if cycle == 2 else {})
         await ctx.tick()
     ctx.set(dut.flush, 0)
     info = ctx.get(dut.info)
