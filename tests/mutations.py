@@ -67,7 +67,7 @@ MUTATIONS = {
         "state.no_read | (key.ft & entry.nr)", "key.ft & entry.nr"),
     "devid-unchecked": Mutation(
         "the DEVID of a file table entry is not compared", "walk_step",
-        "facts.file & facts.device_differs, facts.denied", "facts.denied"),
+        "facts.file.eq(leaf & key.ft)", "facts.file.eq(0)"),
     "ft-unchecked": Mutation(
         "the FT of a leaf is not compared", "walk_step",
         "leaf & (entry.ft != key.ft)", "leaf & 0"),

@@ -16,8 +16,8 @@ from .bundles import (ENTRY_ADDR_BITS, WAY_BITS, ContextInfo, DeviceInfo, Outcom
 from .formats import (DEVID_BITS, INDEX_BITS, PFN_BITS, Cause, ContextDeny, ContextRoot,
                       DeviceWord0, DeviceWord1, DirectoryEntry, Disposition, Size, TableEntry)
 
-__all__ = ["Table", "WalkState", "Gathered", "Marks", "Reach", "Facts", "WordFacts", "WordStep",
-           "StartFacts", "StartStep", "marks", "reach", "start_facts", "out_of_range",
+__all__ = ["SAID", "Table", "WalkState", "Gathered", "Marks", "Reach", "Facts", "WordFacts",
+           "WordStep", "StartFacts", "StartStep", "marks", "reach", "start_facts", "out_of_range",
            "device_entry", "next_read", "words_minus_one", "leaf_fits", "leaf_page"]
 
 
@@ -47,7 +47,8 @@ class WalkState(data.Struct):
 
 
 class Gathered(data.Struct):
-    """What the words of an entry have said that have come so far; all 0 before the first one."""
+    """What the words of an entry have said that have come so far. Before the first one, the fields
+    up to ``beyond`` (:data:`SAID`) are 0, and the others have no meaning."""
 
     word: 2             # how many have come
     error: 1            # one came with a bus error, or their number is wrong
@@ -66,6 +67,9 @@ class Gathered(data.Struct):
     levels: 2
     l5: 1
     deny: 2
+
+
+SAID = "word", "error", "reserved", "present", "other", "disabled", "bypass", "beyond"
 
 
 class Marks(data.Struct):
@@ -122,7 +126,7 @@ class Facts(data.Struct):
     supervisor: 1
     unaccessed: 1
     ft_differs: 1
-    device_differs: 1       # if it is a ``file`` leaf
+    device_differs: 2       # either half of DEVID, if it is a ``file`` leaf
     denied: 1
     undirty: 1
     leaf: 1
@@ -266,7 +270,9 @@ class WordFacts(wiring.Component):
             facts.supervisor.eq(paging & ~entry.u),
             facts.unaccessed.eq(paging & self.check_ad & ~entry.a),
             facts.ft_differs.eq(leaf & (entry.ft != key.ft)),
-            facts.file.eq(leaf & key.ft), facts.device_differs.eq(entry.devid != state.devid),
+            facts.file.eq(leaf & key.ft),
+            facts.device_differs.eq(Cat(entry.devid[:5] != state.devid[:5],
+                                        entry.devid[5:] != state.devid[5:])),
             facts.denied.eq(leaf & Mux(key.write, ~write, no_read)),
             facts.undirty.eq(leaf & self.check_ad & key.write & ~entry.d),
         ]
@@ -359,7 +365,7 @@ class WordStep(wiring.Component):
                 failed, facts.invalid, absent, facts.reserved, facts.reserved_device,
                 facts.reserved_page, gathered.reserved, gathered.disabled,
                 gathered.beyond, facts.supervisor, facts.unaccessed, facts.ft_differs,
-                facts.file & facts.device_differs, facts.denied, facts.undirty).any()),
+                facts.file & facts.device_differs.any(), facts.denied, facts.undirty).any()),
             cached.eq(self.state.cached),
             stops.eq(facts.leaf | gathered.bypass),
             self.anew.eq(fault & cached),
@@ -433,7 +439,7 @@ class WordStep(wiring.Component):
             with m.Else():
                 m.d.comb += gathers.other.eq(root.v)
         with m.If(facts.whole):
-            m.d.comb += gathers.eq(0)
+            m.d.comb += [gathers[name].eq(0) for name in SAID]
 
     def _follow(self, m):
         """The next read."""
@@ -500,7 +506,7 @@ class WordStep(wiring.Component):
                          outcome.disposition.eq(Disposition.REMAP)]
         with m.Elif(facts.ft_differs):
             m.d.comb += outcome.cause.eq(Cause.FT_MISMATCH)
-        with m.Elif(facts.file & facts.device_differs):
+        with m.Elif(facts.file & facts.device_differs.any()):
             m.d.comb += outcome.cause.eq(Cause.DEVICE_MISMATCH)
         with m.Elif(facts.denied):
             m.d.comb += [

@@ -33,9 +33,9 @@ from .bundles import (ENTRY_ADDR_BITS, LINE_BITS, SLOT_BITS, WAY_BITS, ContextIn
 from .config import Config
 from .formats import DEVICE_BITS, ENTRY_BYTES, PASID_BITS, PFN_BITS, Cause, Disposition
 from .lines import LineWords
-from .walk_step import (Facts, Gathered, Marks, Reach, StartFacts, StartStep, WalkState, WordFacts,
-                        WordStep, device_entry, leaf_fits, leaf_page, marks, out_of_range, reach,
-                        next_read, start_facts, words_minus_one)
+from .walk_step import (SAID, Facts, Gathered, Marks, Reach, StartFacts, StartStep, WalkState,
+                        WordFacts, WordStep, device_entry, leaf_fits, leaf_page, marks, next_read,
+                        out_of_range, reach, start_facts, words_minus_one)
 
 __all__ = ["ContextKey", "TableWalker"]
 
@@ -237,8 +237,10 @@ class TableWalker(wiring.Component):
             gathered.eq(Mux(follows, self._word.gathers.as_value(), before.data.as_value())),
             gather.en.eq(self.stepping | self._begins),
             gather.addr.eq(Mux(self._begins, self._began.slot, self._beat.id)),
-            gather.data.eq(Mux(self._begins, 0, self._word.gathers.as_value())),
+            gather.data.eq(self._word.gathers),
         ]
+        with m.If(self._begins):
+            m.d.comb += [gather.data[name].eq(0) for name in SAID]
 
         m.submodules.facts = facts = WordFacts()
         malformed = state.data.line & (payload.last != (self._beats == 1))

@@ -8,7 +8,7 @@ from amaranth.hdl import Module, Signal
 from siommu.bundles import ENTRY_ADDR_BITS, WalkKey, assign
 from siommu.formats import (Cause, ContextDeny, ContextRoot, DeviceWord0, Disposition, Size, pack)
 from siommu.second_level import LinePage
-from siommu.walk_step import (Gathered, StartStep, Table, WalkState, WordFacts, WordStep,
+from siommu.walk_step import (SAID, StartStep, Table, WalkState, WordFacts, WordStep,
                               device_entry, leaf_fits, leaf_page, marks, next_read, out_of_range,
                               reach, start_facts, words_minus_one)
 
@@ -138,7 +138,7 @@ def test_first_device_word_is_only_gathered():
         found = decide(last=0, word=word | 1, state={"table": Table.DEVICE})
         assert found["gathers"].reserved, hex(word)
     said = decide(word=5, before=[device()], state=DEVICE)["gathers"]
-    assert said == Gathered.const({}), "the next entry begins with nothing"
+    assert not any(said[name] for name in SAID), "the next entry begins with nothing"
 
 
 @pytest.mark.parametrize("ft, bypass", [(0, "mem_bypass"), (1, "sto_bypass")])
