@@ -93,8 +93,14 @@ MUTATIONS = {
         "_agree(same, 1, tag.rights.size)"),
     "answer-to-another": Mutation(
         "an owner gets the outcome of the walk beside its own", "miss",
-        "self._walked.eq(1), self._walked_slot.eq(slot),",
-        "self._walked.eq(1), self._walked_slot.eq(slot ^ 1),"),
+        "answer.addr.eq(self._slot)",
+        "answer.addr.eq(self._slot ^ 1)"),
+    "owner-of-another": Mutation(
+        "the owner of the walk beside gets an outcome", "miss",
+        "owner.addr.eq(slot)", "owner.addr.eq(slot ^ 1)"),
+    "ends-too-soon": Mutation(
+        "an owner is answered as soon as a word of its walk has come", "miss",
+        "slots.served.eq(tried & self.finished & owes", "slots.served.eq(tried & owes"),
     "joins-other-write": Mutation(
         "a write joins the walk of a read and takes its fault", "bundles",
         "(key.ft == other.ft) & (key.write == other.write)", "(key.ft == other.ft)"),
@@ -103,18 +109,21 @@ MUTATIONS = {
         "& (key.pasid == other.pasid) & ", "& "),
     "joins-stale": Mutation(
         "a request joins a walk that began before a flush", "walk_slots",
-        "self.open[index].eq(valid[index] & ~stale & ~settled)",
-        "self.open[index].eq(valid[index] & ~settled)"),
+        "of_use.eq(valid[index] & ~stale & ~settled &",
+        "of_use.eq(valid[index] & ~settled &"),
     "late-fault": Mutation(
         "a fault answers requests that came after the walk had read the tables", "walk_slots",
-        "self.untouched[index].eq(~anew)", "self.untouched[index].eq(1)"),
+        "self.certain[index].eq(line & page & ~anew)", "self.certain[index].eq(line & page)"),
     "fault-of-another-page": Mutation(
         "who waits for another page of the line takes the fault", "miss",
-        "(lowest(joinable) & page & slots.untouched).any()",
-        "(lowest(joinable) & slots.untouched).any()"),
+        "self.certain[index].eq(line & page & ~anew)",
+        "self.certain[index].eq(line & ~anew)"),
     "claims-uncounted": Mutation(
         "a slot is freed although operations wait for it", "walk_slots",
-        "claimed.eq(after != 0)", "claimed.eq(0)"),
+        "claimed.eq(claims.any())", "claimed.eq(0)"),
+    "no-rest": Mutation(
+        "a slot is freed while an operation that could still join is on its way", "walk_slots",
+        "settled & rested.all() & ~owed", "settled & ~owed"),
     "stale-walk-fills": Mutation(
         "a walk that began before a flush fills the TLB after it", "core",
         "m.d.comb += self._tlb.commit.eq(~stale)", "m.d.comb += self._tlb.commit.eq(1)"),
@@ -222,25 +231,29 @@ MUTATIONS = {
         "self.over_line.eq(needed & complete)", "self.over_line.eq(needed)"),
     "look-ahead-answers": Mutation(
         "a look-ahead that hits is answered to the port", "core",
-        "egress.hit.valid.eq(valid & answered & ~operation.silent\n"
-        "                                    & ", "egress.hit.valid.eq(valid & answered & "),
+        "listens.eq((selected[\"valid\"] & ~before.silent) << before.port)",
+        "listens.eq(selected[\"valid\"] << before.port)"),
     "look-ahead-misses-a-line": Mutation(
         "a look-ahead asks for the same line again", "look_ahead",
         "m.d.sync += [sent.eq(0), line.eq(line + 1), left.eq(left - 1)]",
         "m.d.sync += [sent.eq(0), left.eq(left - 1)]"),
     "reservation-kept": Mutation(
         "a slot that was promised and not needed is lost", "miss",
-        "returns.eq(found.valid & found.operation.reserved & ~allocates)", "returns.eq(0)"),
+        "returns.eq((found.valid & reserved & ~allocates) << port)", "returns.eq(0)"),
     "credit-not-taken": Mutation(
         "a continued operation takes no credit for its beat", "core",
-        "egress.take.eq(continued[index] + granted)", "egress.take.eq(granted)"),
+        "egress.continues.eq(miss.credit_taken[index])", "egress.continues.eq(0)"),
     "bus-error-ignored": Mutation(
         "a bus error counts as data", "walker",
         "facts.error.eq(payload.resp[1] | ", "facts.error.eq("),
+    "last-credit-twice": Mutation(
+        "a new request takes the credit that is kept for a continued one", "ports",
+        "self.admits.eq(Mux(self.rests, at_least[4], at_least[1]))",
+        "self.admits.eq(at_least[1])"),
     "offer-withdrawn": Mutation(
-        "a response is offered only every other cycle, taken or not", "ports",
-        "self.port.valid.eq(order.r_rdy & self.enable)",
-        "self.port.valid.eq(order.r_rdy & self.enable & unused[0])"),
+        "an offered response is withdrawn while another one is written", "ports",
+        "self.port.valid.eq(order.r.valid & self.enable)",
+        "self.port.valid.eq(order.r.valid & self.enable & ~self.hit.valid)"),
     "run-too-long": Mutation(
         "a run goes one page beyond its mapping's end", "resolve",
         "few = (op.pages[:LINE_BITS] <= outcome.extent)",
@@ -259,8 +272,8 @@ MUTATIONS = {
         "reads.r_en.eq(self.ar.ready)", "reads.r_en.eq(1)"),
     "beats-out-of-order": Mutation(
         "the beats of the miss path overtake those of the hit path", "ports",
-        "from_hits.eq(order.r_data[0] & ~second)",
-        "from_hits.eq(hits.r_rdy & (~misses.r_rdy | second))"),
+        "from_hits.eq(head.hit & ~second)",
+        "from_hits.eq(hits.r.valid & (~misses.r.valid | second))"),
     "response-changes": Mutation(
         "a register read's data change while they are offered", "registers",
         "m.d.comb += self.ar.ready.eq(~self.r.valid)",

@@ -139,6 +139,8 @@ class TableWalker(wiring.Component):
         self._beyond = Signal(DEVICE_BITS, name="beyond")
         for bit, beyond in enumerate(self._beyond):
             m.d.sync += beyond.eq(self.ddt_log2 <= bit)
+        self._ddt_base = Signal(PFN_BITS, name="base")      # of the same moment
+        m.d.sync += self._ddt_base.eq(self.ddt_base)
 
         # What was decided, one cycle later.
         self._asked = Signal(TableRead, name="asked")
@@ -275,7 +277,7 @@ class TableWalker(wiring.Component):
                 self._gathered.eq(gathered), self._facts.eq(facts.facts),
                 self._content.eq(facts.word), *assign(self._reach, reach(key.data)),
                 rejected.eq(out_of_range(key.data, self._beyond)),
-                self._device_entry.eq(device_entry(key.data, self.ddt_base)),
+                self._device_entry.eq(device_entry(key.data, self._ddt_base)),
             ]
         m.d.comb += [
             self.stepping_slot.eq(self._beat.id),
@@ -316,7 +318,7 @@ class TableWalker(wiring.Component):
         anew, first = Signal(), Signal(ENTRY_ADDR_BITS)
         m.d.comb += [
             anew.eq(Mux(begins, begin.anew, word.anew)),
-            first.eq(Mux(begins, device_entry(self._began.key, self.ddt_base),
+            first.eq(Mux(begins, device_entry(self._began.key, self._ddt_base),
                          self._device_entry)),
         ]
         following, top, state = Signal(WalkState), Signal(), Signal(WalkState)
