@@ -115,7 +115,7 @@ MUTATIONS = {
         "a fault answers requests that came after the walk had read the tables", "walk_slots",
         "self.certain[index].eq(line & page & ~anew)", "self.certain[index].eq(line & page)"),
     "fault-of-another-page": Mutation(
-        "who waits for another page of the line takes the fault", "miss",
+        "who waits for another page of the line takes the fault", "walk_slots",
         "self.certain[index].eq(line & page & ~anew)",
         "self.certain[index].eq(line & ~anew)"),
     "claims-uncounted": Mutation(

@@ -46,7 +46,7 @@ PROOFS = {
         "region-no-read-of-one-level", "neighbour-without-levels-above",
         "neighbour-of-another-device", "neighbour-supervisor")),
     "egress": Proof("streams", "EgressProof", "bmc", 10, 10, (
-        "offer-withdrawn", "beats-out-of-order")),
+        "offer-withdrawn", "beats-out-of-order", "last-credit-twice")),
     "registers": Proof("streams", "RegisterStreamsProof", "prove", 6, 10, ("response-changes",)),
     "core": Proof("streams", "CoreStreamsProof", "bmc", 12, 12, (
         "offer-withdrawn", "read-withdrawn")),

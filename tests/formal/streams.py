@@ -1,6 +1,6 @@
 """Every output stream keeps an offer, unchanged, until it is taken (§2.1)."""
 
-from amaranth.hdl import Assume, Cover, Module, Signal
+from amaranth.hdl import Assert, Assume, Cover, Module, Mux, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In
 
@@ -26,22 +26,35 @@ class EgressProof(Component):
     hit_beat: In(Response)
     miss: In(1)
     miss_beat: In(Response)
-    take: In(2)
+    begins: In(1)
+    continues: In(1)
+    rests: In(1)
     ready: In(1)
 
     def elaborate(self, platform):
         m = Module()
-        depth = 2
+        depth = 4
         m.submodules.egress = egress = PortEgress(depth)
-        promised = Signal(range(depth + 1))
+        promised, held = Signal(range(depth + 3)), Signal(range(depth + 3))
         m.d.comb += [
             egress.hit.valid.eq(self.hit), egress.hit.payload.eq(self.hit_beat),
             egress.miss.valid.eq(self.miss), egress.miss.payload.eq(self.miss_beat),
-            egress.take.eq(self.take), egress.enable.eq(1), egress.port.ready.eq(self.ready),
+            egress.begins.eq(self.begins), egress.continues.eq(self.continues),
+            egress.rests.eq(self.rests), egress.enable.eq(1), egress.port.ready.eq(self.ready),
         ]
-        m.d.sync += promised.eq(promised + self.take - self.hit - self.miss)
-        m.d.sync += Assume(self.take <= egress.credits + egress.plenty)
+        m.d.sync += promised.eq(promised + self.begins + self.continues - self.hit - self.miss)
+        m.d.sync += held.eq(held + self.hit + self.miss - (egress.port.valid & self.ready))
         m.d.sync += Assume(self.hit + self.miss <= promised)
+        # Credits are taken as the core and the parking do it.
+        admitted, rested, credited = Signal(), Signal(), Signal()
+        m.d.sync += [
+            admitted.eq(Mux(self.begins, egress.admits_another, egress.admits)),
+            rested.eq(self.rests),
+            credited.eq(egress.some & self.rests & rested & ~self.continues),
+        ]
+        m.d.sync += Assume(~self.begins | admitted)
+        m.d.sync += Assume(~self.continues | (self.rests & credited))
+        m.d.sync += Assert(promised + held <= depth)
         assert_stream(m, egress.port)
         m.d.sync += Cover(egress.port.valid & egress.port.ready & (promised == depth - 1))
         return m
