@@ -101,6 +101,15 @@ MUTATIONS = {
     "ends-too-soon": Mutation(
         "an owner is answered as soon as a word of its walk has come", "miss",
         "slots.served.eq(tried & self.finished & owes", "slots.served.eq(tried & owes"),
+    "slot-of-other-write": Mutation(
+        "a write joins the walk of a read that is under way", "walk_slots",
+        "Cat(key.ft, key.write, key.device,", "Cat(key.ft, key.device,"),
+    "slot-of-other-pasid": Mutation(
+        "a request joins another process's walk that is under way", "walk_slots",
+        "key.device, key.pasid, key.page", "key.device, key.page"),
+    "slot-made-ready": Mutation(
+        "a request joins the walk whose slot another key was made ready for", "walk_slots",
+        "was_valid.eq(valid[index])", "was_valid.eq(1)"),
     "joins-other-write": Mutation(
         "a write joins the walk of a read and takes its fault", "bundles",
         "(key.ft == other.ft) & (key.write == other.write)", "(key.ft == other.ft)"),
@@ -109,15 +118,15 @@ MUTATIONS = {
         "& (key.pasid == other.pasid) & ", "& "),
     "joins-stale": Mutation(
         "a request joins a walk that began before a flush", "walk_slots",
-        "of_use.eq(valid[index] & ~stale & ~settled &",
-        "of_use.eq(valid[index] & ~settled &"),
+        "page_equal | ~self.strict) & ~stale & ~settled",
+        "page_equal | ~self.strict) & ~settled"),
     "late-fault": Mutation(
         "a fault answers requests that came after the walk had read the tables", "walk_slots",
-        "self.certain[index].eq(line & page & ~anew)", "self.certain[index].eq(line & page)"),
+        "(line & page_equal & ~anew)", "(line & page_equal)"),
     "fault-of-another-page": Mutation(
         "who waits for another page of the line takes the fault", "walk_slots",
-        "self.certain[index].eq(line & page & ~anew)",
-        "self.certain[index].eq(line & ~anew)"),
+        "(line & page_equal & ~anew)",
+        "(line & ~anew)"),
     "claims-uncounted": Mutation(
         "a slot is freed although operations wait for it", "walk_slots",
         "claimed.eq(claims.any())", "claimed.eq(0)"),

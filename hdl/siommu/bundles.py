@@ -12,7 +12,8 @@ from .formats import (ADDR_BITS, DEVICE_BITS, DEVID_BITS, INDEX_BITS, PAGE_SHIFT
 __all__ = ["PORT_BITS", "SLOT_BITS", "WAY_BITS", "LINE_BITS", "LINE_PAGES", "PAGE_NUMBER_BITS",
            "ENTRY_ADDR_BITS", "Operation", "TlbKey", "LineKey", "RegionKey", "WalkKey", "Rights",
            "Translation", "Outcome", "DeviceInfo", "ContextInfo", "RegionInfo", "WalkStart",
-           "TableRead", "assign", "tlb_key", "line_key", "region_key", "walk_key", "same_line"]
+           "TableRead", "assign", "tlb_key", "line_key", "region_key", "walk_key", "same_place",
+           "same_line"]
 
 PORT_BITS = 4           #: at most 8 device ports and the processor
 SLOT_BITS = 5           #: at most 28 walk slots
@@ -223,6 +224,11 @@ def walk_key(operation):
     """Fields of the :class:`WalkKey` of an operation's first page."""
     return {"ft": operation.ft, "write": operation.write, "device": operation.device,
             "pasid": operation.pasid, "page": operation.addr[PAGE_SHIFT:]}
+
+
+def same_place(key, other):
+    """Whether two :class:`WalkKey` ask for the same page of their lines."""
+    return key.page[:LINE_BITS] == other.page[:LINE_BITS]
 
 
 def same_line(key, other):

@@ -278,6 +278,7 @@ class Core(wiring.Component):
                 egress.hit.valid.eq(answered & listens[index]),
                 egress.hit.payload.eq(resolver.beat),
             ]
+        m.d.comb += miss.ahead.eq(selected["operation"])
         found = miss.look_up
         m.d.comb += [
             found.valid.eq(valid),

@@ -21,7 +21,7 @@ from amaranth.lib.wiring import In, Out, connect
 
 from .bundles import (LINE_BITS, PORT_BITS, SLOT_BITS, WAY_BITS, ContextInfo, DeviceInfo,
                       Operation, Outcome, RegionInfo, WalkKey, WalkStart, assign, same_line,
-                      walk_key)
+                      same_place, walk_key)
 from .choose import lowest, one_hot_index
 from .config import Config
 from .formats import PAGES_BITS, Cause, Response, Size
@@ -65,6 +65,8 @@ class MissUnit(wiring.Component):
 
     Members
     -------
+    ahead : In(Operation)
+        In stage 3.
     look_up : In(LookUp)
         In stage 4. Its results from the other caches come one cycle later, when it is acted on:
         ``device``, ``context``, ``region`` (each with its ``_hit``), ``region_way``, and of the
@@ -102,6 +104,7 @@ class MissUnit(wiring.Component):
         self._config = config
         ports, slots = config.ports, config.walk_slots
         super().__init__({
+            "ahead": In(Operation),
             "look_up": In(LookUp),
             "device_hit": In(1),
             "device": In(DeviceInfo),
@@ -204,24 +207,32 @@ class MissUnit(wiring.Component):
         before, found = self.look_up.operation, Signal(LookUp)
         operation = found.operation
         m.d.sync += found.eq(self.look_up)
-        m.d.comb += assign(slots.lookup, walk_key(before))
-        m.d.comb += assign(slots.key, walk_key(operation))
+        m.d.comb += [assign(slots.lookup, walk_key(self.ahead)),
+                     assign(slots.key, walk_key(operation))]
 
         # Who was disappointed once joins only where the answer is certain, and in the end nobody.
         m.d.comb += [slots.strict.eq(before.tries != 0), slots.hopeless.eq(before.tries == 3)]
-        # A slot that the operation just before took was not in the comparison.
+        # Slots that were taken by the two operations before were not in the comparison.
         takes, took, taken = Signal(), Signal(), Signal(len(slots.next_free))
-        again, page_again = Signal(), Signal()
-        line_equal = same_line(slots.lookup, slots.key)
-        page_equal = slots.lookup.page[:LINE_BITS] == slots.key.page[:LINE_BITS]
+        key, key_before, key_ahead = slots.key, Signal(WalkKey), slots.lookup
+        m.d.comb += assign(key_before, walk_key(before))
+        again, again_page, last_again, last_page = (Signal() for _ in range(4))
         m.d.sync += [
-            again.eq(line_equal & (page_equal | ~slots.strict) & ~slots.hopeless),
-            page_again.eq(line_equal & page_equal),
             took.eq(takes), taken.eq(slots.next_free),
+            again.eq(same_line(key_before, key) & ~slots.hopeless
+                     & (same_place(key_before, key) | ~slots.strict)),
+            again_page.eq(same_line(key_before, key) & same_place(key_before, key)),
+            last_again.eq(same_line(key_ahead, key)),
+            last_page.eq(same_line(key_ahead, key) & same_place(key_ahead, key)),
+        ]
+        m.d.comb += [
+            slots.newest.eq(taken & (took & last_again & ~slots.hopeless
+                                     & (last_page | ~slots.strict)).replicate(len(taken))),
+            slots.newest_page.eq(last_page),
         ]
         joinable = slots.joinable | (taken & (took & again).replicate(len(taken)))
-        certain = slots.certain | (taken & (took & page_again).replicate(len(taken)))
-        joins_any = slots.joinable.any() | (took & again)
+        certain = slots.certain | (taken & (took & again_page).replicate(len(taken)))
+        joins_any = slots.any_joinable | (took & again)
 
         # Known before its look-ups are: whether a fault waits for it in its slot, whether that
         # slot is not yet settled (it stays with it), whether its port may take a free slot.

@@ -20,7 +20,7 @@ from amaranth import Cat, Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from .bundles import LINE_BITS, PORT_BITS, SLOT_BITS, WAY_BITS, WalkKey, same_line
+from .bundles import LINE_BITS, PORT_BITS, SLOT_BITS, WAY_BITS, WalkKey
 from .choose import lowest, one_hot_index, one_of
 from .config import Config
 
@@ -36,12 +36,16 @@ class WalkSlots(wiring.Component):
 
     Members
     -------
-    lookup : In(WalkKey), strict, hopeless : In(1)
-        Compared with all slots in every cycle. ``strict``: only slots that walk for the very page
-        are of use; ``hopeless``: none is.
-    joinable, certain : Out(slots)
-        Of the look-up of the cycle before: slots that it can join; slots that walk for its page
-        and have not begun in memory: who joins them is in time for their fault.
+    lookup : In(WalkKey)
+        Compared in every cycle *n* with all slots that were allocated before it.
+    strict, hopeless : In(1)
+        Of the look-up, in *n* + 1: only slots that walk for the very page are of use; none is.
+    newest : In(slots)
+        In *n* + 1: the slot that was allocated in *n*, if it walks for the line of the look-up and
+        is of use. ``newest_page``: and for its page.
+    joinable, any_joinable, certain : Out
+        In *n* + 2: slots that it can join; there are any; slots that walk for its page and have
+        not begun in memory: who joins them is in time for their fault.
     faulty : Out(slots)
         Slots that are settled with a fault.
     settled : Out(slots)
@@ -86,7 +90,10 @@ class WalkSlots(wiring.Component):
             "lookup": In(WalkKey),
             "strict": In(1),
             "hopeless": In(1),
+            "newest": In(slots),
+            "newest_page": In(1),
             "joinable": Out(slots),
+            "any_joinable": Out(1),
             "certain": Out(slots),
             "faulty": Out(slots),
             "settled": Out(slots),
@@ -153,6 +160,8 @@ class WalkSlots(wiring.Component):
         m.d.sync += [released.eq(lowest(releases)), self.released.eq(released.any()),
                      self.released_port.eq(one_of(released, owners))]
 
+        joinable = Signal(slots)
+        m.d.sync += [self.joinable.eq(joinable), self.any_joinable.eq(joinable.any())]
         overdue = []
         for index in range(slots):
             key, way = self.keys[index], self.ways[index]
@@ -175,15 +184,22 @@ class WalkSlots(wiring.Component):
                 self.faulty[index].eq(faulty & settled),
                 releases[index].eq(ripe & ~released[index]),
             ]
-            line = same_line(key, self.lookup)
-            page = key.page[:LINE_BITS] == self.lookup.page[:LINE_BITS]
-            of_use = Signal(name=f"of_use_{index}")
-            m.d.comb += of_use.eq(valid[index] & ~stale & ~settled & (~anew | ~self.strict)
-                                  & ~self.hopeless)
+            # The comparison takes two cycles; a key that changes in the first one does not count.
+            equal = Signal(len(_pieces(key)), name=f"equal_{index}")
+            page_equal, was_valid = (Signal(name=f"{name}_{index}")
+                                     for name in ("page_equal", "was_valid"))
             m.d.sync += [
-                self.joinable[index].eq(of_use & line & (page | ~self.strict)),
-                self.certain[index].eq(line & page & ~anew),
+                equal.eq(Cat(own == other for own, other in
+                             zip(_pieces(key), _pieces(self.lookup)))),
+                page_equal.eq(key.page[:LINE_BITS] == self.lookup.page[:LINE_BITS]),
+                was_valid.eq(valid[index]),
             ]
+            line = equal.all() & was_valid
+            m.d.comb += joinable[index].eq(
+                self.newest[index] | (line & (page_equal | ~self.strict) & ~stale & ~settled
+                                      & (~anew | ~self.strict) & ~self.hopeless))
+            m.d.sync += self.certain[index].eq(
+                (self.newest[index] & self.newest_page) | (line & page_equal & ~anew))
 
             with m.If(self.answered & (self.answered_slot == index)):
                 m.d.sync += owed.eq(0)
@@ -220,3 +236,9 @@ class WalkSlots(wiring.Component):
                                         | (self.next_free[index] & self.allocate))
         m.d.sync += self.overdue.eq(reduce(or_, overdue))
         return m
+
+
+def _pieces(key):
+    """The line that a key is for, in pieces that one level of logic compares."""
+    line = Cat(key.ft, key.write, key.device, key.pasid, key.page[LINE_BITS:])
+    return [line[low:low + 4] for low in range(0, len(line), 4)]

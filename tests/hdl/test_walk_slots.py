@@ -36,11 +36,12 @@ async def take(ctx, dut, **values):
     return one_hot.bit_length() - 1
 
 
-async def matches(ctx, dut, **changes):
+async def matches(ctx, dut, strict=0, hopeless=0, **changes):
     """Slots that a look-up of KEY, changed, can join, and those of which it can have a fault."""
-    how = {name: changes.pop(name, 0) for name in ("strict", "hopeless")}
-    await pulse(ctx, dut, lookup={**KEY, **changes}, **how)
+    await pulse(ctx, dut, lookup={**KEY, **changes})
+    await pulse(ctx, dut, strict=strict, hopeless=hopeless)
     joinable = ctx.get(dut.joinable)
+    assert ctx.get(dut.any_joinable) == bool(joinable)
     return joinable, joinable & ctx.get(dut.certain)
 
 
@@ -94,6 +95,7 @@ def test_who_joins_in_the_last_cycle_keeps_the_slot():
         slot = await take(ctx, dut, port=1)
         await pulse(ctx, dut, answered=1, answered_slot=slot)
         ctx.set(dut.lookup, KEY)
+        await ctx.tick()
         await pulse(ctx, dut, finished=1, finished_slot=slot, granted=0)
         assert ctx.get(dut.joinable) == 1 << slot, "looked up while it was open"
         assert ctx.get(dut.settled) == 1 << slot
@@ -104,6 +106,26 @@ def test_who_joins_in_the_last_cycle_keeps_the_slot():
         assert await released(ctx, dut) is None
         await pulse(ctx, dut, leave=1 << slot)
         assert await released(ctx, dut) == 1
+    run(scenario)
+
+
+def test_the_slot_of_the_cycle_before():
+    """What is allocated while it is looked up does not count, whatever stood there; ``newest``
+    says so instead."""
+    async def scenario(ctx, dut):
+        me = ctx.get(dut.next_free)
+        ctx.set(dut.key, KEY)                   # the next slot is made ready for it
+        await ctx.tick()
+        ctx.set(dut.lookup, KEY)
+        await pulse(ctx, dut, allocate=1, key={**KEY, "pasid": 5})
+        await pulse(ctx, dut)
+        assert ctx.get(dut.joinable) == 0
+        for page in (0, 1):
+            await pulse(ctx, dut, newest=me, newest_page=page)
+            assert ctx.get(dut.joinable) == me and ctx.get(dut.any_joinable)
+            assert bool(ctx.get(dut.certain) & me) == page
+        assert await matches(ctx, dut) == (0, 0)
+        assert await matches(ctx, dut, pasid=5) == (me, me)
     run(scenario)
 
 
