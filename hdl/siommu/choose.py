@@ -42,6 +42,9 @@ class RoundRobin(wiring.Component):
     ----------
     count : int
         Number of requesters.
+    inverted : bool
+        Its registers hold the complement. Of two arbiters that do the same, synthesis would make
+        one, and so undo what they are two for: each to drive fewer loads.
 
     Members
     -------
@@ -54,8 +57,8 @@ class RoundRobin(wiring.Component):
         The grant is used in this cycle; its requester becomes the last one.
     """
 
-    def __init__(self, count):
-        self._count = count
+    def __init__(self, count, *, inverted=False):
+        self._count, self._inverted = count, inverted
         super().__init__({
             "requests": In(unsigned(count)),
             "grant": Out(unsigned(count)),
@@ -69,9 +72,10 @@ class RoundRobin(wiring.Component):
         behind = {}         # [i, j], i < j: i comes behind j
         for i in range(self._count):
             for j in range(i + 1, self._count):
-                behind[i, j] = Signal(name=f"behind_{i}_{j}")
+                held = Signal(name=f"behind_{i}_{j}", init=self._inverted)
+                behind[i, j] = ~held if self._inverted else held
                 with m.If(self.taken & (grant[i] | grant[j])):
-                    m.d.sync += behind[i, j].eq(grant[i])
+                    m.d.sync += held.eq(~grant[i] if self._inverted else grant[i])
         for i in range(self._count):
             before = [behind[i, j] if i < j else ~behind[j, i]
                       for j in range(self._count) if j != i]

@@ -28,7 +28,7 @@ from .formats import DEVICE_BITS, PAGE_SHIFT, PFN_BITS, Cause, Mode, Request, Re
 from .lines import FillRequest, TableLines, pages_between
 from .miss import MissUnit
 from .ports import PortEgress, PortIngress
-from .resolve import Resolver
+from .resolve import Resolver, lengths
 from .second_level import SecondLevelTlb
 from .tlb import Tlb
 from .walk_cache import WalkCache
@@ -130,7 +130,9 @@ class Core(wiring.Component):
         """Stage 1: a fill, or the next port's retry or request, with a credit for its beat."""
         config, miss = self._config, self._miss
         ports = config.ports
+        # Both arbiters always agree; one moves the operation, the other all that follows from it.
         m.submodules.turns = turns = RoundRobin(ports + 1)     # the last one: the core itself
+        m.submodules.twin = twin = RoundRobin(ports + 1, inverted=True)
 
         # Fills keep a distance; a promotion takes the cycle after one that nobody wanted. Both
         # are decided on one cycle ahead.
@@ -138,16 +140,18 @@ class Core(wiring.Component):
         promotion, filled = Signal(FillRequest), Signal(FillRequest)    # a promotion is of no walk
         offered, internal, recent = Signal(), Signal(), Signal(FILL_SPACING - 1)
         wanted = Signal(ports + 1)      # by whom the cycle is wanted, who may have it
+        then, unwanted = Signal(ports + 1), Signal(ports + 1, init=-1)
         fills, promotes, blocks = Signal(), Signal(), Signal()
         m.d.comb += [
             fill.ready.eq(~recent.any()),
             fills.eq(fill.valid & fill.ready),
             promotes.eq(offered & ~wanted.any() & ~fill.valid & ~recent.any() & ~self.flush),
             blocks.eq(fills | promotes | miss.pause),
-            turns.requests.eq(wanted),
-            turns.taken.eq(~internal),
+            turns.requests.eq(wanted), twin.requests.eq(~unwanted),
+            turns.taken.eq(~internal), twin.taken.eq(~internal),
         ]
         m.d.sync += [
+            wanted.eq(then), unwanted.eq(~then),
             recent.eq(Cat(fills | promotes, recent)), internal.eq(fills | promotes),
             filled.eq(promotion),
         ]
@@ -174,7 +178,7 @@ class Core(wiring.Component):
             ]
             begins = Mux(granted, ingress.stays & egress.admits_another,
                          (ingress.stays | ingress.requests.valid) & egress.admits)
-            m.d.sync += wanted[index].eq(~blocks & (miss.retry_port_next[index] | begins))
+            m.d.comb += then[index].eq(~blocks & (miss.retry_port_next[index] | begins))
             with m.If(retries):
                 m.d.comb += candidate.eq(miss.retry.payload)
             with m.Else():
@@ -186,7 +190,7 @@ class Core(wiring.Component):
             miss.retry.ready.eq((turns.grant & miss.retry_port).any()),
             miss.silent.ready.eq(turns.grant[ports] & ~internal),
         ]
-        m.d.sync += wanted[ports].eq(
+        m.d.comb += then[ports].eq(
             fills | promotes | (miss.silent.valid & ~miss.silent.ready & ~miss.pause))
 
         own = Signal(Operation)
@@ -201,7 +205,7 @@ class Core(wiring.Component):
         m.d.sync += [
             operations["valid"].eq(wanted[:ports].any()
                                    | (wanted[ports] & miss.silent.valid & ~internal)),
-            operations["operation"].eq(one_of(turns.grant, [*candidates, own])),
+            operations["operation"].eq(one_of(twin.grant, [*candidates, own])),
             coming["valid"].eq(internal & (filled.walked | ~self.flush)),
             coming["request"].eq(filled),
         ]
@@ -273,6 +277,7 @@ class Core(wiring.Component):
 
         m.submodules.resolver = resolver = Resolver()
         m.d.comb += [resolver.operation.eq(operation), resolver.outcome.eq(outcome)]
+        m.d.sync += assign(resolver.lengths, lengths(before))
         for index, egress in enumerate(self._egresses):
             m.d.comb += [
                 egress.hit.valid.eq(answered & listens[index]),

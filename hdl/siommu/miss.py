@@ -28,7 +28,7 @@ from .formats import PAGES_BITS, Cause, Response, Size
 from .look_ahead import LookAhead
 from .parking import Parking, Reason
 from .queues import RingQueue
-from .resolve import Resolver, rest_of
+from .resolve import Resolver, lengths, rest_of
 from .walk_slots import WalkSlots
 
 __all__ = ["LookUp", "MissUnit"]
@@ -323,10 +323,12 @@ class MissUnit(wiring.Component):
         most = self._config.walk_slots
         available, some = Signal(range(most + 1), init=most), Signal(init=1)
         after, back = Signal.like(available), Signal(2)
-        settled = ~takes.any() & ~promised.any()
+        taken, given = Signal(), Signal()       # any of them
+        m.d.sync += [taken.eq(allocates & ~reserved), given.eq(parking.slot_taken.any())]
+        settled = ~taken & ~given
         # what comes back is counted one cycle later still
         m.d.sync += back.eq(slots.released + returns.any())
-        m.d.comb += after.eq(available + back - (takes.any() + promised.any()))
+        m.d.comb += after.eq(available + back - (taken + given))
         m.d.sync += [available.eq(after), some.eq(after != 0)]
         for index in range(ports):
             load = Signal(range(most + 1), name=f"load_{index}")
@@ -469,6 +471,7 @@ class MissUnit(wiring.Component):
 
         exits = left["fate"] == Fate.EXIT
         m.submodules.resolver = resolver = Resolver()
+        m.d.sync += assign(resolver.lengths, lengths(self._operation))
         m.d.comb += [
             resolver.operation.eq(left["operation"]),
             resolver.outcome.eq(outcome),

@@ -106,11 +106,13 @@ class Parking(wiring.Component):
             for port in range(ports):
                 m.d.comb += pushed[reason.value * ports + port].eq(
                     self.push & (self.reason == reason) & (self.operation.port == port))
-        m.d.comb += [
+        m.d.sync += [       # in time for who leaves at once
             write.en.eq(self.push),
             write.addr.eq(Cat(one_of(pushed, tails), self.operation.port[:port_bits],
                               self.reason)),
             write.data.eq(self.operation),
+        ]
+        m.d.comb += [
             self.wants.eq(waiting[ports:]),
             self.continues.eq(waiting[2 * ports:]),
             self.slot_taken.eq(chosen[ports:]),

@@ -5,13 +5,31 @@ that a hit and a walk cannot differ in what they report (§2.1 rules a to c, §4
 """
 
 from amaranth import Array, C, Cat, Const, Module, Mux, Signal
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from .bundles import LINE_BITS, Operation, Outcome
 from .formats import INDEX_BITS, PAGES_BITS, PAGE_SHIFT, PFN_BITS, Cause, Response, Size
 
-__all__ = ["Resolver", "rest_of"]
+__all__ = ["Lengths", "lengths", "Resolver", "rest_of"]
+
+
+class Lengths(data.Struct):
+    """How far an operation goes: over more pages than a line has, behind the 2 MiB and the 1 GiB
+    that its first page lies in."""
+
+    line: 1
+    page_2m: 1
+    page_1g: 1
+
+
+def lengths(operation):
+    """Fields of the :class:`Lengths` of an operation. They need no outcome, so they are found in
+    the cycle before it."""
+    page = operation.addr[PAGE_SHIFT:]
+    behind_2m = (operation.pages + page[:INDEX_BITS])[INDEX_BITS]
+    return {"line": operation.pages[LINE_BITS:].any(), "page_2m": behind_2m,
+            "page_1g": behind_2m & page[INDEX_BITS:2 * INDEX_BITS].all()}
 
 
 class Resolver(wiring.Component):
@@ -20,6 +38,8 @@ class Resolver(wiring.Component):
     Members
     -------
     operation : In(Operation)
+    lengths : In(Lengths)
+        Of the operation: :func:`lengths`.
     outcome : In(Outcome)
         The decision for the page of ``operation.addr``.
     beat : Out(Response)
@@ -28,6 +48,7 @@ class Resolver(wiring.Component):
     """
 
     operation: In(Operation)
+    lengths: In(Lengths)
     outcome: In(Outcome)
     beat: Out(Response)
     more: Out(1)
@@ -54,15 +75,10 @@ class Resolver(wiring.Component):
 
         # Pages from the operation's first page to the end of its mapping, minus one.
         to_end = Mux(size == Size.PAGE_4K.value, outcome.extent, ~page[:PAGES_BITS])
-        few = (op.pages[:LINE_BITS] <= outcome.extent) & ~op.pages[LINE_BITS:].any()
-        behind_2m, behind_1g = Signal(), Signal()       # it has pages behind such a mapping
-        m.d.comb += [
-            behind_2m.eq((op.pages + page[:INDEX_BITS])[INDEX_BITS]),
-            behind_1g.eq(behind_2m & page[INDEX_BITS:2 * INDEX_BITS].all()),
-        ]
+        few = (op.pages[:LINE_BITS] <= outcome.extent) & ~self.lengths.line
         all_in_run = Signal()
         m.d.comb += [
-            all_in_run.eq(Array([few, ~behind_2m, ~behind_1g, C(1)])[size]),
+            all_in_run.eq(Array([few, ~self.lengths.page_2m, ~self.lengths.page_1g, C(1)])[size]),
             self.more.eq(granted & ~all_in_run),
             beat.tag.eq(op.tag),
             beat.last.eq(~self.more),

@@ -1,9 +1,9 @@
 import pytest
 from amaranth.hdl import Module, Signal
 
-from siommu.bundles import Operation
+from siommu.bundles import Operation, assign
 from siommu.formats import Cause, Disposition, Size
-from siommu.resolve import Resolver, rest_of
+from siommu.resolve import Resolver, lengths, rest_of
 
 from .simulate import seeded, simulate
 
@@ -17,6 +17,7 @@ def run(cases):
     m.submodules.dut = dut = Resolver()
     rest = Signal(Operation)
     rest_of(m, rest, dut.operation, dut.beat.pages)
+    m.d.comb += assign(dut.lengths, lengths(dut.operation))
     m.d.sync += Signal().eq(0)
 
     async def bench(ctx):
