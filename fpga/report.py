@@ -82,7 +82,7 @@ def sections(data, head):
     """The report's lines below its title. ``head``: what a section's heading begins with."""
     results = data["results"]
     lines = [f"LFE5U-85F, {data['tools']}. Verilog from `siommu generate`, synthesised with "
-             f"`synth_ecp5`, placed and routed inside of a harness of registers "
+             f"`synth_ecp5` and a mapper script of its own (`fpga/flow.py`), placed and routed inside of a harness of registers "
              f"(`fpga/harness.py`), target {data['freq']}.", ""]
     lines += table(("figure", "what", "bar", "measured", ""), bars(results)) + [""]
     lines += [f"{head} Configurations", "",

@@ -1,4 +1,4 @@
-"""Choosing one of several: round-robin and lowest-first, as plain combinational helpers."""
+"""Choosing one of several: a fair arbiter, lowest-first, and one-hot helpers."""
 
 from amaranth import C, Cat, Module, Signal, Value, unsigned
 from amaranth.lib import wiring

@@ -33,6 +33,7 @@ from .walk_slots import WalkSlots
 
 __all__ = ["LookUp", "MissUnit"]
 
+UNCOUNTED = 4       #: slots given away and not yet counted, when the last one is, at most
 PATIENCE = 7        #: cycles in which an owner finds the second exit taken before it asks for one
 
 
@@ -236,12 +237,15 @@ class MissUnit(wiring.Component):
 
         # Known before its look-ups are: whether a fault waits for it in its slot, whether that
         # slot is not yet settled (it stays with it), whether its port may take a free slot.
-        claim_fault, early, may_take = Signal(), Signal(), Signal()
-        self._may_take = Signal(self._config.ports)     # ports whose new misses may take a slot
+        claim_fault, early, may_take, may_soon = (Signal() for _ in range(4))
+        # Ports whose new misses may take a slot: when nothing changes meanwhile, or anyway.
+        self._may_take, self._may_soon = Signal(self._config.ports), Signal(self._config.ports)
+        parking = self._parking
         m.d.sync += [
             claim_fault.eq(before.claims & before.in_time & (slots.faulty >> before.slot)[0]),
             early.eq(before.claims & ~(slots.settled >> before.slot)[0]),
             may_take.eq((self._may_take >> before.port)[0]),
+            may_soon.eq((self._may_soon >> before.port)[0]),
         ]
         self._account(m, found, takes)
 
@@ -252,8 +256,10 @@ class MissUnit(wiring.Component):
             second.eq(self.second_hit & ~operation.distrusts),
             stays.eq(unanswered & ~second & early),
             miss.eq(unanswered & ~second & ~claim_fault & ~early),
-            # no slot is given away while one is promised, nor in the cycle after another one
-            permitted.eq(slots.any_free & (operation.reserved | (may_take & self._quiet))
+            # when slots are few, none is given away in the cycle after another one
+            permitted.eq(slots.any_free
+                         & (operation.reserved | (may_take & self._quiet)
+                            | (may_soon & ~parking.wants.any()))
                          & (self.region_hit | ~operation.silent)),
             joins.eq(miss & joins_any),
             takes.eq(miss & permitted & ~joins_any),
@@ -322,6 +328,7 @@ class MissUnit(wiring.Component):
         ]
         most = self._config.walk_slots
         available, some = Signal(range(most + 1), init=most), Signal(init=1)
+        ample = Signal(init=most >= UNCOUNTED)
         after, back = Signal.like(available), Signal(2)
         taken, given = Signal(), Signal()       # any of them
         m.d.sync += [taken.eq(allocates & ~reserved), given.eq(parking.slot_taken.any())]
@@ -329,7 +336,7 @@ class MissUnit(wiring.Component):
         # what comes back is counted one cycle later still
         m.d.sync += back.eq(slots.released + returns.any())
         m.d.comb += after.eq(available + back - (taken + given))
-        m.d.sync += [available.eq(after), some.eq(after != 0)]
+        m.d.sync += [available.eq(after), some.eq(after != 0), ample.eq(after >= UNCOUNTED)]
         for index in range(ports):
             load = Signal(range(most + 1), name=f"load_{index}")
             then = Signal.like(load, name=f"load_then_{index}")
@@ -337,10 +344,14 @@ class MissUnit(wiring.Component):
             less = Signal(2, name=f"less_{index}")
             m.d.sync += less.eq(returns[index] + (slots.released & (slots.released_port == index)))
             m.d.comb += then.eq(load + (promised[index] + takes[index]) - less)
-            m.d.sync += [load.eq(then), below.eq(then < self._config.slots_of_a_port)]
+            limit = self._config.slots_of_a_port
+            far_below = Signal(init=limit >= UNCOUNTED, name=f"far_below_{index}")
+            m.d.sync += [load.eq(then), below.eq(then < limit),
+                         far_below.eq(then + UNCOUNTED <= limit)]
             m.d.comb += [
                 parking.slot_for[index].eq(some & below & settled),
                 self._may_take[index].eq(some & below & settled & ~parking.wants.any()),
+                self._may_soon[index].eq(ample & far_below & ~parking.wants.any()),
             ]
         self._quiet = Signal()      # nothing has changed since ``_may_take`` was looked at
         m.d.comb += self._quiet.eq(settled & ~parking.wants.any())

@@ -16,7 +16,7 @@ from .walks import WalkCountingMemory
 
 #: Cycles from a table read's address to its first data: DRAM behind a 200 MHz core.
 MEMORY_LATENCY = 20
-HIT_LATENCY = 7          #: cycles of a hit in either level of the TLB, at most
+HIT_LATENCY = 9          #: cycles of a hit in either level of the TLB, at most
 
 
 class PortTranslator:
