@@ -80,6 +80,7 @@ class RoundRobin(wiring.Component):
             before = [behind[i, j] if i < j else ~behind[j, i]
                       for j in range(self._count) if j != i]
             others = [requests[j] for j in range(self._count) if j != i]
-            m.d.comb += grant[i].eq(requests[i] & ~(Cat(before) & Cat(others)).any())
+            first = ~(Cat(before) & Cat(others)).any() if others else 1
+            m.d.comb += grant[i].eq(requests[i] & first)
         m.d.comb += self.index.eq(one_hot_index(grant))
         return m

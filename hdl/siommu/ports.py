@@ -160,8 +160,8 @@ class PortEgress(wiring.Component):
         # What will be left is compared before it is known how many are taken. While something
         # waits for a credit, it is taken to leave in this very cycle, and one more is kept.
         unused, returned = Signal(range(self._depth + 1), init=self._depth), Signal()
-        at_least = {number: Mux(returned, unused >= number - 1, unused >= number)
-                    for number in range(1, 6)}
+        at_least = {number: Mux(returned, unused > number - 2, unused >= number) if number > 1
+                    else returned | unused.any() for number in range(1, 6)}
         left = (unused + returned)[:len(unused)]
         m.d.comb += [
             self.admits.eq(Mux(self.rests, at_least[4], at_least[1])),
