@@ -255,6 +255,7 @@ BEFORE_FLUSH = {
     "contexts": ((0x200000,), (0,)),
     "region": ((0x10,), (0,)),
     "second-level": ((0,), (3,)),               # a promotion is under way
+    "busy": ((0x10, 0), (3,)),                  # it waits: the other port leaves no cycle to it
     "several": ((0x10,), (0, 3, 9, 2)),         # joiners, neighbours, two lines
     "first-level": ((0,), (0,)),
 }
@@ -278,13 +279,15 @@ def test_nothing_read_before_a_flush_is_found_after_it(state):
     async def scenario(ctx, bench):
         dut = bench.dut
         length = 66 if state in ("cold", "contexts") else 36
-        step = 3 if length == 66 else 1 if state == "second-level" else 2
+        step = 3 if length == 66 else 1 if state in ("second-level", "busy") else 2
         for delay in range(0, length, step):
             memory.words[0x100000] = directories[0]
             await bench.flush(ctx)
             for page in before:
                 await bench.ask(ctx, Access(0, 0, 0, 0, page << 12, 0))
-            ctx.set(dut.responses[0].ready, 1)
+            for port in (0, 1):
+                ctx.set(dut.responses[port].ready, 1)
+            ctx.set(dut.requests[1].payload, as_payload(Access(0, 0, 0, 0, 0x10000, 0)))
             offered = list(during)
             for cycle in range(length + 1):
                 ctx.set(dut.flush, cycle == delay)
@@ -298,6 +301,7 @@ def test_nothing_read_before_a_flush_is_found_after_it(state):
                         offered.pop(0)
                 else:
                     ctx.set(dut.requests[0].valid, 0)
+                ctx.set(dut.requests[1].valid, state == "busy" and cycle < delay)
                 await bench.cycle(ctx)
             while ctx.get(dut.active):
                 await bench.cycle(ctx)
@@ -306,7 +310,7 @@ def test_nothing_read_before_a_flush_is_found_after_it(state):
                 assert found == 0x2800 + 2 * page << 12, \
                     f"flush in cycle {delay}: an old translation of page {page} was kept"
 
-    Bench(memory, SMALL.with_(walk_entries=4)).run(scenario, 60_000)
+    Bench(memory, SMALL.with_(walk_entries=4, port_depth=16)).run(scenario, 60_000)
 
 
 def test_a_disabled_port_drops_what_is_left_of_its_requests():
