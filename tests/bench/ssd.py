@@ -53,7 +53,9 @@ class Machine:
 
     async def start(self):
         """Brings both controllers up, and makes a queue on each."""
-        port = PortTranslator(self.tb.port(f"dev{self.index}"))
+        driver = self.tb.port(f"dev{self.index}")
+        driver.prompt = True        # as an SSD's registers would
+        port = PortTranslator(driver)
         self.queues = [await self._queue(port, 3 + self.index),
                        await self._queue(PassThrough(), 0)]
 

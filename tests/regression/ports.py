@@ -4,6 +4,7 @@ from collections import deque
 from dataclasses import replace
 
 from cocotb.triggers import Event
+from cocotb.utils import get_sim_time
 
 from sim.golden import Beat
 
@@ -82,6 +83,9 @@ class PortDriver:
         Probability that an idle cycle offers the next request; that a cycle is ready for a beat.
     max_outstanding : int
         Requests kept in flight at most (tags are unique among them).
+    prompt : bool
+        A request that is sent is on the wires in the same cycle, if they are free; else in the next
+        one.
     disabled : bool
         PORT_ENABLE is about to be, or is, off: beats may vanish.
     refusing : bool
@@ -93,7 +97,8 @@ class PortDriver:
         self.rng = rng
         self.send_rate = self.take_rate = 1.0
         self.max_outstanding = 256
-        self.disabled = self.refusing = False
+        self.prompt = self.disabled = self.refusing = False
+        self._stepped = None            # cycle and time of the last step
         self.queue = deque()
         self.outstanding = {}
         self.stalled_cycles = self.interleaved = self.overtaken = self.beats = 0
@@ -117,6 +122,10 @@ class PortDriver:
         """Queues a request; returns its ``Transaction``. The driver chooses the tag."""
         transaction = Transaction(access, self)
         self.queue.append(transaction)
+        # Before this edge's step, that will offer it.
+        if self.prompt and self._stepped and self._stepped[1] == get_sim_time("step") \
+                and self._offered is None and self._may_offer():
+            self._offer(self._stepped[0])
         return transaction
 
     async def request(self, access):
@@ -158,6 +167,8 @@ class PortDriver:
         """One clock cycle: looks at the values before the edge, drives those after it."""
         self._step_request(cycle)
         self._step_response(cycle)
+        if self.prompt:
+            self._stepped = cycle, get_sim_time("step")
 
     # -- requests ------------------------------------------------------------------------------
 
@@ -171,11 +182,14 @@ class PortDriver:
             offered.accepted = cycle
             self.outstanding[offered.access.tag] = offered
             self._offered = None
-        if self.queue and len(self.outstanding) < self.max_outstanding and \
-                (self.send_rate >= 1.0 or self.rng.random() < self.send_rate):
+        if self._may_offer():
             self._offer(cycle)
         else:
             self._drive_valid(0)
+
+    def _may_offer(self):
+        return self.queue and len(self.outstanding) < self.max_outstanding and \
+            (self.send_rate >= 1.0 or self.rng.random() < self.send_rate)
 
     def _offer(self, cycle):
         tag = self._last_tag
