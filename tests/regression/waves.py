@@ -48,14 +48,14 @@ def groups(config):
         "matches", "outcome.pfn", "outcome.extent", "outcome.rights.size:size",
         "outcome.rights.read", "outcome.rights.write", "valid")]
     yield "misses (walk slots)", True, [f"{core}.miss.slots.{name}" for name in (
-        "open", "same_line", "same_page", "next_free", "allocate", "join", "leave", "owed",
+        "joinable", "certain", "next_free", "allocate", "join", "leave", "owed",
         "settled", "faulty", "filled", "filled_slot", "stale")]
     yield "waiting", True, [f"{core}.miss.parking.{name}" for name in (
         "push", "reason", "wants", "continues", "slot_taken", "retry__valid", "retry__ready")]
     yield "walk", True, [f"{core}.walker.{name}" for name in (
-        "start__valid", "start__ready", "step.start", "step.state.table:table",
-        "step.state.level", "step.word", "step.error", "step.following.table:table",
-        "step.following.level", "step.following.entry", "finished", "finished_slot",
+        "start__valid", "start__ready", "begins", "stepping", "stepping_slot",
+        "state.table:table", "state.level", "following.table:table", "following.level",
+        "following.entry", "finished", "finished_slot",
         "outcome.cause:cause", "outcome.disposition:disposition", "outcome.pfn",
         "outcome.rights.size:size", "outcome.rights.read", "outcome.rights.write",
         "outcome.level", "device_fill", "context_fill", "region_fill", "over")]
