@@ -101,21 +101,15 @@ MUTATIONS = {
     "ends-too-soon": Mutation(
         "an owner is answered as soon as a word of its walk has come", "miss",
         "slots.served.eq(tried & self.finished & owes", "slots.served.eq(tried & owes"),
-    "slot-of-other-write": Mutation(
-        "a write joins the walk of a read that is under way", "walk_slots",
-        "Cat(key.ft, key.write, key.device,", "Cat(key.ft, key.device,"),
-    "slot-of-other-pasid": Mutation(
-        "a request joins another process's walk that is under way", "walk_slots",
-        "key.device, key.pasid, key.page", "key.device, key.page"),
     "slot-made-ready": Mutation(
         "a request joins the walk whose slot another key was made ready for", "walk_slots",
         "was_valid.eq(valid[index])", "was_valid.eq(1)"),
     "joins-other-write": Mutation(
         "a write joins the walk of a read and takes its fault", "bundles",
-        "(key.ft == other.ft) & (key.write == other.write)", "(key.ft == other.ft)"),
+        "Cat(key.ft, key.write, key.device,", "Cat(key.ft, key.device,"),
     "joins-other-pasid": Mutation(
         "a request joins the walk of another process", "bundles",
-        "& (key.pasid == other.pasid) & ", "& "),
+        "key.device, key.pasid, key.page[LINE_BITS:]", "key.device, key.page[LINE_BITS:]"),
     "joins-stale": Mutation(
         "a request joins a walk that began before a flush", "walk_slots",
         "page_equal | ~self.strict) & ~stale & ~settled",
@@ -278,7 +272,7 @@ MUTATIONS = {
         "answered.eq(trusted & ~self.sweeping & ~self.flush)", "answered.eq(trusted)"),
     "read-withdrawn": Mutation(
         "a table read is offered for one cycle, taken or not", "walker",
-        "reads.r_en.eq(self.ar.ready)", "reads.r_en.eq(1)"),
+        "reads.r.ready.eq(self.ar.ready)", "reads.r.ready.eq(1)"),
     "beats-out-of-order": Mutation(
         "the beats of the miss path overtake those of the hit path", "ports",
         "from_hits.eq(head.hit & ~second)",

@@ -4,6 +4,7 @@ Each is a struct of its own, so that a stage names what it reads. None of them i
 the core; what is visible is declared in :mod:`siommu.formats`.
 """
 
+from amaranth import Cat
 from amaranth.lib import data
 
 from .formats import (ADDR_BITS, DEVICE_BITS, DEVID_BITS, INDEX_BITS, PAGE_SHIFT, PAGES_BITS,
@@ -12,8 +13,8 @@ from .formats import (ADDR_BITS, DEVICE_BITS, DEVID_BITS, INDEX_BITS, PAGE_SHIFT
 __all__ = ["PORT_BITS", "SLOT_BITS", "WAY_BITS", "LINE_BITS", "LINE_PAGES", "PAGE_NUMBER_BITS",
            "ENTRY_ADDR_BITS", "Operation", "TlbKey", "LineKey", "RegionKey", "WalkKey", "Rights",
            "Translation", "Outcome", "DeviceInfo", "ContextInfo", "RegionInfo", "WalkStart",
-           "TableRead", "assign", "tlb_key", "line_key", "region_key", "walk_key", "same_place",
-           "same_line"]
+           "TableRead", "assign", "tlb_key", "line_key", "region_key", "walk_key", "walk_line",
+           "same_place", "same_line"]
 
 PORT_BITS = 4           #: at most 8 device ports and the processor
 SLOT_BITS = 5           #: at most 28 walk slots
@@ -231,7 +232,11 @@ def same_place(key, other):
     return key.page[:LINE_BITS] == other.page[:LINE_BITS]
 
 
+def walk_line(key):
+    """What tells the line of a :class:`WalkKey`, and how it is asked for."""
+    return Cat(key.ft, key.write, key.device, key.pasid, key.page[LINE_BITS:])
+
+
 def same_line(key, other):
     """Whether two :class:`WalkKey` ask for the same line in the same way."""
-    return (key.ft == other.ft) & (key.write == other.write) & (key.device == other.device) \
-        & (key.pasid == other.pasid) & (key.page[LINE_BITS:] == other.page[LINE_BITS:])
+    return walk_line(key) == walk_line(other)

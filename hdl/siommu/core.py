@@ -238,6 +238,9 @@ class Core(wiring.Component):
         tlb, miss, second, regions = self._tlb, self._miss, self._second, self._regions
         operation, page = compared["operation"], compared["operation"].addr[PAGE_SHIFT:]
         m.d.comb += assign(tlb.key, tlb_key(operation, page))
+        m.d.comb += assign(regions.key, region_key(operation, page))
+        if second is not None:
+            m.d.comb += assign(second.key, line_key(operation, page))
         m.d.comb += [
             tlb.write.eq(operation.write),
             tlb.fill.eq(fills["valid"]),
@@ -252,8 +255,6 @@ class Core(wiring.Component):
         for stage, before in ((selected, compared), (resolved, selected)):
             m.d.sync += [stage[name].eq(before[name]) for name in stage]
         valid, operation = resolved["valid"], resolved["operation"]
-        looked_up = compared["operation"]
-        m.d.comb += assign(regions.key, region_key(looked_up, looked_up.addr[PAGE_SHIFT:]))
 
         # Step 1 of §4, known before the TLB's answer. What is left of a disabled port's requests
         # ends here, unheard: its egress drops the beat.
@@ -293,7 +294,6 @@ class Core(wiring.Component):
             found.operation.eq(operation),
         ]
         if second is not None:
-            m.d.comb += assign(second.key, line_key(looked_up, looked_up.addr[PAGE_SHIFT:]))
             m.d.comb += assign(second.compared, line_key(operation, operation.addr[PAGE_SHIFT:]))
             m.d.comb += [
                 second.page.eq(operation.addr[PAGE_SHIFT:PAGE_SHIFT + LINE_BITS]),

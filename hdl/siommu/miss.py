@@ -333,6 +333,8 @@ class MissUnit(wiring.Component):
         taken, given = Signal(), Signal()       # any of them
         m.d.sync += [taken.eq(allocates & ~reserved), given.eq(parking.slot_taken.any())]
         settled = ~taken & ~given
+        self._quiet = Signal()      # and nobody waits for one
+        m.d.comb += self._quiet.eq(settled & ~parking.wants.any())
         # what comes back is counted one cycle later still
         m.d.sync += back.eq(slots.released + returns.any())
         m.d.comb += after.eq(available + back - (taken + given))
@@ -350,11 +352,9 @@ class MissUnit(wiring.Component):
                          far_below.eq(then + UNCOUNTED <= limit)]
             m.d.comb += [
                 parking.slot_for[index].eq(some & below & settled),
-                self._may_take[index].eq(some & below & settled & ~parking.wants.any()),
+                self._may_take[index].eq(some & below & self._quiet),
                 self._may_soon[index].eq(ample & far_below & ~parking.wants.any()),
             ]
-        self._quiet = Signal()      # nothing has changed since ``_may_take`` was looked at
-        m.d.comb += self._quiet.eq(settled & ~parking.wants.any())
 
     def _start(self, m, takes):
         """The walks that are to begin, with what the caches know."""

@@ -20,7 +20,7 @@ from amaranth import Cat, Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from .bundles import LINE_BITS, PORT_BITS, SLOT_BITS, WAY_BITS, WalkKey
+from .bundles import LINE_BITS, PORT_BITS, SLOT_BITS, WAY_BITS, WalkKey, walk_line
 from .choose import lowest, one_hot_index, one_of
 from .config import Config
 
@@ -240,5 +240,5 @@ class WalkSlots(wiring.Component):
 
 def _pieces(key):
     """The line that a key is for, in pieces that one level of logic compares."""
-    line = Cat(key.ft, key.write, key.device, key.pasid, key.page[LINE_BITS:])
+    line = walk_line(key)
     return [line[low:low + 4] for low in range(0, len(line), 4)]

@@ -22,7 +22,7 @@ it: a WRAP burst that begins with the beat that holds the leaf, or one beat on a
 """
 
 from amaranth import Cat, Const, Module, Mux, Signal
-from amaranth.lib import data, fifo, memory, stream, wiring
+from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
@@ -33,6 +33,7 @@ from .bundles import (ENTRY_ADDR_BITS, LINE_BITS, SLOT_BITS, WAY_BITS, ContextIn
 from .config import Config
 from .formats import DEVICE_BITS, ENTRY_BYTES, PASID_BITS, PFN_BITS, Cause, Disposition
 from .lines import LineWords
+from .queues import RingQueue
 from .walk_step import (SAID, Facts, Gathered, Marks, Reach, StartFacts, StartStep, WalkState,
                         WordFacts, WordStep, device_entry, leaf_fits, leaf_page, marks, next_read,
                         out_of_range, reach, start_facts, words_minus_one)
@@ -444,18 +445,17 @@ class TableWalker(wiring.Component):
     def _read(self, m):
         """The read address channel: what waits in the queue, or else what was just asked for."""
         config, asked = self._config, self._asked
-        m.submodules.reads = reads = fifo.SyncFIFO(
-            width=data.Layout.cast(TableRead).size, depth=config.walk_slots)
+        m.submodules.reads = reads = RingQueue(TableRead, config.walk_slots)
         offered = Signal(TableRead)
         m.d.comb += [
-            offered.eq(Mux(reads.r_rdy, reads.r_data, asked.as_value())),
-            reads.w_data.eq(asked),
-            reads.w_en.eq(self._asks & (reads.r_rdy | ~self.ar.ready)),
+            offered.eq(Mux(reads.r.valid, reads.r.payload.as_value(), asked.as_value())),
+            reads.w.payload.eq(asked),
+            reads.w.valid.eq(self._asks & (reads.r.valid | ~self.ar.ready)),
         ]
         address, beat_bits = self.ar.payload, exact_log2(config.axi_bytes)
         m.d.comb += [
-            self.ar.valid.eq(reads.r_rdy | self._asks),
-            reads.r_en.eq(self.ar.ready),
+            self.ar.valid.eq(reads.r.valid | self._asks),
+            reads.r.ready.eq(self.ar.ready),
             address.id.eq(offered.slot),
         ]
         with m.If(offered.line):

@@ -6,7 +6,7 @@ import random
 from amaranth.lib import memory
 from amaranth.sim import Simulator
 
-__all__ = ["simulate", "seeded", "recorded_memories"]
+__all__ = ["simulate", "seeded", "one_bit_off", "recorded_memories"]
 
 
 def simulate(dut, *testbenches, cycles=None):
@@ -42,6 +42,14 @@ def seeded(name):
     seed = os.environ.get("SEED", "0")
     print(f"{name}: SEED={seed}")
     return random.Random(f"{name}/{seed}")
+
+
+def one_bit_off(key, widths):
+    """For each bit of the fields of ``widths``, (field, width) pairs: its name, its number, and
+    ``key``, a dictionary, with that bit changed."""
+    for field, bits in widths:
+        for bit in range(bits):
+            yield field, bit, {**key, field: key[field] ^ 1 << bit}
 
 
 def recorded_memories(monkeypatch):
