@@ -17,6 +17,8 @@ __all__ = [
     "Cause", "Disposition", "Size", "Mode",
     "Request", "Response",
     "DeviceWord0", "DeviceWord1", "DirectoryEntry", "ContextRoot", "ContextDeny", "TableEntry",
+    "COMMAND_BYTES", "RECORD_BYTES", "PREFETCH_MAX_N", "Opcode", "CommandWord0", "FenceWord0",
+    "CommandAddress", "FaultWord0",
     "pack", "unpack", "field_mask",
 ]
 
@@ -27,6 +29,10 @@ TABLE_ENTRIES = 1 << INDEX_BITS
 ENTRY_BYTES = 8                     #: a page-table or PASID-directory entry
 DDT_ENTRY_BYTES = 16                #: a device directory entry (§3.1)
 CONTEXT_BYTES = 32                  #: a PASID context (§3.2)
+
+COMMAND_BYTES = 16                  #: a command (§6)
+RECORD_BYTES = 32                   #: a fault record (§5.1)
+PREFETCH_MAX_N = 8                  #: a PREFETCH is for at most 2^8 pages (§6)
 
 ADDR_BITS = 64
 PFN_BITS = 40                       #: physical page number: address bits 51:12
@@ -182,6 +188,74 @@ class TableEntry(data.Struct):
     pfn: PFN_BITS
     devid: DEVID_BITS
     ignored_63_62: 2
+
+
+class Opcode(enum.Enum, shape=8):
+    """What a command asks for (§6). Any other value is illegal."""
+
+    INVAL_TLB = 1
+    INVAL_CONTEXT = 2
+    FENCE = 3
+    PREFETCH = 4
+
+
+class CommandWord0(data.Struct):
+    """Word 0 of INVAL_TLB, INVAL_CONTEXT and PREFETCH (§6).
+
+    The ``by_`` bits select what an INVAL goes by: only what agrees with all selected operands is
+    dropped. ``n``: the command is for 2^n pages. INVAL_CONTEXT has no FT, address and ``n``,
+    PREFETCH no selectors; they are ignored there.
+    """
+
+    opcode: Opcode
+    by_device: 1
+    by_pasid: 1
+    by_ft: 1
+    by_addr: 1
+    ft: 1
+    ignored_15_13: 3
+    device: DEVICE_BITS
+    pasid: PASID_BITS
+    n: 6
+    ignored_63_58: 6
+
+
+class FenceWord0(data.Struct):
+    """Word 0 of FENCE (§6): ``store`` writes ``data`` to the address in word 1, ``signal`` raises
+    CQ_FENCE."""
+
+    opcode: Opcode
+    store: 1
+    signal: 1
+    ignored_31_10: 22
+    data: 32
+
+
+class CommandAddress(data.Struct):
+    """Word 1 of a command (§6). ``offset`` is 0 but for the address of a fence's store."""
+
+    offset: 12
+    page: 52
+
+
+class FaultWord0(data.Struct):
+    """Word 0 of a fault record (§5.1). ``level`` is 1 to 5 for a page table, 6 for the PASID
+    directory or a context, 7 for the device directory, 0 where no entry decided.
+
+    Word 1 is the faulting input address, word 2 the address of the entry that ended the walk, word
+    3 the value of the counter ``cycles``.
+    """
+
+    cause: Cause
+    disposition: Disposition
+    write: 1
+    ft: 1
+    level: 3
+    zero_15: 1
+    device: DEVICE_BITS
+    pasid: PASID_BITS
+    tag: TAG_BITS
+    port: 4
 
 
 def _width(struct):
