@@ -60,6 +60,9 @@ class Bench:
 
     async def cycle(self, ctx):
         self.slave.cycle(ctx, self.now)
+        # a fault queue that records at once
+        fault = ctx.get(self.dut.fault.payload.port) if ctx.get(self.dut.fault.valid) else None
+        ctx.set(self.dut.recorded, 0 if fault is None else 1 << fault)
         await ctx.tick()
         self.now += 1
 
