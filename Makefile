@@ -7,7 +7,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 VERILOG := build/siommu.v
-HDL := $(wildcard hdl/siommu/*.py)
+HDL := $(wildcard hdl/siommu/*.py hdl/siommu/*.rdl)
 SEEDS ?= 20
 TRANSLATIONS ?= 1000000
 export PYTHON
