@@ -117,7 +117,17 @@ class _Device:
 
     # -- changes -------------------------------------------------------------------------------
 
-    def change(self):
+    async def provoke(self, space, ft, vaddr):
+        """Asks for what is about to change, so that walks are in flight then."""
+        rng, tb = self.rng, self.tb
+        if rng.random() < .3:
+            return
+        for _ in range(rng.randint(1, 4)):
+            access = space.access(ft, int(rng.random() < .4), vaddr, rng.choice((1, 1, 4)))
+            rng.choice(tb.drivers).send(access, first=True)
+        await tb.cycles(rng.randrange(2 * tb.axi.latency[1] + 40))
+
+    async def change(self):
         """Changes an entry; returns the commands that make it safe to rely on that."""
         rng, memory = self.rng, self.tb.memory
         space, ft, vaddr, pages = rng.choice(self.areas)
@@ -128,6 +138,7 @@ class _Device:
         kind = rng.random()
         if kind < .65:                              # a leaf
             page = rng.randrange(pages)
+            await self.provoke(space, ft, vaddr + PAGE * page)
             level = 2 if pages == 512 else 1
             addr = self._entry(space.tables[ft], vaddr + PAGE * page, level)
             word, where = memory.read_u64(addr), vaddr + PAGE * page
@@ -141,11 +152,13 @@ class _Device:
             level = rng.choice((2, 3, 4))
             if pages == 512:
                 level = max(level, 3)
+            await self.provoke(space, ft, vaddr)
             addr = self._entry(space.tables[ft], vaddr, level)
             word = memory.read_u64(addr) ^ rng.choice((P, W, NR, U))
             n = 9 * (level - 1)
             where = vaddr & -(PAGE << n) & ALL
         elif kind < .95:                            # the context: another table, or none
+            await self.provoke(space, ft, vaddr)
             addr = self.pasids.context_address(space.pasid) + 8 * ft
             word = memory.read_u64(addr)
             if rng.random() < .5:
@@ -245,8 +258,8 @@ async def tables_change_under_traffic(dut, seed):
         tasks = [cocotb.start_soon(traffic(port)) for port in tb.drivers]
         done = 0
         while done < LENGTH:
-            if rng.random() < .1:
-                tb.axi.latency = rng.choice(((1, 1), (2, 20), (1, 120), (200, 400)))
+            if rng.random() < .25 or not done:
+                tb.axi.latency = rng.choice(((1, 1), (1, 40), (50, 200), (200, 400)))
                 tb.axi.interleave = rng.random() < .5
                 tb.axi.data_rate = rng.choice((1.0, .5))
                 for port in tb.drivers:
@@ -255,8 +268,8 @@ async def tables_change_under_traffic(dut, seed):
             chosen = rng.sample(list(devices.values()), rng.randint(1, 3))
             commands = []
             for device in chosen:
-                commands += device.change()
-                await tb.cycles(rng.choice((0, 1, 10, 200)))
+                commands += await device.change()
+                await tb.cycles(rng.choice((0, 0, 1, 10, 200)))
             versions = [(device, len(device.changes)) for device in chosen]
             cycle = await queues.run(*commands)
             for device, version in versions:
