@@ -27,6 +27,7 @@ MODULES = {
     "caching": ("default", "edge"),
     "isolation": ("default", "large"),
     "figures": ("default", "large"),
+    "revocation": ("default", "edge", "small"),
     "random_worlds": ("default", "small", "edge", "large", *SAMPLE),
 }
 DEFAULT_SEEDS = 4
