@@ -122,7 +122,7 @@ def root():
 
 
 def _text(description):
-    """A description without the line breaks and indentation of the source, paragraph by paragraph."""
+    """A description with its paragraphs in one line each, without the indentation of the source."""
     paragraphs = re.split(r"\n\s*\n", (description or "").strip())
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
