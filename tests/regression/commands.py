@@ -176,6 +176,8 @@ async def illegal_commands(dut):
             address = queues.commands + 16 * at
             tb.memory.write_u64(address, inval_tlb()[0])
             tb.memory.write_u64(address + 8, 0)
+            await tb.cycles(200)
+            assert await tb.regs.get(offset("CQ_HEAD")) == at, "stopped until the bit is cleared"
             await tb.regs.set(offset("CQ_STATUS"), ILLEGAL)
             await tb.until(lambda: queues.flagged() == 0x100 + number, what="the fence behind")
         # what is ignored is not looked at

@@ -188,6 +188,30 @@ async def a_storm_does_not_drown_others(dut):
 
 
 @cocotb.test(timeout_time=30, timeout_unit="ms")
+async def quotas(dut):
+    """Each port adds exactly as many records as the quota says, after each write of FQ_HEAD."""
+    async with Testbench(dut) as tb:
+        scene, queues = await _start(tb, "quotas", quota=5)
+        space = scene.space()
+        failed = collect(tb)
+        lost = 0
+        for number in (3, 9, 5, 6):
+            for transactions in failed:
+                transactions.clear()
+            for port in tb.drivers:
+                for _ in range(number):
+                    port.send(space.access(1, 0, AREA))
+            await tb.drain()
+            await tb.cycles(300)
+            lost += max(0, number - 5) * len(tb.drivers)
+            compare(tb, [each[:5] for each in failed], await queues.take())
+            assert await queues.counter("faults_lost") == lost
+            limited = await tb.regs.get(offset("FQ_STATUS")) & LIMITED
+            assert bool(limited) == (number > 5)
+            await tb.regs.set(offset("FQ_STATUS"), LIMITED)
+
+
+@cocotb.test(timeout_time=30, timeout_unit="ms")
 async def write_errors(dut):
     """A failed write stops recording until software clears FQ_ERROR; the losses are counted."""
     async with Testbench(dut) as tb:

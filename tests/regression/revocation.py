@@ -247,6 +247,10 @@ async def tables_change_under_traffic(dut, seed):
         await scene.enable()
         await queues.start(faults=False)
         tb.expect = judge = _Judge(tb, devices)
+        # Now and then tables are slow and commands are not, so that fences come to old walks.
+        slow_until = 0
+        ring = range(queues.commands, queues.commands + (16 << queues.cq_log2))
+        tb.axi.hold = lambda addr: tb.cycle < slow_until and addr not in ring
         running = True
 
         async def traffic(port):
@@ -270,6 +274,8 @@ async def tables_change_under_traffic(dut, seed):
             for device in chosen:
                 commands += await device.change()
                 await tb.cycles(rng.choice((0, 0, 1, 10, 200)))
+            if rng.random() < .2:
+                slow_until = tb.cycle + rng.randrange(1500)
             versions = [(device, len(device.changes)) for device in chosen]
             cycle = await queues.run(*commands)
             for device, version in versions:

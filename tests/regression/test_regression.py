@@ -30,6 +30,7 @@ MODULES = {
     "commands": ("default", "edge"),
     "faults": ("default", "edge"),
     "counting": ("default", "small"),
+    "fuzz": ("default", "edge"),
     "revocation": ("default", "edge", "small"),
     "random_worlds": ("default", "small", "edge", "large", *SAMPLE),
 }
