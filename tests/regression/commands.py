@@ -174,7 +174,7 @@ async def illegal_commands(dut):
             assert await tb.regs.get(STATUS) == 4, "the queue is busy"
             assert queues.flagged() != 0x100 + number
             address = queues.commands + 16 * at
-            tb.memory.write_u64(address, inval_tlb()[0])
+            tb.memory.write_u64(address, fence()[0])
             tb.memory.write_u64(address + 8, 0)
             await tb.cycles(200)
             assert await tb.regs.get(offset("CQ_HEAD")) == at, "stopped until the bit is cleared"
