@@ -2,6 +2,7 @@
 
 from siommu.formats import COMMAND_BYTES
 
+from ..memory import BusError
 from ..scheduler import Lock
 from .commands import Command, fence
 from .offsets import CqStatus, Reg
@@ -246,7 +247,7 @@ class CommandQueue:
         try:
             command = Command.unpack(self._memory.read(self.base + COMMAND_BYTES * index,
                                                        COMMAND_BYTES))
-        except Exception:               # the very reason why the core stopped, perhaps
+        except BusError:                # the reason why the core stopped, perhaps
             command = None
         return CommandQueueError(index, command, status)
 
