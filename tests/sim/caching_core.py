@@ -1,5 +1,8 @@
 """The worst core that the specification allows, as a model: it forgets nothing until it must."""
 
+from dataclasses import replace
+
+from siommu.formats import Mode
 from sim.golden import GoldenModel
 
 __all__ = ["CachingModel"]
@@ -44,9 +47,16 @@ class _CachedWalk:
 
 
 class CachingModel(GoldenModel):
-    """A golden model that keeps every entry of every granted page: contexts, upper levels, leaves.
+    """A golden model that keeps every grant, and every entry that led to it: contexts, upper
+    levels, leaves. Either is used without the other.
 
     A fault never comes from what is kept (§4): the entries are read again then.
+
+    Attributes
+    ----------
+    cache : dict
+        ("context", device, PASID, level, entry) or ("tlb", device, PASID, FT, level, virtual
+        address, entry), to what was read; level 0 is a grant.
     """
 
     def __init__(self, memory):
@@ -59,15 +69,20 @@ class CachingModel(GoldenModel):
         return self._walk
 
     def translate_page(self, access, k):
+        addr = access.addr + PAGE * k & (1 << 64) - 1
+        offset = addr % PAGE if not k else 0
+        key = "tlb", access.device, access.pasid, access.ft, 0, addr // PAGE * PAGE, None
+        grant = self.cache.get(key)
+        if grant is not None and (grant.write if access.write else grant.read):
+            return replace(grant, addr=grant.addr | offset)
         answer = super().translate_page(access, k)
-        if answer.granted:
-            self.cache.update(self._walk.seen)
-        elif self._walk.used:
+        if not answer.granted and self._walk.used:
             kept, self.cache = self.cache, {}
             answer = super().translate_page(access, k)
             self.cache = kept
-            if answer.granted:
-                self.cache.update(self._walk.seen)
+        if answer.granted and self.mode == Mode.TRANSLATE.value:
+            self.cache.update(self._walk.seen)
+            self.cache[key] = replace(answer, addr=answer.addr - offset)
         return answer
 
     def invalidated(self, command):
@@ -89,7 +104,7 @@ class CachingModel(GoldenModel):
             if kind == "context":
                 return False
             ft, level, addr, _ = rest
-            span = PAGE << 9 * (level - 1)
+            span = PAGE << 9 * max(level - 1, 0)
             return (not by_ft or ft == word0 >> 12 & 1) and \
                 (not by_addr or addr < start + size and start < addr + span)
         self.cache = {key: value for key, value in self.cache.items() if not selected(key)}

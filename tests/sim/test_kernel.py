@@ -10,6 +10,7 @@ from siommu.formats import Cause, Disposition
 from sim.control import Command as CoreCommand
 from sim.control import GoldenControlPlane, Reg, RegisterControl
 from sim.ext4 import Ext4Image
+from sim.golden import Access, GoldenModel
 from sim.kernel import Kernel
 from sim.memory import Memory
 from sim.nvme import Controller, Latency, Media
@@ -701,4 +702,61 @@ def test_there_must_be_a_file_system(template, tmp_path):
         with pytest.raises(OSError) as error:
             await rig.user("user", 0).open("/home/small")
         assert error.value.errno == ENODEV
+    rig.run(work)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_nothing_old_is_granted(template, tmp_path, seed):
+    """Random opens, closes, buffers, revocations and exits, several at once. Whatever the caching
+    core grants afterwards, of all that was ever granted, the tables grant as well, alike."""
+    print(f"seed {seed}")
+    rng = random.Random(seed)
+    rig = Rig(template, tmp_path, command_log2=2)
+    known = set()
+
+    def look():
+        fresh = GoldenModel(rig.memory)
+        cached = rig.core.model
+        fresh.mode, fresh.ddt_base, fresh.ddt_log2 = cached.mode, cached.ddt_base, cached.ddt_log2
+        granted = 0
+        for access in sorted(known, key=repr):
+            ours, truth = cached.translate_page(access, 0), fresh.translate_page(access, 0)
+            assert (ours.cause, ours.addr) == (truth.cause, truth.addr), access
+            granted += ours.granted
+        return granted
+
+    async def one():
+        """What a user does: files and buffers come and go, and are used."""
+        user = rig.user("user", 10)
+        files, buffers = [], []
+        for _ in range(rng.randrange(4, 12)):
+            await rig.scheduler.delay(rng.randrange(40))
+            what = rng.randrange(6)
+            if what <= 1 or not files:
+                files.append(await user.open(rng.choice(("/home/large", "/home/fragments")),
+                                             rng.choice(("r", "rw")), prefetch=rng.random() < .3))
+                buffers.append(rig.kernel.map_buffer(user.process, rng.randrange(1, 9) * PAGE,
+                                                     lazy=rng.random() < .5))
+            elif what == 2:
+                await user.close(files.pop(rng.randrange(len(files))))
+            elif what == 3 and buffers:
+                await rig.kernel.unmap_buffer(user.process,
+                                              buffers.pop(rng.randrange(len(buffers))))
+            elif what == 4 and rng.random() < .3:
+                await rig.kernel.revoke("/home/large")
+            elif buffers and not files[-1].revoked:
+                offset, buffer = rng.randrange(100) * PAGE, rng.choice(buffers)
+                known.add(Access(1, 0, 0x42, user.process.pasid, files[-1].vba + offset, 0))
+                known.add(Access(0, 1, 0x42, user.process.pasid, buffer, 0))
+                await user.command(rig.ssd, Io.READ, files[-1].vba + offset, buffer, PAGE)
+        if rng.random() < .5:
+            await rig.kernel.exit(user.process)
+
+    async def work():
+        granted = 0
+        for _ in range(5):
+            for task in [rig.scheduler.start(one()) for _ in range(3)]:
+                await task
+            granted += look()
+        assert granted and rig.count("invalidations") > 20
     rig.run(work)
