@@ -7,7 +7,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 VERILOG := build/siommu.v
-HDL := $(wildcard hdl/siommu/*.py)
+HDL := $(wildcard hdl/siommu/*.py hdl/siommu/*.rdl)
 SEEDS ?= 20
 TRANSLATIONS ?= 1000000
 export PYTHON
@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help verilog test regress lint demo waves formal mutants bench bench-synth soak matrix \
-	lock clean distclean
+	generate lock clean distclean
 
 help: ## this list
 	@echo "SIOMMU: storage I/O memory management unit"
@@ -91,6 +91,9 @@ soak: $(STAMP) ## random worlds until TRANSLATIONS pages were compared with the 
 matrix: $(STAMP) ## random worlds on every combination of bus, L2, walks and ports (hours)
 	@sh scripts/check_tools.sh compiler libpython
 	@$(PY) -m tests.bench.matrix $(ARGS)
+
+generate: $(STAMP) ## write the C header, IP-XACT and references anew from the declarations
+	@$(PY) -m scripts.generate
 
 lock: ## write requirements.lock anew from pyproject.toml
 	@test -x $(VENV)/bin/pip-compile || { "$(PYTHON)" -m venv $(VENV) && \

@@ -21,8 +21,10 @@ ROOT = Path(__file__).resolve().parent.parent
 #: The unit tests that look at a module most closely; the whole datapath for all others.
 UNIT = {name: name for name in (
     "tlb", "second_level", "sets", "walk_cache", "lines", "walk_step", "walker", "walk_slots",
-    "parking", "look_ahead", "ports", "registers", "resolve")}
-REGRESSION = ("causes", "runs", "caching", "isolation", "random_worlds", "registers", "figures")
+    "parking", "look_ahead", "ports", "registers", "resolve", "invalidate", "commands",
+    "fault_queue", "counters", "software")}
+REGRESSION = ("causes", "runs", "caching", "isolation", "random_worlds", "registers", "figures",
+              "commands", "faults", "counting", "revocation")
 
 
 def _first_failure(arguments, environment):

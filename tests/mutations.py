@@ -26,19 +26,19 @@ class Mutation:
 MUTATIONS = {
     "tag-without-ft": Mutation(
         "FT is not compared in the TLB", "tlb",
-        "                    tag.key.ft == key.ft,\n", ""),
+        "same.ft.eq(tag.key.ft == key.ft)", "same.ft.eq(1)"),
     "tag-without-device": Mutation(
         "the device is not compared in the TLB", "tlb",
-        "                    tag.key.device == key.device,\n", ""),
+        "same.device.eq(tag.key.device == key.device)", "same.device.eq(1)"),
     "tag-without-pasid": Mutation(
         "the PASID is not compared in the TLB", "tlb",
-        "                    tag.key.pasid == key.pasid,\n", ""),
+        "same.pasid.eq(tag.key.pasid == key.pasid)", "same.pasid.eq(1)"),
     "tag-without-canonical": Mutation(
         "address bits 63:57 are not looked at in the TLB", "tlb",
         "                    tag.key.canonical == key.canonical,\n", ""),
     "tlb-keeps-overlaps": Mutation(
         "a fill leaves the entries that it overlaps", "tlb",
-        "drops.eq(overlaps & select_fill.replicate(entries))", "drops.eq(0)"),
+        "drops.eq((overlaps & select_fill.replicate(entries))", "drops.eq(0"),
     "tlb-early-data": Mutation(
         "an entry's page is written together with its tag, under a look-up that compared before",
         "tlb",
@@ -140,19 +140,19 @@ MUTATIONS = {
         "| (ago[8] & late[\"keep\"])"),
     "stale-promotion": Mutation(
         "what the second level answered before a flush gets into the first after it", "core",
-        "        with m.If(self.flush):\n            m.d.sync += offered.eq(0)\n", ""),
+        "        with m.If(self._forget):\n            m.d.sync += offered.eq(0)\n", ""),
     "late-promotion": Mutation(
         "what was looked up before a flush, and answered after it, gets into the first level",
-        "core", "taken.eq(miss.promoted & ~self.flush & ~flushes.any())",
-        "taken.eq(miss.promoted & ~self.flush)"),
+        "core", "taken.eq(miss.promoted & ~forgets & ~flushes.any())",
+        "taken.eq(miss.promoted & ~forgets)"),
     "stale-context": Mutation(
         "a flush leaves the PASID contexts cached", "core",
-        "caches = [tlb, miss, regions, devices, contexts]",
-        "caches = [tlb, miss, regions, devices]"),
+        "caches = [tlb, regions, devices, contexts]",
+        "caches = [tlb, regions, devices]"),
     "stale-region": Mutation(
         "a flush leaves the walk cache as it is", "core",
-        "caches = [tlb, miss, regions, devices, contexts]",
-        "caches = [tlb, miss, devices, contexts]"),
+        "caches = [tlb, regions, devices, contexts]",
+        "caches = [tlb, devices, contexts]"),
     "stale-second-level": Mutation(
         "a flush leaves the second level of the TLB as it is", "core",
         "            caches.append(self._second)\n", ""),
@@ -255,8 +255,8 @@ MUTATIONS = {
         "self.admits.eq(at_least[1])"),
     "offer-withdrawn": Mutation(
         "an offered response is withdrawn while another one is written", "ports",
-        "self.port.valid.eq(order.r.valid & self.enable)",
-        "self.port.valid.eq(order.r.valid & self.enable & ~self.hit.valid)"),
+        "self.port.valid.eq(ready & self.enable)",
+        "self.port.valid.eq(ready & self.enable & ~self.hit.valid)"),
     "run-too-long": Mutation(
         "a run goes one page beyond its mapping's end", "resolve",
         "few = (op.pages[:LINE_BITS] <= outcome.extent)",
@@ -269,7 +269,8 @@ MUTATIONS = {
         "equal[way].eq(Cat(valid, alike).all())", "equal[way].eq(alike.all())"),
     "flush-keeps-look-ups": Mutation(
         "a look-up of a store that began before a flush matches", "sets",
-        "answered.eq(trusted & ~self.sweeping & ~self.flush)", "answered.eq(trusted)"),
+        "answered.eq(trusted & ~self.sweeping & ~self.flush & ~scans[0])",
+        "answered.eq(trusted & ~scans[0])"),
     "read-withdrawn": Mutation(
         "a table read is offered for one cycle, taken or not", "walker",
         "reads.r.ready.eq(self.ar.ready)", "reads.r.ready.eq(1)"),
@@ -279,11 +280,68 @@ MUTATIONS = {
         "from_hits.eq(hits.r.valid & (~misses.r.valid | second))"),
     "response-changes": Mutation(
         "a register read's data change while they are offered", "registers",
-        "m.d.comb += self.ar.ready.eq(~self.r.valid)",
-        "m.d.comb += self.ar.ready.eq(1)"),
+        "m.d.comb += self.ar.ready.eq(~self.r.valid & ~waits)",
+        "m.d.comb += self.ar.ready.eq(~waits)"),
     "context-bits": Mutation(
         "the storage root's V and L5 are taken from the memory root", "walk_step",
         "with m.Elif(gathered.word[0] == ft):", "with m.Elif(gathered.word[0] == 0):"),
+    "walks-survive-invalidation": Mutation(
+        "a walk in flight ignores an invalidation: it fills the caches, and fences do not wait for it",
+        "core", "self._forget.eq(self.flush | invalidator.begins)", "self._forget.eq(self.flush)"),
+    "fence-passes-old-walks": Mutation(
+        "a fence does not wait for walks that began before an invalidation", "commands",
+        "with m.If(~self.outdated):", "with m.If(1):"),
+    "fence-passes-old-beats": Mutation(
+        "a fence does not wait for beats that stand in the ports' queues", "commands",
+        "with m.If(~self.marked):", "with m.If(1):"),
+    "invalidation-keeps-tlb": Mutation(
+        "an invalidation leaves the first level as it is", "tlb",
+        "(outdated & select_drop.replicate(entries))", "0"),
+    "invalidation-keeps-second-level": Mutation(
+        "an invalidation leaves the second level as it is", "second_level",
+        "tags.scan.eq(self.scan)", "tags.scan.eq(0)"),
+    "invalidation-keeps-walk-cache": Mutation(
+        "an invalidation leaves the walk cache as it is", "walk_cache",
+        "store.scan.eq(self.scan)", "store.scan.eq(0)"),
+    "invalidation-keeps-contexts": Mutation(
+        "an invalidation leaves the PASID contexts cached", "core",
+        "contexts.drop.eq(invalidator.drop)", "contexts.drop.eq(0)"),
+    "invalidation-keeps-devices": Mutation(
+        "an invalidation leaves the device contexts cached", "core",
+        "devices.drop.eq(invalidator.drop)", "devices.drop.eq(0)"),
+    "trust-under-invalidation": Mutation(
+        "a walk that begins during an invalidation builds upon what is about to be dropped", "miss",
+        "trusted.eq(~self.flush & ~flushed & ~covered)", "trusted.eq(~self.flush & ~flushed)"),
+    "range-too-small": Mutation(
+        "an invalidation of a range drops half of it from the stores", "sets",
+        "(n > top - 1)", "(n > top)"),
+    "range-of-a-line": Mutation(
+        "an invalidation of a range drops its first line from the first level", "tlb",
+        "with m.Elif(n > LINE_BITS):", "with m.Elif(n > 2 * INDEX_BITS):"),
+    "range-bypasses-misalignment": Mutation(
+        "a command for a range that is not aligned is carried out", "commands",
+        "(address.page & beyond).any()", "(address.page & beyond[:1]).any()"),
+    "quiet-is-recorded": Mutation(
+        "faults of a quiet device are recorded", "fault_queue",
+        "silent.eq(fault.quiet | ~on)", "silent.eq(~on)"),
+    "ring-full-late": Mutation(
+        "the last slot of the fault ring is used, too", "fault_queue",
+        "full.eq(behind == self.head)", "full.eq(next_ == self.head)"),
+    "quota-of-one-more": Mutation(
+        "a port may add one record more than its quota", "fault_queue",
+        "used[fault.port] >= self.quota", "used[fault.port] > self.quota"),
+    "tail-before-memory": Mutation(
+        "FQ_TAIL advances though the write failed", "fault_queue",
+        "with m.If(self.b.payload & ~broken):", "with m.If(0):"),
+    "loss-not-counted": Mutation(
+        "records lost after a failed write are not counted", "fault_queue",
+        "lost_there.eq(self.b.payload | broken)", "lost_there.eq(0)"),
+    "illegal-goes-on": Mutation(
+        "the queue goes on behind an illegal command", "commands",
+        "& ~self.stopped):", "):"),
+    "clear-forgets-events": Mutation(
+        "clearing the counters leaves what they have gathered", "counters",
+        "Mux(mine | self.clear, 0, some)", "Mux(mine, 0, some)"),
 }
 
 

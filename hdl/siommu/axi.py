@@ -2,7 +2,8 @@
 
 from amaranth.lib import data, enum
 
-__all__ = ["Burst", "Resp", "ReadAddress", "ReadData"]
+__all__ = ["Burst", "Resp", "ReadAddress", "ReadData", "WriteAddress", "WriteData",
+           "WriteResponse"]
 
 
 class Burst(enum.Enum, shape=2):
@@ -30,3 +31,18 @@ def ReadAddress(id_width):
 def ReadData(id_width, data_width):
     """Payload of the R channel."""
     return data.StructLayout({"id": id_width, "data": data_width, "resp": 2, "last": 1})
+
+
+def WriteAddress(id_width):
+    """Payload of the AW channel, as far as the core varies it. Bursts are INCR."""
+    return data.StructLayout({"id": id_width, "addr": 64, "len": 8, "size": 3})
+
+
+def WriteData(data_width):
+    """Payload of the W channel."""
+    return data.StructLayout({"data": data_width, "strb": data_width // 8, "last": 1})
+
+
+def WriteResponse(id_width):
+    """Payload of the B channel."""
+    return data.StructLayout({"id": id_width, "resp": 2})

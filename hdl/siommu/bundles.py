@@ -13,7 +13,7 @@ from .formats import (ADDR_BITS, DEVICE_BITS, DEVID_BITS, INDEX_BITS, PAGE_SHIFT
 __all__ = ["PORT_BITS", "SLOT_BITS", "WAY_BITS", "LINE_BITS", "LINE_PAGES", "PAGE_NUMBER_BITS",
            "ENTRY_ADDR_BITS", "Operation", "TlbKey", "LineKey", "RegionKey", "WalkKey", "Rights",
            "Translation", "Outcome", "DeviceInfo", "ContextInfo", "RegionInfo", "WalkStart",
-           "TableRead", "assign", "tlb_key", "line_key", "region_key", "walk_key", "walk_line",
+           "TableRead", "Invalidation", "FaultInfo", "assign", "tlb_key", "line_key", "region_key", "walk_key", "walk_line",
            "same_place", "same_line"]
 
 PORT_BITS = 4           #: at most 8 device ports and the processor
@@ -67,23 +67,25 @@ class TlbKey(data.Struct):
 
 
 class LineKey(data.Struct):
-    """What a line of the second-level TLB is found by: eight pages of one address space."""
+    """What a line of the second-level TLB is found by: eight pages of one address space. (Every
+    field begins at an even bit but ``canonical``: ``SetStore.ignored`` takes them in pairs.)"""
 
     ft: 1
+    canonical: 1
     device: DEVICE_BITS
     pasid: PASID_BITS
     line: VPN_BITS - LINE_BITS
-    canonical: 1
 
 
 class RegionKey(data.Struct):
-    """What a walk-cache entry is found by: 2 MiB of one address space."""
+    """What a walk-cache entry is found by: 2 MiB of one address space. (Fields as in
+    :class:`LineKey`.)"""
 
     ft: 1
+    canonical: 1
     device: DEVICE_BITS
     pasid: PASID_BITS
     region: VPN_BITS - INDEX_BITS
-    canonical: 1
 
 
 class WalkKey(data.Struct):
@@ -124,7 +126,8 @@ class Outcome(data.Struct):
 
     ``pfn`` is the page's own (4 KiB) or the leaf's (its bits below the mapping's size have no
     meaning). ``extent`` more pages behind it are contiguous to it, in the same line and with equal
-    rights (4 KiB). ``level`` and ``entry`` are those of a fault record (§5.1).
+    rights (4 KiB). ``level`` and ``entry`` are those of a fault record (§5.1); ``quiet``: the
+    device's faults are not recorded.
     """
 
     cause: Cause
@@ -134,6 +137,7 @@ class Outcome(data.Struct):
     extent: LINE_BITS
     level: 3
     entry: ENTRY_ADDR_BITS
+    quiet: 1
 
 
 class DeviceInfo(data.Struct):
@@ -191,6 +195,39 @@ class TableRead(data.Struct):
     addr: ENTRY_ADDR_BITS
     words_minus_one: 2
     line: 1
+
+
+class Invalidation(data.Struct):
+    """What is to be dropped (§6): all that agrees in the selected fields. ``context``: contexts
+    as well. ``page``: the first of 2^``n`` pages."""
+
+    context: 1
+    by_device: 1
+    by_pasid: 1
+    by_ft: 1
+    by_addr: 1
+    ft: 1
+    device: DEVICE_BITS
+    pasid: PASID_BITS
+    page: PAGE_NUMBER_BITS
+    n: 6
+
+
+class FaultInfo(data.Struct):
+    """A fault on its way to its record (§5.1). ``quiet``: it leaves none."""
+
+    cause: 4
+    disposition: 2
+    write: 1
+    ft: 1
+    level: 3
+    device: DEVICE_BITS
+    pasid: PASID_BITS
+    tag: TAG_BITS
+    port: PORT_BITS
+    addr: ADDR_BITS
+    entry: ENTRY_ADDR_BITS
+    quiet: 1
 
 
 def assign(target, fields):

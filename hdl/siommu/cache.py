@@ -1,7 +1,7 @@
 """A small fully associative cache for contexts: the device directory's and the PASIDs'."""
 
-from amaranth import Cat, Module, Mux, Signal
-from amaranth.lib import memory, wiring
+from amaranth import Cat, Module, Mux, Signal, Value
+from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from .choose import one_hot_index
@@ -31,10 +31,15 @@ class ContextCache(wiring.Component):
         Adds an entry, or renews the one of the same key. Takes effect within three cycles.
     flush : In(1)
         Drops every entry, fills under way included.
+    drop : In(1), drop_key, drop_by : In(fields)
+        Drops the entries that agree with ``drop_key`` in the fields whose bits (in the key's
+        order) are set in ``drop_by``, and fills under way.
     """
 
     def __init__(self, *, key, value, entries):
         self._entries, self._key, self._value = entries, key, value
+        self._fields = list(data.Layout.cast(key)) if not isinstance(key, int) \
+            else [(None, data.Field(key, 0))]
         super().__init__({
             "key": In(key),
             "hit": Out(1),
@@ -43,6 +48,9 @@ class ContextCache(wiring.Component):
             "fill_key": In(key),
             "fill_value": In(value),
             "flush": In(1),
+            "drop": In(1),
+            "drop_key": In(key),
+            "drop_by": In(len(self._fields)),
         })
 
     def elaborate(self, platform):
@@ -91,6 +99,16 @@ class ContextCache(wiring.Component):
                 with m.If(index == number):
                     m.d.sync += [tag.eq(place_key), valid[number].eq(1)]
         m.d.sync += [write.en.eq(place), write.addr.eq(index), write.data.eq(place_value)]
+        wanted = Value.cast(self.drop_key)
+        for number, tag in enumerate(tags):
+            agrees = []
+            for bit, (_, field) in zip(self.drop_by, self._fields):
+                span = slice(field.offset, field.offset + field.width)
+                agrees.append(~bit | (Value.cast(tag)[span] == wanted[span]))
+            with m.If(self.drop & Cat(agrees).all()):
+                m.d.sync += valid[number].eq(0)
+        with m.If(self.drop):
+            m.d.sync += [came.eq(0), place.eq(0)]
         with m.If(self.flush):
             m.d.sync += [valid.eq(0), came.eq(0), place.eq(0)]
         return m

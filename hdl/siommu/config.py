@@ -99,6 +99,12 @@ class Config:
         return self.device_ports + int(self.cpu_port)
 
     @property
+    def requesters(self):
+        """Who sends requests into the core: its ports, and software through its registers and
+        commands (the last one)."""
+        return self.ports + 1
+
+    @property
     def port_names(self):
         """Prefixes of the request ports, in the order of their numbers (``dev0`` …, ``cpu``)."""
         names = tuple(f"dev{index}" for index in range(self.device_ports))

@@ -19,14 +19,16 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect
 
 from .axi import ReadAddress, ReadData
-from .bundles import (LINE_BITS, SLOT_BITS, ContextInfo, DeviceInfo, Operation, Outcome, assign,
-                      line_key, region_key, tlb_key, walk_key)
+from .bundles import (LINE_BITS, SLOT_BITS, ContextInfo, DeviceInfo, FaultInfo, Invalidation,
+                      Operation, Outcome, assign, line_key, region_key, tlb_key, walk_key)
 from .cache import ContextCache
 from .choose import RoundRobin, one_of
 from .config import Config
-from .formats import DEVICE_BITS, PAGE_SHIFT, PFN_BITS, Cause, Mode, Request, Response, Size
+from .formats import (DEVICE_BITS, PAGE_SHIFT, PFN_BITS, VPN_BITS, Cause, Mode, Request,
+                      Response, Size)
+from .invalidate import Invalidator
 from .lines import FillRequest, TableLines, pages_between
-from .miss import MissUnit
+from .miss import MissUnit, waited
 from .ports import PortEgress, PortIngress
 from .resolve import Resolver, lengths
 from .second_level import SecondLevelTlb
@@ -40,6 +42,7 @@ FILL_SPACING = 3        #: cycles between two fills of the first level
 COMPARE = 2             #: stage in which the first level's tags are compared, those of a fill too
 RESOLVE = 4             #: stage in which the first level answers
 SECOND_EXIT = 8         #: stage in which the second level answers, which compares in RESOLVE
+SOFTWARE_DEPTH = 4      #: requests that software may have outstanding
 FILL_VISIBLE = 7        #: stage behind which no look-up of before a fill's compare is left
 
 
@@ -52,22 +55,36 @@ class Core(wiring.Component):
 
     Members
     -------
-    requests : Array of In(stream.Signature(Request)), one for each port
+    requests : Array of In(stream.Signature(Request)), one for each port, and one for software
     responses : Array of Out(stream.Signature(Response))
     ar : Out(stream.Signature(ReadAddress)), r : In(stream.Signature(ReadData))
     mode, check_ad, ddt_base, ddt_log2, port_enable, flush : In
         From the registers (§7).
-    active : Out(ports)
-        Ports that have requests outstanding.
+    active : Out(requesters)
+        Ports that have requests outstanding; the last bit: software.
     walking : Out(1)
         Walks are in flight.
+    invalidate : In(1), invalidation : In(Invalidation), invalidated : Out(1)
+        Begins an invalidation, which stays until it is ``invalidated``. See ``Invalidator``.
+    outdated : Out(1)
+        Walks are in flight, or being answered, that began before the last invalidation.
+    mark : In(1), marked : Out(1)
+        Response beats that were held at the last ``mark`` wait for their ports to take them.
+    fault : Out(stream.Signature(FaultInfo)), recorded : In(ports)
+        A fault is answered, by ports in this order; one-hot: the first such of the port that has
+        no record yet has it, or needs none. The port is not told of the fault before.
+    first_hits, second_hits, missed : Out(1), waiting : Out
+        For the counters: runs found in the first level, in the second level, not at all; requests
+        that wait for a walk.
+    walks, table_reads : Out(1)
+        A walk begins; a read is handed to the memory.
     """
 
     def __init__(self, config: Config):
         self._config = config
         super().__init__({
-            "requests": In(stream.Signature(Request)).array(config.ports),
-            "responses": Out(stream.Signature(Response)).array(config.ports),
+            "requests": In(stream.Signature(Request)).array(config.requesters),
+            "responses": Out(stream.Signature(Response)).array(config.requesters),
             "ar": Out(stream.Signature(ReadAddress(config.axi_id_width))),
             "r": In(stream.Signature(ReadData(config.axi_id_width, config.axi_data_width))),
             "mode": In(2),
@@ -76,8 +93,22 @@ class Core(wiring.Component):
             "ddt_log2": In(5),
             "port_enable": In(config.ports),
             "flush": In(1),
-            "active": Out(config.ports),
+            "active": Out(config.requesters),
             "walking": Out(1),
+            "invalidate": In(1),
+            "invalidation": In(Invalidation),
+            "invalidated": Out(1),
+            "outdated": Out(1),
+            "mark": In(1),
+            "marked": Out(1),
+            "fault": Out(stream.Signature(FaultInfo, always_ready=True)),
+            "recorded": In(config.ports),
+            "first_hits": Out(1),
+            "second_hits": Out(1),
+            "missed": Out(1),
+            "waiting": Out(range(config.ports * config.port_depth + 1)),
+            "walks": Out(1),
+            "table_reads": Out(1),
         })
 
     def elaborate(self, platform):
@@ -92,7 +123,17 @@ class Core(wiring.Component):
             key=DEVICE_BITS, value=DeviceInfo, entries=config.device_entries)
         m.submodules.contexts = contexts = ContextCache(
             key=ContextKey, value=ContextInfo, entries=config.context_entries)
-        caches = [tlb, miss, regions, devices, contexts]
+        m.submodules.invalidator = self._invalidator = invalidator = Invalidator(config)
+        caches = [tlb, regions, devices, contexts]
+        # Those that know walks in flight, or what a look-up said a while ago, forget them at the
+        # beginning of an invalidation, too.
+        self._forget, self._enable = Signal(), Signal(config.requesters)
+        m.d.comb += [
+            self._forget.eq(self.flush | invalidator.begins),
+            miss.flush.eq(self._forget), walker.flush.eq(self._forget),
+            self._enable.eq(Cat(self.port_enable, 1)),      # software's is always open
+            miss.port_enable.eq(self._enable),
+        ]
         self._second = None
         if config.l2_entries:
             m.submodules.second_level = self._second = SecondLevelTlb(config)
@@ -104,20 +145,27 @@ class Core(wiring.Component):
         self._look_up(m, operations, fills)
         self._walk(m, walker, devices, contexts)
         self._fill(m, walker)
+        self._invalidate(m, devices, contexts)
+        self._tell(m, walker)
         return m
 
     def _ports(self, m):
         """Both ends of every port."""
         config, miss = self._config, self._miss
         self._ingresses, self._egresses = [], []
-        for index, name in enumerate(config.port_names):
-            m.submodules[f"{name}_ingress"] = ingress = PortIngress(config.port_depth)
-            m.submodules[f"{name}_egress"] = egress = PortEgress(config.port_depth)
+        marked = []
+        for index, name in enumerate((*config.port_names, "software")):
+            software = index == config.ports
+            depth = SOFTWARE_DEPTH if software else config.port_depth
+            m.submodules[f"{name}_ingress"] = ingress = PortIngress(depth)
+            m.submodules[f"{name}_egress"] = egress = PortEgress(depth, records=not software)
             connect(m, wiring.flipped(self.requests[index]), ingress.port)
             connect(m, egress.port, wiring.flipped(self.responses[index]))
             m.d.comb += [
-                ingress.enable.eq(self.port_enable[index]),
-                egress.enable.eq(self.port_enable[index]),
+                ingress.enable.eq(self._enable[index]),
+                egress.enable.eq(self._enable[index]),
+                egress.mark.eq(self.mark),
+                egress.recorded.eq(0 if software else self.recorded[index]),
                 ingress.retired.eq(egress.retired),
                 self.active[index].eq(ingress.active),
                 egress.miss.payload.eq(miss.beat.payload),
@@ -125,11 +173,13 @@ class Core(wiring.Component):
             ]
             self._ingresses.append(ingress)
             self._egresses.append(egress)
+            marked.append(egress.marked)
+        m.d.comb += self.marked.eq(Cat(marked).any())
 
     def _arbitrate(self, m):
         """Stage 1: a fill, or the next port's retry or request, with a credit for its beat."""
         config, miss = self._config, self._miss
-        ports = config.ports
+        ports = config.requesters
         # Both arbiters always agree; one moves the operation, the other all that follows from it.
         m.submodules.turns = turns = RoundRobin(ports + 1)     # the last one: the core itself
         m.submodules.twin = twin = RoundRobin(ports + 1, inverted=True)
@@ -141,27 +191,42 @@ class Core(wiring.Component):
         offered, internal, recent = Signal(), Signal(), Signal(FILL_SPACING - 1)
         wanted = Signal(ports + 1)      # by whom the cycle is wanted, who may have it
         then, unwanted = Signal(ports + 1), Signal(ports + 1, init=-1)
-        fills, promotes, blocks = Signal(), Signal(), Signal()
+        fills, promotes, drops, blocks = Signal(), Signal(), Signal(), Signal()
+        invalidator, step = self._invalidator, Signal(FillRequest)
+        page = invalidator.request.page
+        sign = VPN_BITS - 1     # nothing is cached for an address that is not canonical
+        m.d.comb += [
+            step.drops.eq(1), step.key.ft.eq(invalidator.request.ft),
+            step.key.device.eq(invalidator.request.device),
+            step.key.pasid.eq(invalidator.request.pasid),
+            step.key.page.eq(Cat(page[:sign], page[sign].replicate(len(page) - sign))),
+            invalidator.taken.eq(drops),
+        ]
         m.d.comb += [
             fill.ready.eq(~recent.any()),
             fills.eq(fill.valid & fill.ready),
-            promotes.eq(offered & ~wanted.any() & ~fill.valid & ~recent.any() & ~self.flush),
-            blocks.eq(fills | promotes | miss.pause),
+            drops.eq(invalidator.asks & ~fill.valid & ~recent.any()),
+            promotes.eq(offered & ~wanted.any() & ~fill.valid & ~recent.any() & ~self._forget
+                        & ~invalidator.asks),
+            blocks.eq(fills | promotes | drops | miss.pause),
             turns.requests.eq(wanted), twin.requests.eq(~unwanted),
             turns.taken.eq(~internal), twin.taken.eq(~internal),
         ]
         m.d.sync += [
             wanted.eq(then), unwanted.eq(~then),
-            recent.eq(Cat(fills | promotes, recent)), internal.eq(fills | promotes),
+            recent.eq(Cat(fills | promotes | drops, recent)),
+            internal.eq(fills | promotes | drops),
             filled.eq(promotion),
         ]
         with m.If(fills):
             m.d.sync += filled.eq(fill.payload)
+        with m.Elif(drops):
+            m.d.sync += filled.eq(step)
         with m.If(self._promoted(m, promotion)):
             m.d.sync += offered.eq(1)
         with m.Elif(promotes):
             m.d.sync += offered.eq(0)
-        with m.If(self.flush):
+        with m.If(self._forget):
             m.d.sync += offered.eq(0)
 
         candidates = []
@@ -191,7 +256,7 @@ class Core(wiring.Component):
             miss.silent.ready.eq(turns.grant[ports] & ~internal),
         ]
         m.d.comb += then[ports].eq(
-            fills | promotes | (miss.silent.valid & ~miss.silent.ready & ~miss.pause))
+            fills | promotes | drops | (miss.silent.valid & ~miss.silent.ready & ~miss.pause))
 
         own = Signal(Operation)
         m.d.comb += own.eq(miss.silent.payload)
@@ -206,7 +271,7 @@ class Core(wiring.Component):
             operations["valid"].eq(wanted[:ports].any()
                                    | (wanted[ports] & miss.silent.valid & ~internal)),
             operations["operation"].eq(one_of(twin.grant, [*candidates, own])),
-            coming["valid"].eq(internal & (filled.walked | ~self.flush)),
+            coming["valid"].eq(internal & (filled.walked | filled.drops | ~self._forget)),
             coming["request"].eq(filled),
         ]
         return operations, coming
@@ -217,8 +282,9 @@ class Core(wiring.Component):
         operation, outcome = miss.promoted_operation, miss.promoted_outcome
         # What was looked up before a flush must not come back after it.
         flushes, taken = Signal(SECOND_EXIT - RESOLVE + 1), Signal()
-        m.d.sync += flushes.eq(Cat(self.flush, flushes))
-        m.d.comb += taken.eq(miss.promoted & ~self.flush & ~flushes.any())
+        forgets = self._forget | self._invalidator.active
+        m.d.sync += flushes.eq(Cat(forgets, flushes))
+        m.d.comb += taken.eq(miss.promoted & ~forgets & ~flushes.any())
         page = operation.addr[PAGE_SHIFT:PAGE_SHIFT + LINE_BITS]
         last = Signal(LINE_BITS)
         m.d.comb += last.eq(page + outcome.extent)
@@ -243,7 +309,8 @@ class Core(wiring.Component):
             m.d.comb += assign(second.key, line_key(operation, page))
         m.d.comb += [
             tlb.write.eq(operation.write),
-            tlb.fill.eq(fills["valid"]),
+            tlb.fill.eq(fills["valid"] & ~fills["request"].drops),
+            tlb.drop.eq(fills["valid"] & fills["request"].drops),
             tlb.translation.eq(fills["request"].translation),
         ]
         self._follow_fill(m, fills)
@@ -259,11 +326,11 @@ class Core(wiring.Component):
         # Step 1 of §4, known before the TLB's answer. What is left of a disabled port's requests
         # ends here, unheard: its egress drops the beat.
         before, off, bypasses = selected["operation"], Signal(), Signal()
-        translates = (self.mode == Mode.TRANSLATE) & (self.port_enable >> before.port)[0]
-        listens = Signal(self._config.ports)        # one-hot: the port of an answer
+        translates = (self.mode == Mode.TRANSLATE) & (self._enable >> before.port)[0]
+        listens = Signal(self._config.requesters)   # one-hot: the port of an answer
         m.d.sync += [
             off.eq(~translates & ((self.mode != Mode.BYPASS)
-                                  | ~(self.port_enable >> before.port)[0])),
+                                  | ~(self._enable >> before.port)[0])),
             bypasses.eq(~translates),
             listens.eq((selected["valid"] & ~before.silent) << before.port),
         ]
@@ -285,6 +352,8 @@ class Core(wiring.Component):
                 egress.hit.payload.eq(resolver.beat),
             ]
         m.d.comb += miss.ahead.eq(selected["operation"])
+        m.d.sync += self.first_hits.eq(
+            listens[:self._config.ports].any() & tlb.hit & ~bypasses & ~waited(operation))
         found = miss.look_up
         m.d.comb += [
             found.valid.eq(valid),
@@ -312,7 +381,7 @@ class Core(wiring.Component):
             slot_, walked_ = Signal(SLOT_BITS, name=names["slot"]), Signal(name=names["walked"])
             valid_, live_ = Signal(name=names["valid"]), Signal(name=names["live"])
             m.d.sync += [slot_.eq(slot), walked_.eq(walked), valid_.eq(valid),
-                         live_.eq(live & ~self.flush)]
+                         live_.eq(live & ~self._forget)]
             slot, walked, valid, live = slot_, walked_, valid_, live_
             if stage == RESOLVE:
                 stale = (miss.stale >> slot)[0]
@@ -333,7 +402,7 @@ class Core(wiring.Component):
             walker.ddt_base.eq(self.ddt_base),
             walker.ddt_log2.eq(self.ddt_log2),
             walker.check_ad.eq(self.check_ad),
-            walker.stale.eq(miss.stale), walker.flush.eq(self.flush),
+            walker.stale.eq(miss.stale),
             miss.stepping.eq(walker.stepping), miss.stepping_slot.eq(walker.stepping_slot),
             miss.anew.eq(walker.anew), miss.anew_slot.eq(walker.anew_slot),
             miss.finished.eq(walker.finished), miss.finished_slot.eq(walker.finished_slot),
@@ -357,6 +426,45 @@ class Core(wiring.Component):
             miss.region_way.eq(regions.place),
             regions.fill.eq(walker.region_fill), regions.fill_way.eq(walker.region_way),
             regions.fill_key.eq(walker.region_key), regions.fill_info.eq(walker.region),
+        ]
+
+    def _invalidate(self, m, devices, contexts):
+        """An invalidation: its steps, beside the look-ups."""
+        invalidator, request = self._invalidator, self.invalidation
+        stores = [self._regions] if self._second is None else [self._regions, self._second]
+        m.d.comb += [
+            invalidator.start.eq(self.invalidate), invalidator.request.eq(request),
+            self.invalidated.eq(invalidator.done),
+            invalidator.arrives.eq(self._tlb.drop),
+            invalidator.scanning.eq(Cat(store.scanning for store in stores).any()),
+            self._tlb.invalidation.eq(request),
+            self._miss.distrust.eq(invalidator.active), self._miss.distrusted.eq(request),
+            self.outdated.eq(self._miss.outdated),
+            # A device's entry has no PASID, so that a selected one does not matter.
+            devices.drop.eq(invalidator.drop), devices.drop_key.eq(request.device),
+            devices.drop_by.eq(request.by_device),
+            contexts.drop.eq(invalidator.drop),
+            contexts.drop_key.device.eq(request.device),
+            contexts.drop_key.pasid.eq(request.pasid),
+            contexts.drop_by.eq(Cat(0, request.by_device, request.by_pasid)),
+        ]
+        for store in stores:
+            m.d.comb += [
+                store.scan.eq(self._tlb.drop), store.scan_set.eq(invalidator.step),
+                store.scan_natural.eq(invalidator.exact), store.invalidation.eq(request),
+            ]
+
+    def _tell(self, m, walker):
+        """What the fault queue and the counters hear."""
+        miss = self._miss
+        m.d.comb += [
+            self.fault.valid.eq(miss.fault.valid), self.fault.payload.eq(miss.fault.payload),
+            self.second_hits.eq(miss.second_hits), self.missed.eq(miss.missed),
+            self.waiting.eq(miss.waiting),
+        ]
+        m.d.sync += [
+            self.walks.eq(walker.start.valid & walker.start.ready),
+            self.table_reads.eq(walker.ar.valid & walker.ar.ready),
         ]
 
     def _fill(self, m, walker):

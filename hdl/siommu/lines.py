@@ -40,9 +40,11 @@ LineWords = data.StructLayout({
 
 class FillRequest(data.Struct):
     """A grant to be written to the first-level TLB. ``walked``: it is the outcome of ``slot``;
-    else it comes from the second level."""
+    else it comes from the second level. ``drops``: it is no grant, but a step of an
+    invalidation."""
 
     walked: 1
+    drops: 1
     slot: SLOT_BITS
     key: WalkKey
     translation: Translation

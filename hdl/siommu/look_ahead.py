@@ -42,7 +42,7 @@ class LookAhead(wiring.Component):
         super().__init__({
             "begin": In(1),
             "operation": In(Operation),
-            "may_walk": In(config.ports),
+            "may_walk": In(config.requesters),
             "silent": Out(stream.Signature(Operation)),
             "passed": In(1),
             "refused": In(1),

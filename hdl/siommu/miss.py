@@ -20,8 +20,8 @@ from amaranth.lib import data, enum, memory, stream, wiring
 from amaranth.lib.wiring import In, Out, connect
 
 from .bundles import (LINE_BITS, PORT_BITS, SLOT_BITS, WAY_BITS, ContextInfo, DeviceInfo,
-                      Operation, Outcome, RegionInfo, WalkKey, WalkStart, assign, same_line,
-                      same_place, walk_key)
+                      FaultInfo, Invalidation, Operation, Outcome, RegionInfo, WalkKey, WalkStart,
+                      assign, same_line, same_place, walk_key)
 from .choose import lowest, one_hot_index
 from .config import Config
 from .formats import PAGES_BITS, Cause, Response, Size
@@ -46,6 +46,12 @@ class LookUp(data.Struct):
     more: 1
     run: PAGES_BITS
     operation: Operation
+
+
+def waited(operation):
+    """Whether the operation has waited for a walk before."""
+    return (operation.claims | operation.reserved | operation.tries.any()
+            | operation.distrusts)
 
 
 class Fate(enum.Enum, shape=2):
@@ -74,7 +80,10 @@ class MissUnit(wiring.Component):
         second-level TLB ``second_hit``, ``second_way``; ``second`` and ``second_damaged`` two
         cycles after that.
     flush : In(1)
-        The caches are emptied in this cycle.
+        Walks in flight become stale, and what the caches answer in this cycle is not trusted.
+    distrust : In(1), distrusted : In(Invalidation)
+        An invalidation is under way: what the caches know of the upper levels of its address spaces is
+        not trusted.
     beat : Out, always ready; beat_port : Out(PORT_BITS)
         Responses by the second exit.
     pause : Out(1)
@@ -97,13 +106,20 @@ class MissUnit(wiring.Component):
         No look-up that missed before the first level's fill is still on its way here.
     stale : Out(slots), granted : Out(slots), walking : Out(1)
         Slots whose walk began before a flush; whose walk has ended with a grant; any is in use.
+    outdated : Out(1)
+        Walks that began before the last ``flush`` are in flight, or those that answer them wait.
+    fault : Out(stream.Signature(FaultInfo))
+        A fault was answered by the second exit, in the cycle before.
+    missed, second_hits, waiting : Out
+        A request's run missed, was found in the second level; how many requests wait for a walk.
+        Those of software do not count.
     start, stepping, stepping_slot, anew, anew_slot, finished, finished_slot, outcome, reading
         To and from the walker.
     """
 
     def __init__(self, config: Config):
         self._config = config
-        ports, slots = config.ports, config.walk_slots
+        ports, slots = config.requesters, config.walk_slots
         super().__init__({
             "ahead": In(Operation),
             "look_up": In(LookUp),
@@ -119,6 +135,9 @@ class MissUnit(wiring.Component):
             "second": In(Outcome),
             "second_damaged": In(1),
             "flush": In(1),
+            "distrust": In(1),
+            "distrusted": In(Invalidation),
+            "port_enable": In(ports),
             "beat": Out(stream.Signature(Response, always_ready=True)),
             "beat_port": Out(PORT_BITS),
             "pause": Out(1),
@@ -141,6 +160,11 @@ class MissUnit(wiring.Component):
             "extent": In(LINE_BITS),
             "filled": In(1),
             "filled_slot": In(SLOT_BITS),
+            "outdated": Out(1),
+            "fault": Out(stream.Signature(FaultInfo, always_ready=True)),
+            "missed": Out(1),
+            "second_hits": Out(1),
+            "waiting": Out(range(config.ports * config.port_depth + 1)),
             "stale": Out(slots),
             "granted": Out(slots),
             "walking": Out(1),
@@ -189,7 +213,7 @@ class MissUnit(wiring.Component):
             slots.granted.eq(self._granted), slots.granted_by_line.eq(self._by_line),
             slots.filled.eq(self.filled), slots.filled_slot.eq(self.filled_slot),
             slots.reading.eq(self.reading),
-            self.stale.eq(slots.stale), self.granted.eq(~slots.settled),
+            self.stale.eq(slots.stale), self.outdated.eq(slots.outdated), self.granted.eq(~slots.settled),
             self.walking.eq(slots.busy | self._ahead.active),
             self.key.eq(slots.keys[self.slot]), self.way.eq(slots.ways[self.slot]),
             settles.addr.eq(self.slot), self.kept.eq(settles.data),
@@ -239,7 +263,7 @@ class MissUnit(wiring.Component):
         # slot is not yet settled (it stays with it), whether its port may take a free slot.
         claim_fault, early, may_take, may_soon = (Signal() for _ in range(4))
         # Ports whose new misses may take a slot: when nothing changes meanwhile, or anyway.
-        self._may_take, self._may_soon = Signal(self._config.ports), Signal(self._config.ports)
+        self._may_take, self._may_soon = Signal(self._config.requesters), Signal(self._config.requesters)
         parking = self._parking
         m.d.sync += [
             claim_fault.eq(before.claims & before.in_time & (slots.faulty >> before.slot)[0]),
@@ -303,13 +327,14 @@ class MissUnit(wiring.Component):
             m.d.comb += fate.eq(Fate.PARK)
         self._acted = {
             "fate": Signal(Fate, name="acted_fate"), "joins": Signal(name="acted_joins"),
-            "stays": Signal(name="acted_stays"), "walked": Signal(name="acted_walked"),
+            "stays": Signal(name="acted_stays"), "waited": Signal(name="acted_waited"), "walked": Signal(name="acted_walked"),
             "run": Signal(PAGES_BITS, name="acted_run"),
             "joinable": Signal(len(taken), name="acted_joinable"),
             "certain": Signal(len(taken), name="acted_certain"),
             "operation": Signal(Operation, name="acted_operation"),
         }
-        acted = {"fate": fate, "joins": joins & ~operation.silent, "stays": stays,
+        self._count(m, found, unanswered, second, claim_fault)
+        acted = {"waited": waited(operation) | ~second, "fate": fate, "joins": joins & ~operation.silent, "stays": stays,
                  "walked": ~second, "run": found.run, "joinable": joinable, "certain": certain,
                  "operation": operation}
         m.d.sync += assign(self._acted, acted)
@@ -317,7 +342,7 @@ class MissUnit(wiring.Component):
 
     def _account(self, m, found, allocates):
         """Which slots are free and promised to nobody, and how many each port has."""
-        slots, parking, ports = self._slots, self._parking, self._config.ports
+        slots, parking, ports = self._slots, self._parking, self._config.requesters
         # All of it one cycle late; so no slot is given away in the cycle after another one.
         promised, takes, returns = (Signal(ports, name=name)
                                     for name in ("promised", "takes", "returns"))
@@ -361,8 +386,14 @@ class MissUnit(wiring.Component):
         m.submodules.starts = starts = RingQueue(WalkStart, self._config.walk_slots)
         start, flushed, trusted = starts.w.payload, Signal(), Signal()
         m.d.sync += flushed.eq(self.flush)
+        # Of an invalidation's address spaces nothing is trusted while it goes on.
+        ahead, by, covered = self.look_up.operation, self.distrusted, Signal()
+        m.d.sync += covered.eq(
+            self.distrust & (~by.by_ft | (ahead.ft == by.ft))
+            & (~by.by_device | (ahead.device == by.device))
+            & (~by.by_pasid | (ahead.pasid == by.pasid)))
         m.d.comb += [
-            trusted.eq(~self.flush & ~flushed),
+            trusted.eq(~self.flush & ~flushed & ~covered),
             start.slot.eq(self._slots.next_index),
             start.key.eq(self._slots.key),
             start.device_hit.eq(self.device_hit & trusted), start.device.eq(self.device),
@@ -378,11 +409,11 @@ class MissUnit(wiring.Component):
         acted = self._acted
         # Stage 7.
         self._fate, self._reason, self._run = Signal(Fate), Signal(Reason), Signal(PAGES_BITS)
-        self._operation, self._walked = Signal(Operation), Signal()
+        self._operation, self._walked, self._waited = Signal(Operation), Signal(), Signal()
         operation = acted["operation"]
         m.d.sync += [
             self._fate.eq(acted["fate"]), self._run.eq(acted["run"]),
-            self._walked.eq(acted["walked"]),
+            self._walked.eq(acted["walked"]), self._waited.eq(acted["waited"]),
             self._operation.eq(operation), self._operation.reserved.eq(0),
             self._operation.claims.eq(acted["joins"] | acted["stays"]),
             self._reason.eq(Mux(acted["joins"] | acted["stays"], Reason.JOINED, Reason.WANTS)),
@@ -445,7 +476,7 @@ class MissUnit(wiring.Component):
         m.d.comb += self._slot.eq(Mux(free, slot, acted["operation"].slot))
         with m.If(free):
             m.d.sync += [self._fate.eq(Mux(waits, Fate.EXIT, Fate.NONE)),
-                         self._operation.eq(owner.data), self._walked.eq(1)]
+                         self._operation.eq(owner.data), self._walked.eq(1), self._waited.eq(1)]
         refused = Signal(range(PATIENCE + 1))   # cycles in a row
         m.d.sync += self.pause.eq(waits & ~free & (refused == PATIENCE - 2))
         with m.If(~waits | free):
@@ -463,12 +494,12 @@ class MissUnit(wiring.Component):
             "run": Signal(PAGES_BITS, name="left_run"),
             "operation": Signal(Operation, name="left_operation"),
         }
-        outcome, walked, damaged = Signal(Outcome), Signal(), Signal()
+        outcome, walked, damaged, has_waited = Signal(Outcome), Signal(), Signal(), Signal()
         m.d.sync += [
             left["fate"].eq(Mux(self._ends, Fate.EXIT, self._fate)),
             left["reason"].eq(self._reason), left["run"].eq(self._run),
             left["operation"].eq(self._operation),
-            walked.eq(self._walked), damaged.eq(self.second_damaged & ~self._walked),
+            walked.eq(self._walked), has_waited.eq(self._waited), damaged.eq(self.second_damaged & ~self._walked),
         ]
         with m.If(self._joins):
             m.d.sync += [left["operation"].slot.eq(self._slot_joined),
@@ -493,8 +524,44 @@ class MissUnit(wiring.Component):
             self.promoted_operation.eq(left["operation"]),
             self.promoted_outcome.eq(outcome),
         ]
+        counts = exits & (left["operation"].port != self._config.ports)
+        m.d.comb += [
+            self._leaves.eq(counts & ~damaged & has_waited),
+            self._comes_back.eq(counts & damaged & ~has_waited),
+        ]
+        self._record(m, exits & ~damaged, left["operation"], outcome)
         self._more, self._damaged = resolver.more, damaged
         self._pages = resolver.beat.pages
+
+    def _record(self, m, exits, operation, outcome):
+        """The fault of stage 8, one cycle later."""
+        fault = self.fault.payload
+        m.d.sync += [
+            self.fault.valid.eq(exits & (outcome.cause != Cause.OK)
+                                & (operation.port != self._config.ports)),
+            fault.cause.eq(outcome.cause.as_value()),
+            fault.disposition.eq(outcome.disposition.as_value()),
+            fault.level.eq(outcome.level), fault.entry.eq(outcome.entry),
+            # of a disabled port nobody hears the answer
+            fault.quiet.eq(outcome.quiet | ~(self.port_enable >> operation.port)[0]),
+        ]
+        m.d.sync += [fault[name].eq(operation[name]) for name in (
+            "write", "ft", "device", "pasid", "tag", "port", "addr")]
+
+    def _count(self, m, found, unanswered, second, claim_fault):
+        """What the counters (§7) hear of the act stage, and how many requests wait."""
+        operation = found.operation
+        again = waited(operation)
+        counts = (operation.port != self._config.ports) & ~operation.silent
+        self._leaves, self._comes_back = Signal(), Signal()      # by the second exit
+        answered = Signal()
+        m.d.sync += [
+            self.missed.eq(counts & unanswered & ~second & ~again),
+            self.second_hits.eq(counts & unanswered & second & ~again),
+            answered.eq(counts & found.valid & found.answered & again),
+            self.waiting.eq(self.waiting + self.missed + self._comes_back
+                            - answered - self._leaves),
+        ]
 
     def _park(self, m):
         """Stages 9 and 10: what has to wait."""

@@ -66,7 +66,7 @@ class Parking(wiring.Component):
 
     def __init__(self, config: Config):
         self._config = config
-        ports = config.ports
+        ports = config.requesters
         super().__init__({
             "push": In(1),
             "reason": In(Reason),
@@ -87,7 +87,7 @@ class Parking(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self._config
-        ports, depth = config.ports, config.port_depth
+        ports, depth = config.requesters, config.port_depth
         queues = 3 * ports
         pointer = unsigned(exact_log2(depth))
         port_bits = ceil_log2(ports)
@@ -156,7 +156,7 @@ class Parking(wiring.Component):
     def _choose(self, m, may_leave, chosen):
         """One operation a cycle: the ports in turn, and the reasons of each in turn; as long as
         there is room for it to stand before the arbiter."""
-        ports = self._config.ports
+        ports = self._config.requesters
         m.submodules.turns = turns = RoundRobin(ports)
         room, some = Signal(range(LEAVING + 1), init=LEAVING), Signal(init=1)
         leaves, left = Signal(), Signal()
@@ -187,7 +187,7 @@ class Parking(wiring.Component):
             ready.w.valid.eq(comes), ready.w.payload.eq(arrived),
         ]
         connect(m, ready.r, wiring.flipped(self.retry))
-        line = [Signal(self._config.ports, name=f"line_{index}") for index in range(LEAVING)]
+        line = [Signal(self._config.requesters, name=f"line_{index}") for index in range(LEAVING)]
         pops, ahead = self.retry.valid & self.retry.ready, C(1, 1)
         for index, place in enumerate(line):
             behind = line[index + 1] if index + 1 < LEAVING else C(0, len(place))
@@ -204,7 +204,7 @@ class Parking(wiring.Component):
     def _joined(self, m, heads, tails, waiting, pushed, chosen):
         """Ports whose first JOINED operation may leave: known a few cycles after it became the
         first."""
-        ports = self._config.ports
+        ports = self._config.requesters
         may = Signal(ports)
         for port in range(ports):
             slots = memory.Memory(shape=SLOT_BITS, depth=self._config.port_depth, init=[])

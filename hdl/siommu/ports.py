@@ -3,18 +3,18 @@
 Both ends are registered: no input of a port reaches an output of any port combinationally.
 """
 
-from amaranth import Module, Mux, Signal
+from amaranth import C, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect
 
-from .formats import Request, Response
+from .formats import Cause, Request, Response
 from .queues import PairQueue, RingQueue
 
 __all__ = ["PortIngress", "PortEgress"]
 
 
 #: By which paths the beats of one cycle came.
-_Order = data.StructLayout({"hit": 1, "miss": 1})
+_Order = data.StructLayout({"hit": 1, "miss": 1, "fault": 1})
 
 
 class PortIngress(wiring.Component):
@@ -86,10 +86,15 @@ class PortEgress(wiring.Component):
     refused: whoever sends an operation into the core takes a credit first, and a credit is a
     place in these queues. A beat written in cycle *n* is offered in cycle *n* + 1.
 
+    A fault of the miss path is offered once its record has been settled (``recorded``), so that no
+    more faults wait for their records than the port may have requests outstanding.
+
     Parameters
     ----------
     depth : int
         Beats that may be held or promised.
+    records : bool
+        Faults wait for their records.
 
     Members
     -------
@@ -110,10 +115,14 @@ class PortEgress(wiring.Component):
         A credit comes back in the second cycle after its beat has left.
     retired : Out(1)
         The last beat of a request left, or was dropped, in the cycle before.
+    recorded : In(1)
+        The next fault of the miss path has its record, or needs none.
+    mark : In(1), marked : Out(1)
+        Beats that are held at a ``mark``, or come with it, are still here.
     """
 
-    def __init__(self, depth):
-        self._depth = depth
+    def __init__(self, depth, *, records=True):
+        self._depth, self._records = depth, records
         beat = stream.Signature(Response, always_ready=True)
         super().__init__({
             "hit": In(beat),
@@ -127,6 +136,9 @@ class PortEgress(wiring.Component):
             "admits": Out(1),
             "admits_another": Out(1),
             "retired": Out(1),
+            "recorded": In(1),
+            "mark": In(1),
+            "marked": Out(1),
         })
 
     def elaborate(self, platform):
@@ -135,19 +147,21 @@ class PortEgress(wiring.Component):
         m.submodules.misses = misses = RingQueue(Response, self._depth)
         m.submodules.order = order = RingQueue(_Order, self._depth)
         second = Signal()  # of two beats written together, the hit has left
-        from_hits, gone, all_gone = Signal(), Signal(), Signal()
+        from_hits, gone, all_gone, ready = Signal(), Signal(), Signal(), Signal()
         head = order.r.payload
         m.d.comb += [
             hits.w.valid.eq(self.hit.valid), hits.w.payload.eq(self.hit.payload),
             misses.w.valid.eq(self.miss.valid), misses.w.payload.eq(self.miss.payload),
             order.w.valid.eq(self.hit.valid | self.miss.valid),
             order.w.payload.hit.eq(self.hit.valid), order.w.payload.miss.eq(self.miss.valid),
+            order.w.payload.fault.eq(self.miss.valid & (self.miss.payload.cause != Cause.OK)),
 
             from_hits.eq(head.hit & ~second),
-            self.port.valid.eq(order.r.valid & self.enable),
+            ready.eq(order.r.valid & (from_hits | ~head.fault | self._settled(m, gone & head.fault & ~from_hits))),
+            self.port.valid.eq(ready & self.enable),
             self.port.payload.eq(Mux(from_hits, hits.r.payload.as_value(),
                                      misses.r.payload.as_value())),
-            gone.eq(order.r.valid & (self.port.ready | ~self.enable)),
+            gone.eq(ready & (self.port.ready | ~self.enable)),
             all_gone.eq(~(head.hit & head.miss) | second),
             hits.r.ready.eq(gone & from_hits),
             misses.r.ready.eq(gone & ~from_hits),
@@ -156,6 +170,19 @@ class PortEgress(wiring.Component):
         with m.If(gone):
             m.d.sync += second.eq(~all_gone)
         m.d.sync += self.retired.eq(gone & self.port.payload.last)
+
+        # Beats held, and those of them that a mark found.
+        held, before = Signal(range(self._depth + 1)), Signal(range(self._depth + 1))
+        after = Signal.like(held)
+        m.d.comb += [
+            after.eq(held + self.hit.valid + self.miss.valid - gone),
+            self.marked.eq(before.any()),
+        ]
+        m.d.sync += held.eq(after)
+        with m.If(self.mark):
+            m.d.sync += before.eq(after)
+        with m.Elif(before.any()):
+            m.d.sync += before.eq(before - gone)
 
         # What will be left is compared before it is known how many are taken. While something
         # waits for a credit, it is taken to leave in this very cycle, and one more is kept.
@@ -175,3 +202,13 @@ class PortEgress(wiring.Component):
                 self.begins | self.continues, at_least[2], at_least[1]))),
         ]
         return m
+
+    def _settled(self, m, leaves):
+        """Whether the first fault of the miss path, which ``leaves``, has its record."""
+        if not self._records:
+            return C(1)
+        settled, some = Signal(range(self._depth + 1)), Signal()
+        after = Signal.like(settled)
+        m.d.comb += after.eq(settled + self.recorded - leaves)
+        m.d.sync += [settled.eq(after), some.eq(after.any())]
+        return some

@@ -21,11 +21,11 @@ from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
-from .bundles import LINE_BITS, LINE_PAGES, WAY_BITS, LineKey, Outcome
+from .bundles import LINE_BITS, LINE_PAGES, WAY_BITS, Invalidation, LineKey, Outcome
 from .choose import lowest, one_hot_index
 from .config import Config
 from .formats import PFN_BITS, Cause, Size
-from .sets import SetStore, parity, parity_bits, parity_sums, sound, space_index
+from .sets import SetStore, ignored, parity, parity_bits, parity_sums, sound, space_index
 
 __all__ = ["LinePage", "LineRights", "SecondLevelTlb", "ROWS"]
 
@@ -79,6 +79,10 @@ class SecondLevelTlb(wiring.Component):
         Writes a tag, valid or empty.
     row_write : In(1), row_way, row_line, row, pages : In
         Writes a row of two pages.
+    scan : In(1), scan_set, scan_natural, scanning
+        Drops from a set what ``invalidation`` asks for; ``key`` is its device, PASID, FT and first
+        page, in cycle *n*. See ``SetStore``.
+    invalidation : In(Invalidation)
     flush : In(1)
         Drops every line.
     sweeping : Out(1)
@@ -108,6 +112,11 @@ class SecondLevelTlb(wiring.Component):
             "row_line": In(LineKey),
             "row": In(exact_log2(ROWS)),
             "pages": In(_PAIR),
+            "scan": In(1),
+            "scan_set": In(max(exact_log2(config.l2_entries // LINE_PAGES // config.l2_ways), 1)),
+            "scan_natural": In(1),
+            "scanning": Out(1),
+            "invalidation": In(Invalidation),
             "flush": In(1),
             "sweeping": Out(1, init=1),
             "tag_errors": Out(1),
@@ -130,6 +139,9 @@ class SecondLevelTlb(wiring.Component):
             tags.write.eq(self.tag_write), tags.write_way.eq(self.tag_way),
             tags.write_key.eq(self.tag_line), tags.write_value.eq(self.rights),
             tags.write_valid.eq(self.tag_valid), self.sweeping.eq(tags.sweeping),
+            tags.scan.eq(self.scan), tags.scan_set.eq(self.scan_set),
+            tags.scan_natural.eq(self.scan_natural), self.scanning.eq(tags.scanning),
+            tags.ignored.eq(ignored(self.invalidation, LineKey, LINE_BITS)),
         ]
 
         # Compare.

@@ -20,7 +20,7 @@ from amaranth.utils import exact_log2
 
 from .bundles import WAY_BITS
 
-__all__ = ["SetStore", "parity", "parity_bits", "parity_sums", "sound",
+__all__ = ["SetStore", "ignored", "parity", "parity_bits", "parity_sums", "sound",
            "space_index"]
 
 PARITY_SPAN = 15        #: bits that one parity bit watches over: with it, two levels of LUT4
@@ -70,6 +70,23 @@ def space_index(number, key, bits):
             ^ (key.ft << bits // 2))[:bits]
 
 
+def ignored(invalidation, key, low):
+    """The pairs of bits of a ``key`` (a Struct: LineKey, RegionKey) that an invalidation does not
+    look at. The key's last field holds an address from page bit ``low`` on."""
+    chosen = {"ft": invalidation.by_ft, "device": invalidation.by_device,
+              "pasid": invalidation.by_pasid}
+    pairs, n = {}, invalidation.n
+    for name, field in data.Layout.cast(key):
+        for bit in range(field.offset, field.offset + field.width):
+            # ``canonical`` is 1 in everything that is stored
+            if name in chosen:
+                pairs[bit // 2] = ~chosen[name]
+            elif name != "canonical":
+                top = low + (bit - field.offset | 1)        # page bit of the pair's upper half
+                pairs[bit // 2] = ~invalidation.by_addr | (n > top - 1)
+    return Cat(pairs[number] for number in sorted(pairs))
+
+
 class SetStore(wiring.Component):
     """``ways`` × ``sets`` rows of ``key`` and ``value``.
 
@@ -101,6 +118,13 @@ class SetStore(wiring.Component):
     write : In(1), write_way, write_key, write_value, write_valid
         Writes a row, in the next cycle; with ``write_valid`` = 0 it is empty afterwards. Look-ups
         of the next cycle do not match it, later ones see it. Dropped while sweeping.
+    scan : In(1), scan_set : In, scan_natural : In(1), ignored : In
+        Drops from set ``scan_set`` (or, with ``scan_natural``, from the set of ``key``) what
+        agrees with ``key``, but for the pairs of bits that are ``ignored`` (a bit each, from the
+        key's lowest; it must not change while ``scanning``), and rows of a wrong parity. Takes
+        the place of the look-up in cycle *n*, which finds nothing.
+    scanning : Out(1)
+        A scan of before is under way.
     flush : In(1)
         Empties the store. No look-up that began before or in this cycle matches; the rows are
         swept in the following ``sets`` cycles, in which nothing matches.
@@ -123,6 +147,11 @@ class SetStore(wiring.Component):
             "write_key": In(key),
             "write_value": In(value),
             "write_valid": In(1),
+            "scan": In(1),
+            "scan_set": In(max(exact_log2(sets), 1)),
+            "scan_natural": In(1),
+            "ignored": In(-(-data.Layout.cast(key).size // 2)),
+            "scanning": Out(1),
             "flush": In(1),
             "sweeping": Out(1, init=1),
             "errors": Out(ways),
@@ -137,7 +166,8 @@ class SetStore(wiring.Component):
                                  "parity": parity_bits(width)})
 
         look_at, write_at, swept = (Signal(max(bits, 1)) for _ in range(3))
-        m.d.comb += look_at.eq(self._index(self.key, bits) if bits else 0)
+        m.d.comb += look_at.eq(Mux(self.scan & ~self.scan_natural, self.scan_set,
+                                   self._index(self.key, bits)) if bits else 0)
         with m.If(self.sweeping):
             m.d.sync += swept.eq(swept + 1)
             with m.If(swept == sets - 1):
@@ -155,22 +185,36 @@ class SetStore(wiring.Component):
             content.key.eq(self.write_key), content.value.eq(self.write_value),
             content.valid.eq(self.write_valid),
         ]
-        m.d.comb += write_at.eq(pending_at)
+        # What a scan drops is written when nothing else is.
+        scans, drops, drop_at = Signal(2), Signal(ways), Signal.like(write_at)
+        dropping = Signal()
+        m.d.comb += [
+            dropping.eq(drops.any() & ~pending & ~self.sweeping),
+            self.scanning.eq(scans.any() | drops.any()),
+            write_at.eq(Mux(dropping, drop_at, pending_at)),
+        ]
+        m.d.sync += scans.eq(Cat(self.scan, scans))
+        with m.If(dropping | self.sweeping):
+            m.d.sync += drops.eq(0)
         with m.If(self.sweeping):
             m.d.comb += write_at.eq(swept)
-        with m.Else():
+        with m.Elif(~dropping):
             m.d.comb += [
                 written.eq(content),
                 written.parity.eq(parity(content.as_value()[:width])),
             ]
 
         trusted, answered = Signal(), Signal()      # the look-up in the RAM, in the comparison
+        scanned, scanned_at = Signal(), Signal.like(look_at)
         looked_at, wrote_at = Signal.like(look_at), Signal.like(write_at)
         m.d.sync += [
             trusted.eq(~self.sweeping & ~self.flush),
-            answered.eq(trusted & ~self.sweeping & ~self.flush),
-            looked_at.eq(look_at), wrote_at.eq(write_at),
+            answered.eq(trusted & ~self.sweeping & ~self.flush & ~scans[0]),
+            scanned.eq(trusted & ~self.sweeping & ~self.flush & scans[0]),
+            looked_at.eq(look_at), wrote_at.eq(write_at), scanned_at.eq(looked_at),
         ]
+        with m.If(scanned):
+            m.d.sync += drop_at.eq(scanned_at)
         turn = Signal(max(exact_log2(ways), 1))
         m.d.sync += turn.eq(turn + 1)
         equal, free = Signal(ways), Signal(ways)
@@ -191,7 +235,8 @@ class SetStore(wiring.Component):
             sums, clean = Signal(4 * parity_bits(width)), Signal()
             value, valid = Signal(self._value), Signal()
             m.d.comb += [
-                writes.eq(self.sweeping | (pending & (pending_way == way))),
+                writes.eq(self.sweeping | (dropping & drops[way])
+                          | (pending & (pending_way == way))),
                 write.en.eq(writes), write.addr.eq(write_at), write.data.eq(written),
                 read.addr.eq(look_at if self._block_ram else looked_at),
             ]
@@ -211,6 +256,9 @@ class SetStore(wiring.Component):
                 self.values[way].eq(value),
                 self.errors[way].eq(answered & ~undefined & ~clean),
             ]
+            with m.If(scanned):
+                m.d.sync += drops[way].eq(~undefined & (
+                    ~clean | Cat(valid, alike | self.ignored).all()))
         place = turn if ways > 1 else C(0)
         for wanted in (free, equal):        # the last choice counts
             for way in reversed(range(ways)):

@@ -25,7 +25,8 @@ from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from .bundles import LINE_BITS, LINE_PAGES, Outcome, Rights, TlbKey, Translation
+from .bundles import (LINE_BITS, LINE_PAGES, Invalidation, Outcome, Rights, TlbKey,
+                      Translation)
 from .choose import lowest, one_hot_index
 from .config import Config
 from .formats import INDEX_BITS, PFN_BITS, Cause, Size
@@ -44,7 +45,9 @@ class _Tag(data.Struct):
 class _Alike(data.Struct):
     """The fields in which two keys agree, by the sizes that look at them."""
 
+    ft: 1
     device: 1
+    pasid: 1
     high: 1
     middle: 1
     line: 1
@@ -76,6 +79,10 @@ class Tlb(wiring.Component):
     commit : In(1)
         Of the fill in the answer stage: it is valid (else it became stale, and leaves the entry
         that it should have gone to empty).
+    drop : In(1), invalidation : In(Invalidation)
+        The operation in the compare stage drops what the invalidation asks for; ``key`` is its
+        device, PASID, FT and first page. At least three cycles away from fills. What lies in the
+        same line, 2 MiB or 1 GiB is dropped as well, whichever is the first that holds all pages.
     flush : In(1)
         Drops every entry, the fill in the answer stage included.
     hit : Out(1), outcome : Out(Outcome)
@@ -92,6 +99,8 @@ class Tlb(wiring.Component):
             "fill": In(1),
             "translation": In(Translation),
             "commit": In(1),
+            "drop": In(1),
+            "invalidation": In(Invalidation),
             "flush": In(1),
             "hit": Out(1),
             "outcome": Out(Outcome),
@@ -115,13 +124,11 @@ class Tlb(wiring.Component):
         for index, tag in enumerate(tags):
             same = Signal(_Alike, name=f"same_{index}")
             m.d.comb += [
-                same.device.eq(Cat(
-                    tag.key.ft == key.ft,
-                    tag.key.device == key.device,
-                ).all()),
+                same.ft.eq(tag.key.ft == key.ft),
+                same.device.eq(tag.key.device == key.device),
+                same.pasid.eq(tag.key.pasid == key.pasid),
                 same.high.eq(Cat(
                     tag.key.vpn[2 * INDEX_BITS:] == key.vpn[2 * INDEX_BITS:],
-                    tag.key.pasid == key.pasid,
                     tag.key.canonical == key.canonical,
                 ).all()),
                 same.middle.eq(tag.key.vpn[INDEX_BITS:2 * INDEX_BITS]
@@ -140,6 +147,7 @@ class Tlb(wiring.Component):
         # Select. Any entry may be replaced: that the free one was found in the cycle before, and
         # that the last touches are not yet counted, does not matter.
         select_fill, select_tag, select_entry = Signal(), Signal(_Tag), Signal(_Entry)
+        select_drop, outdated = Signal(), Signal(entries)
         select_page, filled = Signal(LINE_BITS), self.translation
         free, full = Signal(entries), Signal()
         overlaps, replaces = Signal(entries), Signal(entries)
@@ -147,7 +155,7 @@ class Tlb(wiring.Component):
                   for place in range(LINE_BITS))
         m.d.sync += [
             self.matches.eq(match),
-            select_fill.eq(self.fill),
+            select_fill.eq(self.fill), select_drop.eq(self.drop),
             select_tag.key.eq(self.key),
             select_tag.mask.eq(filled.mask),
             select_tag.rights.eq(filled.rights),
@@ -159,10 +167,20 @@ class Tlb(wiring.Component):
             free.eq(lowest(~valid)),
             full.eq(valid.all()),
         ]
+        # Of an invalidation: the mapping size that holds all its pages.
+        n, span = self.invalidation.n, Signal(Size)
+        with m.If(~self.invalidation.by_addr | (n > 2 * INDEX_BITS)):
+            m.d.comb += span.eq(Size.BYPASS)
+        with m.Elif(n > INDEX_BITS):
+            m.d.comb += span.eq(Size.PAGE_1G)
+        with m.Elif(n > LINE_BITS):
+            m.d.comb += span.eq(Size.PAGE_2M)
         for index, tag in enumerate(tags):
             m.d.comb += overlaps[index].eq(_agree(
                 alike[index], (tag.mask & select_tag.mask).any(), tag.rights.size,
                 select_tag.rights.size))
+            m.d.comb += outdated[index].eq(_agrees_with(
+                self.invalidation, span, alike[index], tag.rights.size))
         m.d.comb += [
             ram_read.addr.eq(one_hot_index(self.matches)),
             replaces.eq(Mux(full, plru.victims, free)),
@@ -177,14 +195,15 @@ class Tlb(wiring.Component):
         high, next_high = (Signal(PFN_BITS - LINE_BITS) for _ in range(2))
         found = ram_read.data
         m.d.sync += [
-            hit.eq((self.matches & allows).any() & ~select_fill),
+            hit.eq((self.matches & allows).any() & ~select_fill & ~select_drop),
             index.eq(ram_read.addr), answer_page.eq(select_page),
             lowest_bits.eq(low + select_page),
             next_high.eq(found.carried), high.eq(found.high),
             last.eq(found.last), rights.eq(found.rights),
             fill.eq(select_fill), new_tag.eq(select_tag), entry.eq(select_entry),
             entry.carried.eq(select_entry.high + 1),
-            drops.eq(overlaps & select_fill.replicate(entries)),
+            drops.eq((overlaps & select_fill.replicate(entries))
+                     | (outdated & select_drop.replicate(entries))),
             takes.eq(replaces & select_fill.replicate(entries)),
         ]
         m.d.comb += [
@@ -219,7 +238,19 @@ def _agree(alike, page, *sizes):
     def beyond(limit):
         return Cat(size.as_value() >= limit.value for size in sizes).any()
 
-    return (alike.device
+    return (alike.ft & alike.device
             & ((alike.line & page) | beyond(Size.PAGE_2M))
             & (alike.middle | beyond(Size.PAGE_1G))
+            & ((alike.high & alike.pasid) | beyond(Size.BYPASS)))
+
+
+def _agrees_with(invalidation, span, alike, size):
+    """Whether an entry of ``size`` is to be dropped: it is ``alike`` in what the ``invalidation``
+    selects. ``span`` is the mapping size that holds all its pages. (A bypass is of every PASID.)"""
+    def beyond(limit):
+        return (span.as_value() >= limit.value) | (size.as_value() >= limit.value)
+
+    return ((alike.ft | ~invalidation.by_ft) & (alike.device | ~invalidation.by_device)
+            & (alike.pasid | ~invalidation.by_pasid | (size == Size.BYPASS))
+            & (alike.line | beyond(Size.PAGE_2M)) & (alike.middle | beyond(Size.PAGE_1G))
             & (alike.high | beyond(Size.BYPASS)))

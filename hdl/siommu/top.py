@@ -1,20 +1,20 @@
-"""The Verilog module ``siommu``: the core and its registers behind flat port names (§2)."""
+"""The Verilog module ``siommu``: the core and its control plane behind flat port names (§2)."""
 
 from amaranth import Module
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from .axi import Burst
 from .config import Config
-from .core import Core
+from .control import ControlPlane
 from .formats import Request, Response
-from .registers import RegisterBlock
 
 __all__ = ["Siommu"]
 
 _AXI_ADDRESS = {"addr": 64, "len": 8, "size": 3, "burst": 2, "lock": 1, "cache": 4, "prot": 3,
                 "qos": 4, "region": 4}
 
-#: AxCACHE of a table read: normal, non-cacheable, bufferable memory (IHI 0022, table A4-5).
+#: AxCACHE of every burst: normal, non-cacheable, bufferable memory (IHI 0022, table A4-5).
 _CACHE = 0b0011
 
 
@@ -75,27 +75,17 @@ class Siommu(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.core = core = Core(self._config)
-        m.submodules.registers = registers = RegisterBlock(self._config)
-        self._request_ports(m, core)
-        self._memory_side(m, core)
-        self._register_side(m, registers)
-        m.d.comb += [
-            core.mode.eq(registers.mode),
-            core.check_ad.eq(registers.check_ad),
-            core.ddt_base.eq(registers.ddt_base),
-            core.ddt_log2.eq(registers.ddt_log2),
-            core.port_enable.eq(registers.port_enable),
-            core.flush.eq(registers.flush),
-            registers.requests.eq(core.active.any()),
-            registers.walks.eq(core.walking),
-            registers.port_active.eq(core.active),
-        ]
+        m.submodules.siommu = siommu = ControlPlane(self._config)
+        self._request_ports(m, siommu)
+        self._memory_side(m, siommu)
+        self._register_side(m, siommu)
+        m.d.comb += [getattr(self, name).eq(getattr(siommu, name))
+                     for name in ("irq_command", "irq_fault", "irq_counter")]
         return m
 
-    def _request_ports(self, m, core):
+    def _request_ports(self, m, siommu):
         for index, port in enumerate(self._config.port_names):
-            requests, responses = core.requests[index], core.responses[index]
+            requests, responses = siommu.requests[index], siommu.responses[index]
             m.d.comb += [
                 requests.valid.eq(getattr(self, f"{port}_req_valid")),
                 getattr(self, f"{port}_req_ready").eq(requests.ready),
@@ -109,44 +99,59 @@ class Siommu(wiring.Component):
                 m.d.comb += getattr(self, f"{port}_rsp_{name}").eq(
                     response[field.offset:field.offset + field.width])
 
-    def _memory_side(self, m, core):
-        address = core.ar.payload
+    def _memory_side(self, m, siommu):
+        address = siommu.ar.payload
         m.d.comb += [
-            self.m_axi_arvalid.eq(core.ar.valid),
-            core.ar.ready.eq(self.m_axi_arready),
+            self.m_axi_arvalid.eq(siommu.ar.valid),
+            siommu.ar.ready.eq(self.m_axi_arready),
             self.m_axi_arid.eq(address.id),
             self.m_axi_araddr.eq(address.addr),
             self.m_axi_arlen.eq(address.len),
             self.m_axi_arsize.eq(address.size),
             self.m_axi_arburst.eq(address.burst.as_value()),
             self.m_axi_arcache.eq(_CACHE),
-            core.r.valid.eq(self.m_axi_rvalid),
-            self.m_axi_rready.eq(core.r.ready),
-            core.r.payload.id.eq(self.m_axi_rid),
-            core.r.payload.data.eq(self.m_axi_rdata),
-            core.r.payload.resp.eq(self.m_axi_rresp),
-            core.r.payload.last.eq(self.m_axi_rlast),
+            siommu.r.valid.eq(self.m_axi_rvalid),
+            self.m_axi_rready.eq(siommu.r.ready),
+            siommu.r.payload.id.eq(self.m_axi_rid),
+            siommu.r.payload.data.eq(self.m_axi_rdata),
+            siommu.r.payload.resp.eq(self.m_axi_rresp),
+            siommu.r.payload.last.eq(self.m_axi_rlast),
+            self.m_axi_awvalid.eq(siommu.aw.valid),
+            siommu.aw.ready.eq(self.m_axi_awready),
+            self.m_axi_awid.eq(siommu.aw.payload.id),
+            self.m_axi_awaddr.eq(siommu.aw.payload.addr),
+            self.m_axi_awlen.eq(siommu.aw.payload.len),
+            self.m_axi_awsize.eq(siommu.aw.payload.size),
+            self.m_axi_awburst.eq(Burst.INCR),
             self.m_axi_awcache.eq(_CACHE),
+            self.m_axi_wvalid.eq(siommu.w.valid),
+            siommu.w.ready.eq(self.m_axi_wready),
+            self.m_axi_wdata.eq(siommu.w.payload.data),
+            self.m_axi_wstrb.eq(siommu.w.payload.strb),
+            self.m_axi_wlast.eq(siommu.w.payload.last),
+            siommu.b.valid.eq(self.m_axi_bvalid),
+            siommu.b.payload.id.eq(self.m_axi_bid),
+            siommu.b.payload.resp.eq(self.m_axi_bresp),
             self.m_axi_bready.eq(1),
         ]
 
-    def _register_side(self, m, registers):
+    def _register_side(self, m, siommu):
         m.d.comb += [
-            registers.aw.valid.eq(self.s_axil_awvalid),
-            self.s_axil_awready.eq(registers.aw.ready),
-            registers.aw.payload.eq(self.s_axil_awaddr),
-            registers.w.valid.eq(self.s_axil_wvalid),
-            self.s_axil_wready.eq(registers.w.ready),
-            registers.w.payload.data.eq(self.s_axil_wdata),
-            registers.w.payload.strb.eq(self.s_axil_wstrb),
-            self.s_axil_bvalid.eq(registers.b.valid),
-            registers.b.ready.eq(self.s_axil_bready),
-            self.s_axil_bresp.eq(registers.b.payload.as_value()),
-            registers.ar.valid.eq(self.s_axil_arvalid),
-            self.s_axil_arready.eq(registers.ar.ready),
-            registers.ar.payload.eq(self.s_axil_araddr),
-            self.s_axil_rvalid.eq(registers.r.valid),
-            registers.r.ready.eq(self.s_axil_rready),
-            self.s_axil_rdata.eq(registers.r.payload.data),
-            self.s_axil_rresp.eq(registers.r.payload.resp.as_value()),
+            siommu.axil_aw.valid.eq(self.s_axil_awvalid),
+            self.s_axil_awready.eq(siommu.axil_aw.ready),
+            siommu.axil_aw.payload.eq(self.s_axil_awaddr),
+            siommu.axil_w.valid.eq(self.s_axil_wvalid),
+            self.s_axil_wready.eq(siommu.axil_w.ready),
+            siommu.axil_w.payload.data.eq(self.s_axil_wdata),
+            siommu.axil_w.payload.strb.eq(self.s_axil_wstrb),
+            self.s_axil_bvalid.eq(siommu.axil_b.valid),
+            siommu.axil_b.ready.eq(self.s_axil_bready),
+            self.s_axil_bresp.eq(siommu.axil_b.payload.as_value()),
+            siommu.axil_ar.valid.eq(self.s_axil_arvalid),
+            self.s_axil_arready.eq(siommu.axil_ar.ready),
+            siommu.axil_ar.payload.eq(self.s_axil_araddr),
+            self.s_axil_rvalid.eq(siommu.axil_r.valid),
+            siommu.axil_r.ready.eq(self.s_axil_rready),
+            self.s_axil_rdata.eq(siommu.axil_r.payload.data),
+            self.s_axil_rresp.eq(siommu.axil_r.payload.resp.as_value()),
         ]

@@ -8,11 +8,13 @@ memory (§4).
 from amaranth import Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
-from .bundles import WAY_BITS, RegionInfo, RegionKey
+from .bundles import WAY_BITS, Invalidation, RegionInfo, RegionKey
 from .choose import lowest, one_of
 from .config import Config
-from .sets import SetStore, space_index
+from .formats import INDEX_BITS
+from .sets import SetStore, ignored, space_index
 
 __all__ = ["WalkCache"]
 
@@ -35,6 +37,10 @@ class WalkCache(wiring.Component):
     hit : Out(1), info : Out(RegionInfo), place : Out(WAY_BITS)
         In cycle *n* + 3. ``place`` is where a fill for the key should go.
     fill : In(1), fill_way, fill_key, fill_info
+    scan : In(1), scan_set, scan_natural, scanning
+        Drops from a set what ``invalidation`` asks for; ``key`` is its device, PASID, FT and first
+        page, in cycle *n*. See ``SetStore``.
+    invalidation : In(Invalidation)
     flush : In(1)
         Drops every entry and the look-ups under way.
     """
@@ -50,6 +56,11 @@ class WalkCache(wiring.Component):
             "fill_way": In(WAY_BITS),
             "fill_key": In(RegionKey),
             "fill_info": In(RegionInfo),
+            "scan": In(1),
+            "scan_set": In(max(exact_log2(config.walk_entries // config.walk_cache_ways), 1)),
+            "scan_natural": In(1),
+            "scanning": Out(1),
+            "invalidation": In(Invalidation),
             "flush": In(1),
         })
 
@@ -65,6 +76,9 @@ class WalkCache(wiring.Component):
             store.write.eq(self.fill), store.write_way.eq(self.fill_way),
             store.write_key.eq(self.fill_key), store.write_value.eq(self.fill_info),
             store.write_valid.eq(1), store.flush.eq(self.flush),
+            store.scan.eq(self.scan), store.scan_set.eq(self.scan_set),
+            store.scan_natural.eq(self.scan_natural), self.scanning.eq(store.scanning),
+            store.ignored.eq(ignored(self.invalidation, RegionKey, INDEX_BITS)),
         ]
         match, values = Signal(ways), Signal(data.ArrayLayout(RegionInfo, ways))
         m.d.sync += [match.eq(store.match & (~self.flush).replicate(ways)),

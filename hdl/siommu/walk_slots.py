@@ -78,6 +78,8 @@ class WalkSlots(wiring.Component):
         A slot has become free.
     stale : Out(slots)
         Slots whose walk began before the last flush: not to be joined, nor cached.
+    outdated : Out(1)
+        Any of those is in use.
     busy : Out(1)
         Any slot is in use.
     flush : In(1)
@@ -110,7 +112,7 @@ class WalkSlots(wiring.Component):
             "ways": Out(data.ArrayLayout(WAY_BITS, slots)),
             "join": In(slots),
             "join_port": In(PORT_BITS),
-            "overdue": Out(config.ports),
+            "overdue": Out(config.requesters),
             "leave": In(slots),
             "anew": In(1),
             "anew_slot": In(SLOT_BITS),
@@ -130,6 +132,7 @@ class WalkSlots(wiring.Component):
             "released": Out(1),
             "released_port": Out(PORT_BITS),
             "stale": Out(slots),
+            "outdated": Out(1),
             "busy": Out(1),
             "flush": In(1),
         })
@@ -139,7 +142,7 @@ class WalkSlots(wiring.Component):
         config = self._config
         slots = config.walk_slots
         valid, releases = Signal(slots), Signal(slots)
-        m.d.sync += self.busy.eq(valid.any())
+        m.d.sync += [self.busy.eq(valid.any()), self.outdated.eq((valid & self.stale).any())]
 
         # The next slot to take, and the one behind it, so that neither is sought in a hurry.
         free, behind, chosen = Signal(slots, init=(1 << slots) - 1), Signal(slots), Signal(slots)
@@ -169,7 +172,7 @@ class WalkSlots(wiring.Component):
             anew = Signal(name=f"anew_{index}")
             faulty = Signal(name=f"faulty_{index}")
             owed = self.owed[index]
-            claims = Signal(range(config.ports * config.port_depth + 1), name=f"claims_{index}")
+            claims = Signal(range(config.requesters * config.port_depth + 1), name=f"claims_{index}")
             claimed = Signal(name=f"claimed_{index}")
             # Settled for some cycles: nobody joined of late, and all claims are counted.
             rested = Signal(4, name=f"rested_{index}")
@@ -215,12 +218,12 @@ class WalkSlots(wiring.Component):
 
             m.d.sync += [claims.eq(claims + self.join[index] - self.leave[index]),
                          claimed.eq(claims.any())]
-            joined = Signal(config.ports, name=f"joined_{index}")
+            joined = Signal(config.requesters, name=f"joined_{index}")
             with m.If(self.join[index]):
                 m.d.sync += joined.eq(joined | 1 << self.join_port)
             with m.Elif(~claims.any()):
                 m.d.sync += joined.eq(0)
-            overdue.append(joined & (settled & claimed).replicate(config.ports))
+            overdue.append(joined & (settled & claimed).replicate(config.requesters))
 
             with m.If(self.flush):
                 m.d.sync += stale.eq(1)

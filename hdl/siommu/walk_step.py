@@ -43,6 +43,7 @@ class WalkState(data.Struct):
     write: 1            # W so far
     no_read: 1          # NR so far
     cached: 1           # a cached context or table was trusted on the way
+    quiet: 1            # the device's faults are not recorded (unless ``cached``)
     region_way: WAY_BITS
 
 
@@ -64,6 +65,7 @@ class Gathered(data.Struct):
     sto_en: 1
     mem_bypass: 1
     sto_bypass: 1
+    quiet: 1
     levels: 2
     l5: 1
     deny: 2
@@ -416,6 +418,7 @@ class WordStep(wiring.Component):
                 gathers.present.eq(first.v),
                 gathers.mem_en.eq(first.mem_en), gathers.sto_en.eq(first.sto_en),
                 gathers.mem_bypass.eq(first.mem_bypass), gathers.sto_bypass.eq(first.sto_bypass),
+                gathers.quiet.eq(first.quiet),
                 gathers.levels.eq(first.pdt_levels), gathers.pfn.eq(first.pdt_pfn),
                 gathers.disabled.eq(~enabled),
                 gathers.bypass.eq(bypass),
@@ -465,7 +468,8 @@ class WordStep(wiring.Component):
             following.write.eq(facts.write), following.no_read.eq(facts.no_read),
         ]
         with m.If(facts.device):
-            m.d.comb += following.devid.eq(data.View(DeviceWord1, self.word).devid)
+            m.d.comb += [following.devid.eq(data.View(DeviceWord1, self.word).devid),
+                         following.quiet.eq(self.gathered.quiet)]
         with m.If(facts.context):
             m.d.comb += following.deny.eq(self.gathered.deny)
         with m.If(facts.alone):
@@ -522,6 +526,8 @@ class WordStep(wiring.Component):
         m.d.comb += [
             outcome.level.eq(Mux(at_entry, level, 0)),
             outcome.entry.eq(Mux(at_entry, state.entry, 0)),
+            outcome.quiet.eq(~state.cached & Mux(
+                facts.device, gathered.quiet & gathered.present & ~failed, state.quiet)),
             outcome.pfn.eq(_pfn(self.word)),
             outcome.extent.eq(0),           # the line tells more
             rights.size.eq(Mux(facts.device, Size.BYPASS.value, (state.level - 1)[:2])),

@@ -341,7 +341,7 @@ class TableWalker(wiring.Component):
             m.d.sync += [
                 self.outcome.cause.eq(Cause.DEVICE_INVALID),
                 self.outcome.disposition.eq(Disposition.DENY),
-                self.outcome.level.eq(0), self.outcome.entry.eq(0),
+                self.outcome.level.eq(0), self.outcome.entry.eq(0), self.outcome.quiet.eq(0),
             ]
         m.d.comb += [
             *assign(state, next_read(following, top)),

@@ -58,8 +58,14 @@ class Bench:
             await scenario(ctx, self)
         simulate(self.dut, bench, cycles=cycles)
 
-    async def cycle(self, ctx):
+    def surroundings(self, ctx):
+        """A cycle of the memory, and of a fault queue that records at once."""
         self.slave.cycle(ctx, self.now)
+        fault = ctx.get(self.dut.fault.payload.port) if ctx.get(self.dut.fault.valid) else None
+        ctx.set(self.dut.recorded, 0 if fault is None else 1 << fault)
+
+    async def cycle(self, ctx):
+        self.surroundings(ctx)
         await ctx.tick()
         self.now += 1
 
@@ -82,7 +88,7 @@ class Bench:
         ctx.set(dut.requests[port].payload, as_payload(access))
         ctx.set(dut.requests[port].valid, 1)
         for cycle in range(3000):
-            self.slave.cycle(ctx, self.now)
+            self.surroundings(ctx)
             if cycle == 0:
                 assert ctx.get(dut.requests[port].ready)
             if ctx.get(dut.responses[port].valid):
@@ -128,7 +134,7 @@ def test_random_traffic(config):
         offered = [None] * config.ports
         sent = answered = 0
         while answered < count:
-            bench.slave.cycle(ctx, bench.now)
+            bench.surroundings(ctx)
             ctx.set(dut.flush, rng.random() < .01)
             for port in range(config.ports):
                 requests, responses = dut.requests[port], dut.responses[port]
@@ -349,7 +355,7 @@ def test_a_hundred_requests_for_one_page(fault):
         for port in (0, 1):
             ctx.set(dut.responses[port].ready, 1)
         while len(answered) < 100:
-            bench.slave.cycle(ctx, bench.now)
+            bench.surroundings(ctx)
             for port in (0, 1):
                 ctx.set(dut.requests[port].valid, sent < 100)
                 ctx.set(dut.requests[port].payload,
@@ -398,7 +404,7 @@ def test_a_fault_is_not_older_than_its_request():
                     ctx.set(dut.requests[port].valid, cycle == when)
                     ctx.set(dut.requests[port].payload,
                             as_payload(Access(0, 0, 0, 0, page << 12, 0)))
-                bench.slave.cycle(ctx, bench.now)
+                bench.surroundings(ctx)
                 for port in (0, 1):
                     if ctx.get(dut.responses[port].valid):
                         answers[port] = as_beat(ctx.get(dut.responses[port].payload))

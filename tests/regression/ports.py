@@ -118,10 +118,11 @@ class PortDriver:
         self._read = [reader(getattr(dut, f"{name}_rsp_{field}")) for field in RESPONSE]
         self.reset()
 
-    def send(self, access):
-        """Queues a request; returns its ``Transaction``. The driver chooses the tag."""
+    def send(self, access, *, first=False):
+        """Queues a request (``first``: before all others); returns its ``Transaction``. The driver
+        chooses the tag."""
         transaction = Transaction(access, self)
-        self.queue.append(transaction)
+        (self.queue.appendleft if first else self.queue.append)(transaction)
         # Before this edge's step, that will offer it.
         if self.prompt and self._stepped and self._stepped[1] == get_sim_time("step") \
                 and self._offered is None and self._may_offer():

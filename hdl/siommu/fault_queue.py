@@ -1,0 +1,212 @@
+"""The fault queue (§5.1): every fault that was answered becomes a record in a ring in memory.
+
+::
+
+    core ──> FIFO ──> decide: quiet, limited, full? ──> write burst ──> response ──> FQ_TAIL
+                         └──> recorded: the port may be told of its fault
+
+The FIFO has a place for every request that the ports may have outstanding, and a port is told of
+a fault only when its record was decided about. So no fault is lost here, however slow the memory
+is, and a port with many faults waits for its own records only.
+
+Records are written one behind the other without waiting for responses; FQ_TAIL follows the
+responses.
+"""
+
+from amaranth import Cat, Const, Module, Mux, Signal
+from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
+
+from .axi import WriteAddress, WriteData
+from .axi_share import RECORDS_ID
+from .bundles import FaultInfo
+from .commands import INDEX_BITS
+from .config import Config
+from .formats import PFN_BITS, RECORD_BYTES, FaultWord0
+
+__all__ = ["FaultQueue"]
+
+IN_FLIGHT = 7       #: records that are written and not acknowledged, at most
+
+
+class FaultQueue(wiring.Component):
+    """Records faults.
+
+    Parameters
+    ----------
+    config : Config
+
+    Members
+    -------
+    enable, base, log2, head, quota, failed : In
+        FQ_CTRL.ENABLE, FQ_BASE, FQ_LOG2, FQ_HEAD, FQ_QUOTA; FQ_ERROR is set.
+    head_written : In(1)
+        FQ_HEAD is written in this cycle: every port may add ``quota`` records again.
+    tail : Out
+        FQ_TAIL.
+    overflow, error, record, limited : Out(1)
+        For one cycle: sets the bit of FQ_STATUS.
+    lost : Out(2)
+        For the counters: records that were dropped.
+    cycles : In(64)
+        The counter of this name.
+    fault : In(stream.Signature(FaultInfo)), recorded : Out(ports)
+        To and from the core. A record is decided about at least three cycles after its fault.
+    aw, w, b : the write channels; a payload of 1 on ``b``: it failed
+    """
+
+    def __init__(self, config: Config):
+        self._config = config
+        ids, width = config.axi_id_width, config.axi_data_width
+        super().__init__({
+            "enable": In(1),
+            "base": In(PFN_BITS),
+            "log2": In(5),
+            "head": In(INDEX_BITS),
+            "quota": In(16),
+            "failed": In(1),
+            "head_written": In(1),
+            "tail": Out(INDEX_BITS),
+            "overflow": Out(1),
+            "error": Out(1),
+            "record": Out(1),
+            "limited": Out(1),
+            "lost": Out(2),
+            "cycles": In(64),
+            "fault": In(stream.Signature(FaultInfo, always_ready=True)),
+            "recorded": Out(config.ports),
+            "aw": Out(stream.Signature(WriteAddress(ids))),
+            "w": Out(stream.Signature(WriteData(width))),
+            "b": In(stream.Signature(1, always_ready=True)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self._config
+        layout = data.Layout.cast(FaultInfo)
+        m.submodules.waiting = waiting = fifo.SyncFIFOBuffered(
+            width=layout.size, depth=config.ports * config.port_depth + 1)
+        fault = data.View(layout, waiting.r_data)
+        m.d.comb += [waiting.w_en.eq(self.fault.valid),
+                     waiting.w_data.eq(self.fault.payload.as_value())]
+
+        # Which ring: it changes when nothing is on the way to the old one.
+        on, next_, in_flight = Signal(), Signal(INDEX_BITS), Signal(range(IN_FLIGHT + 1))
+        mask, writing, last = Signal(INDEX_BITS), Signal(), Signal()
+        behind, tail = Signal(INDEX_BITS), Signal(INDEX_BITS)
+        m.d.comb += [
+            mask.eq((Const(1, INDEX_BITS + 1) << self.log2[:4]) - 1),
+            behind.eq((next_ + 1) & mask),
+            self.tail.eq(Mux(self.enable & ~on, 0, tail)),
+        ]
+        idle = Signal()
+        m.d.comb += idle.eq(~writing & ~in_flight.any())
+        with m.If(idle):
+            m.d.sync += on.eq(self.enable)
+
+        # After a failed write all that come are lost, until software has seen it.
+        broken, seen = Signal(), Signal()
+        with m.If(broken & self.failed):
+            m.d.sync += seen.eq(1)
+        with m.If(broken & seen & ~self.failed & idle):
+            m.d.sync += [broken.eq(0), seen.eq(0), next_.eq(tail)]
+
+        # How many records each port has added.
+        used = Signal(data.ArrayLayout(16, config.ports))
+        spent, adds = Signal(), Signal()
+        m.d.sync += spent.eq((used[fault.port] >= self.quota) & self.quota.any())
+        for port in range(config.ports):
+            with m.If(self.head_written):
+                m.d.sync += used[port].eq(0)
+            with m.Elif(adds & (fault.port == port) & (used[port] != 0xFFFF)):
+                m.d.sync += used[port].eq(used[port] + 1)
+
+        # One record is decided about: its neighbours' changes have settled.
+        settled, decides, silent, full, drops = (Signal() for _ in range(5))
+        lost_here, lost_there = Signal(), Signal()
+        rested = Signal(2)
+        m.d.comb += [
+            settled.eq(waiting.r_rdy & ~writing & rested.all() & (in_flight != IN_FLIGHT)
+                       & (on == self.enable)),
+            silent.eq(fault.quiet | ~on),
+            full.eq(behind == self.head),
+            decides.eq(settled),
+            drops.eq(silent | broken | spent | full),
+            adds.eq(decides & ~drops),
+            lost_here.eq(decides & ~silent & (broken | spent | full)),
+            waiting.r_en.eq((decides & drops) | last),
+        ]
+        with m.If(decides | last | self.head_written | ~waiting.r_rdy):
+            m.d.sync += rested.eq(0)
+        with m.Else():
+            m.d.sync += rested.eq(Cat(1, rested[0]))
+        m.d.sync += [
+            self.recorded.eq(decides << fault.port),
+            self.limited.eq(decides & ~silent & ~broken & spent),
+            self.overflow.eq(decides & ~silent & ~broken & ~spent & full),
+            self.lost.eq(lost_here + lost_there),
+        ]
+        stamp = Signal(64)
+        with m.If(adds):
+            m.d.sync += [writing.eq(1), next_.eq(behind), stamp.eq(self.cycles)]
+        self._write(m, fault, stamp, writing, last, next_, adds)
+
+        # Responses, in the order of the records.
+        acknowledged = self.b.valid
+        m.d.sync += [
+            in_flight.eq(in_flight + last - acknowledged),
+            self.record.eq(0), self.error.eq(0),
+        ]
+        with m.If(acknowledged & on):
+            with m.If(self.b.payload & ~broken):
+                m.d.sync += [broken.eq(1), self.error.eq(1)]
+            with m.Elif(~broken):
+                m.d.sync += [tail.eq((tail + 1) & mask), self.record.eq(1)]
+            m.d.comb += lost_there.eq(self.b.payload | broken)
+        with m.If(~on & self.enable & idle):
+            m.d.sync += [tail.eq(0), next_.eq(0), broken.eq(0), seen.eq(0)]
+        return m
+
+    def _write(self, m, fault, stamp, writing, last, next_, adds):
+        """The record on the bus: one burst."""
+        config = self._config
+        size = min(config.axi_bytes, RECORD_BYTES)
+        beats = RECORD_BYTES // size
+        first = Signal(FaultWord0)
+        m.d.comb += [first[name].eq(fault[name]) for name in (
+            "cause", "disposition", "write", "ft", "level", "device", "pasid", "tag", "port")]
+        words = Cat(first.as_value(), fault.addr, fault.entry, Const(0, 64 - len(fault.entry)),
+                    stamp)
+        beat, address = Signal(range(max(beats, 2))), Signal(64)
+        addressed, written = Signal(), Signal()
+        with m.If(adds):
+            m.d.sync += address.eq(Cat(Const(0, 5), next_[:7], self.base + next_[7:]))
+        data_ends = Signal()
+        m.d.comb += [
+            self.aw.valid.eq(writing & ~addressed),
+            self.aw.payload.id.eq(RECORDS_ID), self.aw.payload.addr.eq(address),
+            self.aw.payload.len.eq(beats - 1), self.aw.payload.size.eq(exact_log2(size)),
+            self.w.valid.eq(writing & ~written),
+            self.w.payload.last.eq(beat == beats - 1),
+            data_ends.eq(self.w.valid & self.w.ready & self.w.payload.last),
+            last.eq(writing & (addressed | self.aw.ready) & (written | data_ends)),
+        ]
+        if config.axi_bytes > RECORD_BYTES:     # either half of a beat
+            half = address[5]
+            m.d.comb += [
+                self.w.payload.data.eq(words.replicate(2)),
+                self.w.payload.strb.eq(Cat((~half).replicate(RECORD_BYTES),
+                                           half.replicate(RECORD_BYTES))),
+            ]
+        else:
+            m.d.comb += [self.w.payload.data.eq(words.word_select(beat, 8 * size)),
+                         self.w.payload.strb.eq(-1)]
+        with m.If(self.w.valid & self.w.ready):
+            m.d.sync += beat.eq(Mux(self.w.payload.last, 0, beat + 1))
+        m.d.sync += [
+            addressed.eq((addressed | (self.aw.valid & self.aw.ready)) & ~last),
+            written.eq((written | data_ends) & ~last),
+        ]
+        with m.If(last):
+            m.d.sync += writing.eq(0)

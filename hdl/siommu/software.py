@@ -1,0 +1,89 @@
+"""What software asks of the core: debug translations (§7) and prefetches (§6). Both are requests as
+any port's, on a port of their own that nobody sees from outside."""
+
+from amaranth import Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from .formats import ADDR_BITS, DEVICE_BITS, PASID_BITS, Cause, Disposition, Request, Response, Size
+
+__all__ = ["DebugResult", "SoftwarePort"]
+
+PREFETCH, DEBUG = 0, 1      #: tags
+
+
+class DebugResult(data.Struct):
+    """DBG_RESULT (§7)."""
+
+    cause: Cause
+    disposition: Disposition
+    read: 1
+    write: 1
+    size: Size
+
+
+class SoftwarePort(wiring.Component):
+    """Joins both, and keeps the result of the last debug translation.
+
+    Members
+    -------
+    go : In(1), addr, device, pasid, write, ft : In
+        Asks for a translation, unless one is under way. The others are looked at in the cycle
+        after.
+    busy : Out(1), result : Out(DebugResult), phys : Out(64)
+        Since ``go``; the answer to the last one. ``phys`` is 0 on a fault.
+    prefetch : In(stream.Signature(Request)), prefetched : Out(stream.Signature(Response))
+    requests : Out(stream.Signature(Request)), responses : In(stream.Signature(Response))
+        To and from the core.
+    """
+
+    go: In(1)
+    addr: In(ADDR_BITS)
+    device: In(DEVICE_BITS)
+    pasid: In(PASID_BITS)
+    write: In(1)
+    ft: In(1)
+    busy: Out(1)
+    result: Out(DebugResult)
+    phys: Out(ADDR_BITS)
+    prefetch: In(stream.Signature(Request))
+    prefetched: Out(stream.Signature(Response, always_ready=True))
+    requests: Out(stream.Signature(Request))
+    responses: In(stream.Signature(Response))
+
+    def elaborate(self, platform):
+        m = Module()
+        asks, request, beat = Signal(), Signal(Request), self.responses.payload
+        begins = Signal()
+        m.d.comb += begins.eq(self.go & ~self.busy)
+        m.d.sync += [asks.eq(begins), self.busy.eq(self.busy | begins)]
+        offered = Signal()
+        with m.If(asks):
+            m.d.sync += [
+                request.ft.eq(self.ft), request.write.eq(self.write),
+                request.device.eq(self.device), request.pasid.eq(self.pasid),
+                request.addr.eq(self.addr), request.tag.eq(DEBUG), offered.eq(1),
+            ]
+        # An offer stands until it is taken: who has begun goes on.
+        debugs, holds = Signal(), Signal()
+        turn = Mux(holds, debugs, offered)
+        m.d.comb += [
+            self.requests.valid.eq(Mux(turn, offered, self.prefetch.valid)),
+            self.requests.payload.eq(Mux(turn, request.as_value(),
+                                         self.prefetch.payload.as_value())),
+            self.prefetch.ready.eq(self.requests.ready & ~turn),
+        ]
+        m.d.sync += [holds.eq(self.requests.valid & ~self.requests.ready), debugs.eq(turn)]
+        with m.If(self.requests.ready & turn):
+            m.d.sync += offered.eq(0)
+        m.d.comb += [
+            self.responses.ready.eq(1),
+            self.prefetched.valid.eq(self.responses.valid & (beat.tag == PREFETCH)),
+            self.prefetched.payload.eq(beat),
+        ]
+        with m.If(self.responses.valid & (beat.tag == DEBUG)):
+            m.d.sync += [self.result[name].eq(beat[name]) for name in (
+                "cause", "disposition", "read", "write", "size")]
+            m.d.sync += [self.busy.eq(0),
+                         self.phys.eq(Mux(beat.cause == Cause.OK, beat.addr, 0))]
+        return m

@@ -1,0 +1,1 @@
+"""The C header, compiled by the host's compilers."""

@@ -1,0 +1,1 @@
+"""The generated files in the repository."""

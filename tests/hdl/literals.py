@@ -1,0 +1,186 @@
+"""Literal numbers of every format and register.
+
+They are worked out by hand from the specification, because a slip in a declaration would be
+invisible to all that share it. Python's and C's view are both held against them.
+"""
+
+from siommu.formats import (CommandAddress, CommandWord0, ContextDeny, ContextRoot, DeviceWord0,
+                            DeviceWord1, DirectoryEntry, FaultWord0, FenceWord0, TableEntry)
+
+__all__ = ["VECTORS", "RESERVED_MASKS", "PINS", "COUNTERS", "SELF_CLEARING"]
+
+#: A word, its value, and its fields that are not 0.
+VECTORS = [
+    # §3.1
+    (DeviceWord0, 0x0000_0000_0000_0001, {"v": 1}),
+    (DeviceWord0, 0x0000_0000_0000_0002, {"mem_en": 1}),
+    (DeviceWord0, 0x0000_0000_0000_0004, {"sto_en": 1}),
+    (DeviceWord0, 0x0000_0000_0000_0008, {"mem_bypass": 1}),
+    (DeviceWord0, 0x0000_0000_0000_0010, {"sto_bypass": 1}),
+    (DeviceWord0, 0x0000_0000_0000_0020, {"quiet": 1}),
+    (DeviceWord0, 0x0000_0000_0000_0080, {"pdt_levels": 2}),
+    (DeviceWord0, 0x000A_BCDE_F012_3000, {"pdt_pfn": 0xABCDEF0123}),
+    (DeviceWord0, 0xFFF0_0000_0000_0F00, {"reserved_11_8": 0xF, "reserved_63_52": 0xFFF}),
+    (DeviceWord1, 0x0000_0000_0000_02A5, {"devid": 0x2A5}),
+    (DeviceWord1, 0xFFFF_FFFF_FFFF_FC00, {"reserved_63_10": (1 << 54) - 1}),
+    # §3.2
+    (DirectoryEntry, 0x000F_EDCB_A987_6001, {"v": 1, "pfn": 0xFEDCBA9876}),
+    (DirectoryEntry, 0xFFF0_0000_0000_0FFE, {"reserved_11_1": 0x7FF, "reserved_63_52": 0xFFF}),
+    (ContextRoot, 0x0000_0000_1234_5001, {"v": 1, "root": 0x12345}),
+    (ContextRoot, 0x000F_FFFF_FFFF_F002, {"l5": 1, "root": 0xFFFFFFFFFF}),
+    (ContextRoot, 0xFFF0_0000_0000_0FFC, {"reserved_11_2": 0x3FF, "reserved_63_52": 0xFFF}),
+    (ContextDeny, 0x0000_0000_0000_0009, {"mem_deny": 1, "sto_deny": 2}),
+    (ContextDeny, 0xFFFF_FFFF_FFFF_FFF0, {"reserved_63_4": (1 << 60) - 1}),
+    # §3.3
+    (TableEntry, 0x0000_0000_0000_0001, {"p": 1}),
+    (TableEntry, 0x0000_0000_0000_0002, {"w": 1}),
+    (TableEntry, 0x0000_0000_0000_0004, {"u": 1}),
+    (TableEntry, 0x0000_0000_0000_0020, {"a": 1}),
+    (TableEntry, 0x0000_0000_0000_0040, {"d": 1}),
+    (TableEntry, 0x0000_0000_0000_0080, {"ps": 1}),
+    (TableEntry, 0x0000_0000_0000_0200, {"nr": 1}),
+    (TableEntry, 0x0000_0000_0000_0400, {"ft": 1}),
+    (TableEntry, 0x000C_0FFE_E000_1000, {"pfn": 0xC0FFEE0001}),
+    (TableEntry, 0x3FF0_0000_0000_0000, {"devid": 0x3FF}),
+    (TableEntry, 0xC000_0000_0000_0918, {"ignored_4_3": 3, "ignored_8": 1, "ignored_11": 1,
+                                         "ignored_63_62": 3}),
+    # An FTE of device 5 at block page 0x8000, readable and writable by the user.
+    (TableEntry, 0x0050_0000_0800_0467, {"p": 1, "w": 1, "u": 1, "a": 1, "d": 1, "ft": 1,
+                                         "pfn": 0x8000, "devid": 5}),
+    # §5.1
+    (FaultWord0, 0x0000_0000_0000_000B, {"cause": 11}),
+    (FaultWord0, 0x0000_0000_0000_0200, {"disposition": 2}),
+    (FaultWord0, 0x0000_0000_0000_0400, {"write": 1}),
+    (FaultWord0, 0x0000_0000_0000_0800, {"ft": 1}),
+    (FaultWord0, 0x0000_0000_0000_7000, {"level": 7}),
+    (FaultWord0, 0x0000_0000_0000_8000, {"zero_15": 1}),
+    (FaultWord0, 0x0000_0000_FEDC_0000, {"device": 0xFEDC}),
+    (FaultWord0, 0x000F_EDCB_0000_0000, {"pasid": 0xFEDCB}),
+    (FaultWord0, 0x0FE0_0000_0000_0000, {"tag": 0xFE}),
+    (FaultWord0, 0xF000_0000_0000_0000, {"port": 15}),
+    # A write to a block denied by a level-1 entry, to be done by the operating system.
+    (FaultWord0, 0x2A51_2345_0108_1D0B, {"cause": 11, "disposition": 1, "write": 1, "ft": 1,
+                                         "level": 1, "device": 0x108, "pasid": 0x12345,
+                                         "tag": 0xA5, "port": 2}),
+    # §6
+    (CommandWord0, 0x0000_0000_0000_0004, {"opcode": 4}),
+    (CommandWord0, 0x0000_0000_0000_0100, {"by_device": 1}),
+    (CommandWord0, 0x0000_0000_0000_0200, {"by_pasid": 1}),
+    (CommandWord0, 0x0000_0000_0000_0400, {"by_ft": 1}),
+    (CommandWord0, 0x0000_0000_0000_0800, {"by_addr": 1}),
+    (CommandWord0, 0x0000_0000_0000_1000, {"ft": 1}),
+    (CommandWord0, 0x0000_0000_FEDC_0000, {"device": 0xFEDC}),
+    (CommandWord0, 0x000F_EDCB_0000_0000, {"pasid": 0xFEDCB}),
+    (CommandWord0, 0x03F0_0000_0000_0000, {"n": 0x3F}),
+    (CommandWord0, 0xFC00_0000_0000_E000, {"ignored_15_13": 7, "ignored_63_58": 0x3F}),
+    # Invalidate 2 MiB of blocks of one process on one device.
+    (CommandWord0, 0x0090_0077_0105_1F01, {"opcode": 1, "by_device": 1, "by_pasid": 1, "by_ft": 1,
+                                           "by_addr": 1, "ft": 1, "device": 0x105, "pasid": 0x77,
+                                           "n": 9}),
+    (FenceWord0, 0x0000_0000_0000_0003, {"opcode": 3}),
+    (FenceWord0, 0x0000_0000_0000_0100, {"store": 1}),
+    (FenceWord0, 0x0000_0000_0000_0200, {"signal": 1}),
+    (FenceWord0, 0x0000_0000_FFFF_FC00, {"ignored_31_10": 0x3FFFFF}),
+    (FenceWord0, 0xDEAD_BEEF_0000_0303, {"opcode": 3, "store": 1, "signal": 1,
+                                         "data": 0xDEADBEEF}),
+    (CommandAddress, 0x0000_0000_0000_0ABC, {"offset": 0xABC}),
+    (CommandAddress, 0xFEDC_BA98_7654_3000, {"page": 0xFEDCBA9876543}),
+]
+
+#: The bits of a word that software must leave 0.
+RESERVED_MASKS = [
+    (DeviceWord0, 0xFFF0_0000_0000_0F00), (DeviceWord1, 0xFFFF_FFFF_FFFF_FC00),
+    (DirectoryEntry, 0xFFF0_0000_0000_0FFE), (ContextRoot, 0xFFF0_0000_0000_0FFC),
+    (ContextDeny, 0xFFFF_FFFF_FFFF_FFF0), (TableEntry, 0), (FaultWord0, 0), (CommandWord0, 0),
+    (FenceWord0, 0), (CommandAddress, 0),
+]
+
+#: Offset, name, access, user that locks it, value after reset in the default configuration, and
+#: the masks of its fields.
+PINS = [
+    (0x000, "ID", "RO", None, 0x53494F4D, {"ID": 0xFFFF_FFFF}),
+    (0x004, "VERSION", "RO", None, 0x0001_0000, {"MAJOR": 0xFFFF_0000, "MINOR": 0x0000_FFFF}),
+    (0x008, "CAPS0", "RO", None, 0x0020_0832,
+     {"DEVICE_PORTS": 0x0F, "CPU_PORT": 0x10, "FIVE_LEVELS": 0x20, "WALKS": 0xFF00,
+      "L1_ENTRIES": 0xFFFF_0000}),
+    (0x00C, "CAPS1", "RO", None, 0x400, {"L2_ENTRIES": 0xFFFF_FFFF}),
+    (0x010, "CTRL", "RW", None, 0, {"MODE": 3, "CHECK_AD": 4}),
+    (0x014, "STATUS", "RO", None, 0, {"REQUESTS": 1, "WALKS": 2, "COMMANDS": 4}),
+    (0x018, "DDT_BASE_LOW", "RW", "MODE", 0, {"BASE": 0xFFFF_F000}),
+    (0x01C, "DDT_BASE_HIGH", "RW", "MODE", 0, {"BASE": 0x000F_FFFF}),
+    (0x020, "DDT_LOG2", "RW", "MODE", 0, {"LOG2": 0x1F}),
+    (0x028, "CQ_BASE_LOW", "RW", "CQ", 0, {"BASE": 0xFFFF_F000}),
+    (0x02C, "CQ_BASE_HIGH", "RW", "CQ", 0, {"BASE": 0x000F_FFFF}),
+    (0x030, "CQ_LOG2", "RW", "CQ", 0, {"LOG2": 0x1F}),
+    (0x034, "CQ_HEAD", "RO", None, 0, {"INDEX": 0x7FFF}),
+    (0x038, "CQ_TAIL", "RW", None, 0, {"INDEX": 0x7FFF}),
+    (0x03C, "CQ_CTRL", "RW", None, 0, {"ENABLE": 1}),
+    (0x040, "CQ_STATUS", "RW1C", None, 0, {"CQ_ILLEGAL": 1, "CQ_ERROR": 2, "CQ_FENCE": 4}),
+    (0x048, "FQ_BASE_LOW", "RW", "FQ", 0, {"BASE": 0xFFFF_F000}),
+    (0x04C, "FQ_BASE_HIGH", "RW", "FQ", 0, {"BASE": 0x000F_FFFF}),
+    (0x050, "FQ_LOG2", "RW", "FQ", 0, {"LOG2": 0x1F}),
+    (0x054, "FQ_HEAD", "RW", None, 0, {"INDEX": 0x7FFF}),
+    (0x058, "FQ_TAIL", "RO", None, 0, {"INDEX": 0x7FFF}),
+    (0x05C, "FQ_CTRL", "RW", None, 0, {"ENABLE": 1}),
+    (0x060, "FQ_STATUS", "RW1C", None, 0,
+     {"FQ_OVERFLOW": 1, "FQ_ERROR": 2, "FQ_RECORD": 4, "FQ_LIMITED": 8}),
+    (0x064, "IRQ_ENABLE", "RW", None, 0,
+     {"CQ_ILLEGAL": 0x001, "CQ_ERROR": 0x002, "CQ_FENCE": 0x004, "FQ_OVERFLOW": 0x010,
+      "FQ_ERROR": 0x020, "FQ_RECORD": 0x040, "FQ_LIMITED": 0x080, "COUNTER": 0x100}),
+    (0x068, "PORT_ENABLE", "RW", None, 7, {"ENABLE": 0x1FF}),
+    (0x06C, "PORT_STATUS", "RO", None, 0, {"ACTIVE": 0x1FF}),
+    (0x070, "FQ_QUOTA", "RW", None, 0, {"RECORDS": 0xFFFF}),
+    (0x080, "DBG_ADDR_LOW", "RW", None, 0, {"ADDR": 0xFFFF_FFFF}),
+    (0x084, "DBG_ADDR_HIGH", "RW", None, 0, {"ADDR": 0xFFFF_FFFF}),
+    (0x088, "DBG_SOURCE", "RW", None, 0, {"DEVICE": 0xFFFF}),
+    (0x08C, "DBG_PASID", "RW", None, 0, {"PASID": 0x000F_FFFF}),
+    (0x090, "DBG_CTRL", "RW", None, 0, {"GO": 1, "WRITE": 2, "FT": 4}),
+    (0x094, "DBG_RESULT", "RO", None, 0,
+     {"CAUSE": 0x00FF, "DISPOSITION": 0x0300, "READ": 0x0400, "WRITE": 0x0800, "SIZE": 0x3000}),
+    (0x098, "DBG_PHYS_LOW", "RO", None, 0, {"ADDR": 0xFFFF_FFFF}),
+    (0x09C, "DBG_PHYS_HIGH", "RO", None, 0, {"ADDR": 0xFFFF_FFFF}),
+    (0x100, "CYCLES_LOW", "RO", None, 0, {"COUNT": 0xFFFF_FFFF}),
+    (0x104, "CYCLES_HIGH", "RO", None, 0, {"COUNT": 0xFFFF_FFFF}),
+    (0x108, "REQUESTS_LOW", "RO", None, 0, {"COUNT": 0xFFFF_FFFF}),
+    (0x10C, "REQUESTS_HIGH", "RO", None, 0, {"COUNT": 0xFFFF_FFFF}),
+    (0x110, "PAGES_LOW", "RO", None, 0, {"COUNT": 0xFFFF_FFFF}),
+    (0x114, "PAGES_HIGH", "RO", None, 0, {"COUNT": 0xFFFF_FFFF}),
+    (0x118, "L1_HITS_LOW", "RO", None, 0, {"COUNT": 0xFFFF_FFFF}),
+    (0x11C, "L1_HITS_HIGH", "RO", None, 0, {"COUNT": 0xFFFF_FFFF}),
+    (0x120, "L2_HITS_LOW", "RO", None, 0, {"COUNT": 0xFFFF_FFFF}),
+    (0x124, "L2_HITS_HIGH", "RO", None, 0, {"COUNT": 0xFFFF_FFFF}),
+    (0x128, "MISSES_LOW", "RO", None, 0, {"COUNT": 0xFFFF_FFFF}),
+    (0x12C, "MISSES_HIGH", "RO", None, 0, {"COUNT": 0xFFFF_FFFF}),
+    (0x130, "WALKS_LOW", "RO", None, 0, {"COUNT": 0xFFFF_FFFF}),
+    (0x134, "WALKS_HIGH", "RO", None, 0, {"COUNT": 0xFFFF_FFFF}),
+    (0x138, "TABLE_READS_LOW", "RO", None, 0, {"COUNT": 0xFFFF_FFFF}),
+    (0x13C, "TABLE_READS_HIGH", "RO", None, 0, {"COUNT": 0xFFFF_FFFF}),
+    (0x140, "FAULTS_LOW", "RO", None, 0, {"COUNT": 0xFFFF_FFFF}),
+    (0x144, "FAULTS_HIGH", "RO", None, 0, {"COUNT": 0xFFFF_FFFF}),
+    (0x148, "FAULTS_LOST_LOW", "RO", None, 0, {"COUNT": 0xFFFF_FFFF}),
+    (0x14C, "FAULTS_LOST_HIGH", "RO", None, 0, {"COUNT": 0xFFFF_FFFF}),
+    (0x150, "INVALIDATIONS_LOW", "RO", None, 0, {"COUNT": 0xFFFF_FFFF}),
+    (0x154, "INVALIDATIONS_HIGH", "RO", None, 0, {"COUNT": 0xFFFF_FFFF}),
+    (0x158, "FENCES_LOW", "RO", None, 0, {"COUNT": 0xFFFF_FFFF}),
+    (0x15C, "FENCES_HIGH", "RO", None, 0, {"COUNT": 0xFFFF_FFFF}),
+    (0x160, "PREFETCHES_LOW", "RO", None, 0, {"COUNT": 0xFFFF_FFFF}),
+    (0x164, "PREFETCHES_HIGH", "RO", None, 0, {"COUNT": 0xFFFF_FFFF}),
+    (0x168, "MISS_CYCLES_LOW", "RO", None, 0, {"COUNT": 0xFFFF_FFFF}),
+    (0x16C, "MISS_CYCLES_HIGH", "RO", None, 0, {"COUNT": 0xFFFF_FFFF}),
+    (0x170, "STALL_CYCLES_LOW", "RO", None, 0, {"COUNT": 0xFFFF_FFFF}),
+    (0x174, "STALL_CYCLES_HIGH", "RO", None, 0, {"COUNT": 0xFFFF_FFFF}),
+    (0x1F8, "COUNTER_CTRL", "RW", None, 0, {"FREEZE": 1, "CLEAR": 2}),
+    (0x1FC, "COUNTER_OVERFLOW", "RW1C", None, 0,
+     {"CYCLES": 0x0001, "REQUESTS": 0x0002, "PAGES": 0x0004, "L1_HITS": 0x0008, "L2_HITS": 0x0010,
+      "MISSES": 0x0020, "WALKS": 0x0040, "TABLE_READS": 0x0080, "FAULTS": 0x0100,
+      "FAULTS_LOST": 0x0200, "INVALIDATIONS": 0x0400, "FENCES": 0x0800, "PREFETCHES": 0x1000,
+      "MISS_CYCLES": 0x2000, "STALL_CYCLES": 0x4000}),
+]
+
+#: The counters by ascending offset.
+COUNTERS = ("cycles", "requests", "pages", "l1_hits", "l2_hits", "misses", "walks", "table_reads",
+            "faults", "faults_lost", "invalidations", "fences", "prefetches", "miss_cycles",
+            "stall_cycles")
+
+#: Fields that start something when 1 is written, and clear themselves.
+SELF_CLEARING = {("DBG_CTRL", "GO"), ("COUNTER_CTRL", "CLEAR")}

@@ -1,0 +1,138 @@
+"""Both queues of a simulated core, from software's side: rings in memory, registers around them.
+
+This is the tests' own driver, close to the registers so that it can misuse them. The operating
+system's is ``sim.control``.
+"""
+
+from siommu.formats import (CommandAddress, CommandWord0, FaultWord0, FenceWord0, Opcode, pack,
+                            unpack)
+from siommu.register_map import register
+
+__all__ = ["Queues", "offset", "inval_tlb", "inval_context", "fence", "prefetch"]
+
+
+def offset(name):
+    """Byte offset of the register ``name``."""
+    return register(name).offset
+
+
+def _command(opcode, **fields):
+    return pack(CommandWord0, opcode=opcode, **fields)
+
+
+def _selectors(device, pasid, ft, addr):
+    chosen = {"device": device, "pasid": pasid, "ft": ft}
+    words = {name: value for name, value in chosen.items() if value is not None}
+    words |= {f"by_{name}": 1 for name in words}
+    return words | ({"by_addr": 1} if addr is not None else {})
+
+
+def inval_tlb(device=None, pasid=None, ft=None, addr=None, n=0):
+    """INVAL_TLB by what is not ``None``."""
+    fields = _selectors(device, pasid, ft, addr)
+    return _command(Opcode.INVAL_TLB, n=n, **fields), addr or 0
+
+
+def inval_context(device=None, pasid=None):
+    """INVAL_CONTEXT by what is not ``None``."""
+    return _command(Opcode.INVAL_CONTEXT, **_selectors(device, pasid, None, None)), 0
+
+
+def fence(store=None, data=0, signal=0):
+    """FENCE; ``store`` is the address of the store."""
+    return pack(FenceWord0, opcode=Opcode.FENCE, store=store is not None, signal=signal,
+                data=data), store or 0
+
+
+def prefetch(device, pasid, ft, addr, n=0):
+    """PREFETCH."""
+    fields = dict(device=device, pasid=pasid, ft=ft)
+    return _command(Opcode.PREFETCH, n=n, **fields), \
+        pack(CommandAddress, page=addr >> 12, offset=addr & 4095)
+
+
+class Queues:
+    """The command queue and the fault queue of ``tb``.
+
+    Parameters
+    ----------
+    tb : Testbench
+    cq_log2, fq_log2 : int
+        Sizes of the rings.
+    """
+
+    def __init__(self, tb, cq_log2=6, fq_log2=8):
+        self.tb, self.cq_log2, self.fq_log2 = tb, cq_log2, fq_log2
+        memory = tb.memory
+        self.commands = memory.alloc_pages(max(1, (16 << cq_log2) >> 12))
+        self.records = memory.alloc_pages(max(1, (32 << fq_log2) >> 12))
+        self.flag = memory.alloc_pages()        # where fences store
+        self.tail = self.head = self.sequence = 0
+
+    async def start(self, *, commands=True, faults=True, quota=0, interrupts=0):
+        """Programs and enables the queues."""
+        regs = self.tb.regs
+        for name, base, log2, on in (("CQ", self.commands, self.cq_log2, commands),
+                                     ("FQ", self.records, self.fq_log2, faults)):
+            if on:
+                await regs.set(offset(f"{name}_BASE_LOW"), base & 0xFFFFFFFF)
+                await regs.set(offset(f"{name}_BASE_HIGH"), base >> 32)
+                await regs.set(offset(f"{name}_LOG2"), log2)
+        await regs.set(offset("FQ_QUOTA"), quota)
+        await regs.set(offset("IRQ_ENABLE"), interrupts)
+        for name, on in (("CQ", commands), ("FQ", faults)):
+            if on:
+                await regs.set(offset(f"{name}_CTRL"), 1)
+        self.tail = self.head = 0
+
+    # -- commands ------------------------------------------------------------------------------
+
+    def put(self, *commands):
+        """Writes commands into the ring, without telling the core."""
+        for word0, word1 in commands:
+            addr = self.commands + 16 * self.tail
+            self.tb.memory.write_u64(addr, word0)
+            self.tb.memory.write_u64(addr + 8, word1)
+            self.tail = (self.tail + 1) % (1 << self.cq_log2)
+
+    async def ring(self):
+        """Tells the core."""
+        await self.tb.regs.set(offset("CQ_TAIL"), self.tail)
+
+    async def run(self, *commands):
+        """Has the core execute ``commands`` and a fence behind them; returns the cycle in which the
+        fence's store was in memory."""
+        self.sequence = (self.sequence + 1) & 0xFFFFFFFF
+        sequence = self.sequence
+        self.put(*commands, fence(self.flag, sequence))
+        await self.ring()
+        await self.tb.until(lambda: self.flagged() == sequence, what="a fence's store")
+        return self.tb.cycle
+
+    def flagged(self):
+        """The word that fences store."""
+        return int.from_bytes(self.tb.memory.read(self.flag, 4), "little")
+
+    # -- records -------------------------------------------------------------------------------
+
+    async def take(self, *, free=True):
+        """The records since the last call: fields of word 0, ``addr``, ``entry``, ``cycles``."""
+        tail = await self.tb.regs.get(offset("FQ_TAIL"))
+        found = []
+        while self.head != tail:
+            addr = self.records + 32 * self.head
+            words = [self.tb.memory.read_u64(addr + 8 * index) for index in range(4)]
+            found.append({**unpack(FaultWord0, words[0]), "addr": words[1], "entry": words[2],
+                          "cycles": words[3]})
+            self.head = (self.head + 1) % (1 << self.fq_log2)
+        if free and found:
+            await self.tb.regs.set(offset("FQ_HEAD"), self.head)
+        return found
+
+    # -- counters ------------------------------------------------------------------------------
+
+    async def counter(self, name):
+        """Value of a counter."""
+        regs = self.tb.regs
+        low = await regs.get(offset(f"{name.upper()}_LOW"))
+        return low | await regs.get(offset(f"{name.upper()}_HIGH")) << 32

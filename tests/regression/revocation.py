@@ -1,0 +1,285 @@
+"""Random test of the ordering rule (§6): traffic on all ports while tables change under it.
+
+Every change of a table entry makes a new version of its device's tables. A beat may rest on any
+version that was in force since the last fence before it was handed over, a fault on none that is
+older than its request. ``SIOMMU_INVALIDATIONS`` makes it longer.
+"""
+
+import os
+import random
+
+import cocotb
+
+from siommu.formats import Cause, Mode, Size, TableEntry, field_mask
+from sim.golden import Access, GoldenModel
+from sim.page_tables import ADDR
+from sim.tables import PageTable
+
+from .bench import Testbench
+from .queues import Queues, inval_context, inval_tlb
+from .scene import Scene
+
+LENGTH = int(os.environ.get("SIOMMU_INVALIDATIONS", 120))
+PAGE, ALL = 4096, (1 << 64) - 1
+DEVICES = 4
+P, W, U, NR = (field_mask(TableEntry, name) for name in ("p", "w", "u", "nr"))
+
+
+class _Undone:
+    """The memory as it was before some of its latest changes."""
+
+    def __init__(self, memory, words):
+        self.memory, self.words = memory, words
+
+    def read_u64(self, addr):
+        return self.words[addr] if addr in self.words else self.memory.read_u64(addr)
+
+
+class _Device:
+    """A device with its tables, and all versions of them."""
+
+    def __init__(self, tb, scene, number, rng):
+        self.tb, self.rng, self.number = tb, rng, number
+        self.changes = []           # (cycle, {address: word before})
+        self.fences = []            # (cycle, version)
+        self.spaces, self.areas = [], []
+        self.pasids = None
+        for index in range(2):
+            self._space(scene, index)
+
+    def _space(self, scene, index):
+        rng, pasid = self.rng, 1 + 128 * index + self.number
+        space = scene.space(self.number, pasid, devid=self.number)
+        self.pasids = self.pasids or space.pasids
+        self.pasids.set(pasid, mem=space.tables[0], sto=space.tables[1], mem_deny=1, sto_deny=2)
+        scene.directory.set(self.number, devid=self.number, pasids=self.pasids)
+        self.spaces.append(space)
+        for ft in (0, 1):
+            for place in range(2):
+                vaddr = (1 + place) << 39 | rng.randrange(4) << 30 | rng.randrange(8) << 21
+                space.map(ft, vaddr, rng.randint(4, 24), write=rng.random() < .7)
+                self.areas.append((space, ft, vaddr, 28))
+            large = 5 << 39 | rng.randrange(8) << 21
+            space.map(ft, large, size=Size.PAGE_2M)
+            self.areas.append((space, ft, large, 512))
+        # another table, for the context to change to
+        space.others = []
+        for ft in (0, 1):
+            other = PageTable(self.tb.memory)
+            for area_space, area_ft, vaddr, pages in self.areas:
+                if area_space is space and area_ft == ft:
+                    size, count = (Size.PAGE_2M, 1) if pages == 512 else (Size.PAGE_4K, 20)
+                    other.map(vaddr, scene.fresh(count, size), count, size=size,
+                              devid=self.number if ft else None)
+            space.others.append(other)
+
+    def access(self):
+        """A request for a page that is probably there."""
+        rng = self.rng
+        space, ft, vaddr, pages = rng.choice(self.areas)
+        first = rng.randrange(pages)
+        count = rng.choice((1, 1, 1, 1, 2, 5, 16))
+        return Access(ft, int(rng.random() < .4), self.number, space.pasid,
+                      vaddr + PAGE * first + rng.randrange(PAGE), count - 1)
+
+    # -- versions ------------------------------------------------------------------------------
+
+    def version(self, cycle):
+        """The latest version at a cycle."""
+        return sum(changed <= cycle for changed, _ in self.changes[-40:]) \
+            + max(0, len(self.changes) - 40)
+
+    def floor(self, cycle):
+        """The oldest version that a beat may rest on that is handed over in this cycle."""
+        return next((version for fenced, version in reversed(self.fences) if fenced < cycle), 0)
+
+    def model(self, version):
+        """The golden model of a version."""
+        words = {}
+        for _, before in reversed(self.changes[version:]):
+            words.update(before)
+        golden = self.tb.golden
+        return GoldenModel(_Undone(self.tb.memory, words), Mode.TRANSLATE, golden.check_ad,
+                           golden.ddt_base, golden.ddt_log2)
+
+    def _store(self, words):
+        memory = self.tb.memory
+        self.changes.append((self.tb.cycle, {addr: memory.read_u64(addr) for addr in words}))
+        for addr, word in words.items():
+            memory.write_u64(addr, word)
+
+    def _entry(self, table, vaddr, level):
+        """Address of an entry, also below one that is not present."""
+        base = table.root
+        for above in range(table.levels, level, -1):
+            base = self.tb.memory.read_u64(base + 8 * (vaddr >> 9 * above + 3 & 511)) & ADDR
+        return base + 8 * (vaddr >> 9 * level + 3 & 511)
+
+    # -- changes -------------------------------------------------------------------------------
+
+    async def provoke(self, space, ft, vaddr):
+        """Asks for what is about to change, so that walks are in flight then."""
+        rng, tb = self.rng, self.tb
+        if rng.random() < .3:
+            return
+        for _ in range(rng.randint(1, 4)):
+            access = space.access(ft, int(rng.random() < .4), vaddr, rng.choice((1, 1, 4)))
+            rng.choice(tb.drivers).send(access, first=True)
+        await tb.cycles(rng.randrange(2 * tb.axi.latency[1] + 40))
+
+    async def change(self):
+        """Changes an entry; returns the commands that make it safe to rely on that."""
+        rng, memory = self.rng, self.tb.memory
+        space, ft, vaddr, pages = rng.choice(self.areas)
+        selectors = dict(device=self.number, pasid=space.pasid, ft=ft)
+        for name in tuple(selectors):
+            if rng.random() < .15:
+                del selectors[name]
+        kind = rng.random()
+        if kind < .65:                              # a leaf
+            page = rng.randrange(pages)
+            await self.provoke(space, ft, vaddr + PAGE * page)
+            level = 2 if pages == 512 else 1
+            addr = self._entry(space.tables[ft], vaddr + PAGE * page, level)
+            word, where = memory.read_u64(addr), vaddr + PAGE * page
+            n = 9 if level == 2 else 0
+            where &= -(PAGE << n)
+            if word & P and rng.random() < .3:      # moved: another page, or another block
+                word ^= rng.choice((1, 2, 5)) << 22
+            else:
+                word ^= rng.choice((P, W, W, U, NR, P | W))
+        elif kind < .85:                            # a table above
+            level = rng.choice((2, 3, 4))
+            if pages == 512:
+                level = max(level, 3)
+            await self.provoke(space, ft, vaddr)
+            addr = self._entry(space.tables[ft], vaddr, level)
+            word = memory.read_u64(addr) ^ rng.choice((P, W, NR, U))
+            n = 9 * (level - 1)
+            where = vaddr & -(PAGE << n) & ALL
+        elif kind < .95:                            # the context: another table, or none
+            await self.provoke(space, ft, vaddr)
+            addr = self.pasids.context_address(space.pasid) + 8 * ft
+            word = memory.read_u64(addr)
+            if rng.random() < .5:
+                space.tables[ft], space.others[ft] = space.others[ft], space.tables[ft]
+                word = space.tables[ft].root | word & 1
+            else:
+                word ^= 1
+            self._store({addr: word})
+            return [inval_context(**{name: value for name, value in selectors.items()
+                                     if name != "ft"})]
+        else:                                       # the device's entry
+            addr = scene_entry(self.tb, self.number)
+            self._store({addr: memory.read_u64(addr) ^ rng.choice((2, 4, 8, 16, 1))})
+            return [inval_context(device=self.number)]
+        self._store({addr: word})
+        if rng.random() < .8:
+            while n < 40 and rng.random() < .2:     # a larger range
+                n += 1
+            selectors.update(addr=where & -(PAGE << n) & ALL, n=n)
+        return [inval_tlb(**selectors)]
+
+    def fenced(self, cycle, version):
+        self.fences.append((cycle, version))
+
+
+def scene_entry(tb, device):
+    """Address of the device directory's entry."""
+    return tb.golden.ddt_base + 16 * device
+
+
+class _Judge:
+    """Compares each beat with every version that it may rest on."""
+
+    def __init__(self, tb, devices):
+        self.tb, self.devices = tb, devices
+        self.old = self.grants = self.faults = self.requests = 0
+        self._models = {}
+
+    def __call__(self, transaction):
+        self.requests += 1
+        access, device = transaction.access, self.devices[transaction.access.device]
+        page = 0
+        for beat, cycle in zip(transaction.beats, transaction.beat_cycles):
+            floor, latest = device.floor(cycle), device.version(cycle)
+            if beat.cause:
+                floor = max(floor, device.version(transaction.accepted))
+            for offset in range(beat.pages + 1):
+                self._page(transaction, device, access, page + offset, offset, beat, floor, latest,
+                           cycle)
+            page += beat.pages + 1
+        if not transaction.beats[-1].cause:
+            assert page == access.pages + 1, f"{access}: {page} pages answered"
+
+    def _page(self, transaction, device, access, k, offset, beat, floor, latest, cycle):
+        addr = beat.addr if not offset else (beat.addr & -PAGE) + PAGE * offset & ALL
+        wanted = []
+        for version in range(latest, floor - 1, -1):
+            answer = device.model(version).translate_page(access, k)
+            if answer.granted:
+                fits = (not beat.cause and addr == answer.addr
+                        and (beat.read, beat.write) == (answer.read, answer.write))
+            else:
+                fits = (beat.cause == answer.cause.value and beat.addr == answer.addr
+                        and beat.disposition == answer.disposition.value)
+            if fits:
+                self.grants += not beat.cause
+                self.faults += bool(beat.cause)
+                self.old += version != latest
+                return
+            wanted.append(answer)
+        raise AssertionError(
+            f"port {transaction.port.name}, cycle {cycle}, seed {self.tb.seed}: page {k} of {access} "
+            f"(accepted in {transaction.accepted}) is answered by {beat}, but versions {floor} to "
+            f"{latest} say {[(str(answer.cause), hex(answer.addr)) for answer in wanted]}")
+
+
+@cocotb.test(timeout_time=2000, timeout_unit="ms")
+@cocotb.parametrize(seed=list(range(2)))
+async def tables_change_under_traffic(dut, seed):
+    """No beat rests on what a completed fence has put an end to."""
+    async with Testbench(dut, seed) as tb:
+        tb.name = f"tables_change_under_traffic/seed={seed}"
+        rng = random.Random(seed)
+        scene, queues = Scene(tb, log2=4), Queues(tb)
+        devices = {number: _Device(tb, scene, number, rng) for number in range(DEVICES)}
+        await scene.enable()
+        await queues.start(faults=False)
+        tb.expect = judge = _Judge(tb, devices)
+        running = True
+
+        async def traffic(port):
+            while running:
+                if len(port.queue) < 2:
+                    port.send(devices[rng.randrange(DEVICES)].access())
+                else:
+                    await tb.cycles(2)
+        tasks = [cocotb.start_soon(traffic(port)) for port in tb.drivers]
+        done = 0
+        while done < LENGTH:
+            if rng.random() < .25 or not done:
+                tb.axi.latency = rng.choice(((1, 1), (1, 40), (50, 200), (200, 400)))
+                tb.axi.interleave = rng.random() < .5
+                tb.axi.data_rate = rng.choice((1.0, .5))
+                for port in tb.drivers:
+                    port.send_rate = rng.choice((1.0, .3, .05))
+                    port.take_rate = rng.choice((1.0, 1.0, .3, .05))
+            chosen = rng.sample(list(devices.values()), rng.randint(1, 3))
+            commands = []
+            for device in chosen:
+                commands += await device.change()
+                await tb.cycles(rng.choice((0, 0, 1, 10, 200)))
+            versions = [(device, len(device.changes)) for device in chosen]
+            cycle = await queues.run(*commands)
+            for device, version in versions:
+                device.fenced(cycle, version)
+            done += len(commands)
+            await tb.cycles(rng.choice((0, 0, 5, 50, 300)))
+        running = False
+        for task in tasks:
+            await task
+        await tb.drain()
+        tb.log(f"{judge.requests} requests, {done} invalidations, {judge.grants} pages granted, "
+               f"{judge.faults} faults, {judge.old} of them by a version before the latest")
+        assert judge.grants > LENGTH and judge.faults > LENGTH / 4 and judge.old
