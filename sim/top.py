@@ -32,15 +32,18 @@ class Interval:
         """The interval from snapshot ``before`` to ``after``; counters may wrap once."""
         return cls(label, {name: (after[name] - before[name]) % WRAP for name in after})
 
-    def share(self, part, whole):
-        """``part`` of ``whole`` in per cent, as text."""
-        return f"{100 * self.counts[part] / self.counts[whole]:.1f}" if self.counts[whole] else "-"
+    def share(self, part, *whole):
+        """``part`` of the sum of ``whole`` in per cent, as text."""
+        total = sum(self.counts[name] for name in whole)
+        return f"{100 * self.counts[part] / total:.1f}" if total else "-"
 
     def average(self, total, number):
         """``total`` per ``number``, as text."""
         return f"{self.counts[total] / self.counts[number]:.1f}" if self.counts[number] else "-"
 
 
+#: The core looks for runs of pages: a request may take several looks.
+LOOKS = "l1_hits", "l2_hits", "misses"
 #: head, width, cell
 COLUMNS = (
     ("cycles", 9, lambda each: each.counts["cycles"]),
@@ -48,8 +51,8 @@ COLUMNS = (
     ("/kcycle", 7, lambda each: f"{1000 * each.counts['requests'] / each.counts['cycles']:.1f}"
         if each.counts["cycles"] else "-"),
     ("pages", 8, lambda each: each.counts["pages"]),
-    ("L1 %", 5, lambda each: each.share("l1_hits", "requests")),
-    ("L2 %", 5, lambda each: each.share("l2_hits", "requests")),
+    ("L1 %", 5, lambda each: each.share("l1_hits", *LOOKS)),
+    ("L2 %", 5, lambda each: each.share("l2_hits", *LOOKS)),
     ("misses", 7, lambda each: each.counts["misses"]),
     ("avg wait", 8, lambda each: each.average("miss_cycles", "misses")),
     ("walks", 7, lambda each: each.counts["walks"]),

@@ -5,13 +5,13 @@ from siommu.formats import COMMAND_BYTES
 from ..memory import BusError
 from ..scheduler import Lock
 from .commands import Command, fence
-from .offsets import CqStatus, Reg
+from .offsets import CqStatus, Reg, bit, irq_bits
 
 __all__ = ["CommandQueue", "CommandQueueError", "FenceTimeout"]
 
 PAGE = 4096
 STOPPED = CqStatus.ILLEGAL | CqStatus.ERROR
-BUSY = 1 << 2                           # STATUS: command queue busy
+BUSY = bit("STATUS", "COMMANDS")
 WRAP = 1 << 32
 
 
@@ -114,14 +114,14 @@ class CommandQueue:
             await self._scheduler.delay(self._poll)
         else:
             raise TimeoutError("the command queue is off, and STATUS says it is still busy")
-        await write(Reg.CQ_BASE, self.base % WRAP)
-        await write(Reg.CQ_BASE + 4, self.base // WRAP)
+        await write(Reg.CQ_BASE_LOW, self.base % WRAP)
+        await write(Reg.CQ_BASE_HIGH, self.base // WRAP)
         await write(Reg.CQ_LOG2, self._log2)
         await write(Reg.CQ_STATUS, int(STOPPED | CqStatus.FENCE))
         await write(Reg.CQ_CTRL, 1)
         self._tail, self._free = 0, self.slots - 1
         if self._platform.wait_interrupt is not None:
-            await self._enable.switch(STOPPED | CqStatus.FENCE, True)
+            await self._enable.switch(irq_bits(STOPPED | CqStatus.FENCE), True)
             if first:
                 self._scheduler.start(self._serve_interrupts())
 
@@ -230,7 +230,7 @@ class CommandQueue:
                 await write(Reg.CQ_STATUS, int(CqStatus.FENCE))
             if status & STOPPED:
                 # The bits stay until ``resume``; the line must not.
-                await self._enable.switch(STOPPED, False)
+                await self._enable.switch(irq_bits(STOPPED), False)
             self._interrupts += 1
             self._news.set()
 
@@ -269,4 +269,4 @@ class CommandQueue:
             self._memory.write(self.base + COMMAND_BYTES * error.index, fence()[0].pack())
         await self._platform.write(Reg.CQ_STATUS, int(status))
         if self._platform.wait_interrupt is not None:
-            await self._enable.switch(STOPPED, True)
+            await self._enable.switch(irq_bits(STOPPED), True)

@@ -8,20 +8,22 @@ every cache, and requests that arrive meanwhile are answered with CORE_OFF.
 from dataclasses import dataclass
 
 from siommu.formats import Cause, Disposition, Mode, Size
+from siommu.register_map import ID
 
 from ..scheduler import Lock
 from . import commands
 from .command_queue import CommandQueue
 from .fault_queue import FaultQueue
-from .offsets import COUNTER_BASE, COUNTERS, Reg
+from .offsets import COUNTER_BASE, COUNTERS, Reg, bit
 from .platform import InterruptEnable
 
 __all__ = ["DebugAnswer", "RegisterControl"]
 
-ID, MAJOR = 0x53494F4D, 1
-IN_FLIGHT = 0b11                        # STATUS: requests in flight, walks in flight
-GO, WRITE, FT = 1 << 0, 1 << 1, 1 << 2  # DBG_CTRL
-FREEZE, CLEAR = 1 << 0, 1 << 1          # COUNTER_CTRL
+MAJOR = 1
+IN_FLIGHT = bit("STATUS", "REQUESTS") | bit("STATUS", "WALKS")
+MODE = bit("CTRL", "MODE")
+GO, WRITE, FT = bit("DBG_CTRL", "GO"), bit("DBG_CTRL", "WRITE"), bit("DBG_CTRL", "FT")
+FREEZE, CLEAR = bit("COUNTER_CTRL", "FREEZE"), bit("COUNTER_CTRL", "CLEAR")
 
 
 @dataclass(frozen=True)
@@ -100,8 +102,8 @@ class RegisterControl:
             # The queues first: what the first request causes is to be recorded.
             await self.commands.start()
             await self.faults.start()
-            await self._write(Reg.DDT_BASE, ddt_base & 0xFFFFFFFF)
-            await self._write(Reg.DDT_BASE + 4, ddt_base >> 32)
+            await self._write(Reg.DDT_BASE_LOW, ddt_base & 0xFFFFFFFF)
+            await self._write(Reg.DDT_BASE_HIGH, ddt_base >> 32)
             await self._write(Reg.DDT_LOG2, ddt_log2)
             await self._set_mode(Mode.TRANSLATE)
 
@@ -119,7 +121,7 @@ class RegisterControl:
 
     async def _set_mode(self, mode):
         control = await self._read(Reg.CTRL)
-        await self._write(Reg.CTRL, control & ~3 | mode.value)
+        await self._write(Reg.CTRL, control & ~MODE | mode.value)
 
     async def _off(self):
         await self._set_mode(Mode.ABORT)
@@ -172,8 +174,8 @@ class RegisterControl:
     async def translate(self, device, pasid, addr, *, ft, write=0):
         """A translation through the debug registers; returns a ``DebugAnswer``."""
         async with self._debug:
-            await self._write(Reg.DBG_ADDR, addr & 0xFFFFFFFF)
-            await self._write(Reg.DBG_ADDR + 4, addr >> 32)
+            await self._write(Reg.DBG_ADDR_LOW, addr & 0xFFFFFFFF)
+            await self._write(Reg.DBG_ADDR_HIGH, addr >> 32)
             await self._write(Reg.DBG_SOURCE, device)
             await self._write(Reg.DBG_PASID, pasid)
             await self._write(Reg.DBG_CTRL, GO | WRITE * bool(write) | FT * bool(ft))
@@ -184,7 +186,7 @@ class RegisterControl:
             else:
                 raise TimeoutError("a debug translation does not end")
             result = await self._read(Reg.DBG_RESULT)
-            low, high = await self._read(Reg.DBG_PHYS), await self._read(Reg.DBG_PHYS + 4)
+            low, high = await self._read(Reg.DBG_PHYS_LOW), await self._read(Reg.DBG_PHYS_HIGH)
         return DebugAnswer(Cause(result & 0xFF), Disposition(result >> 8 & 3), result >> 10 & 1,
                            result >> 11 & 1, Size(result >> 12 & 3), high << 32 | low)
 

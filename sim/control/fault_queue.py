@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from siommu.formats import RECORD_BYTES, Cause, Disposition, FaultWord0, pack, unpack
 
-from .offsets import FqStatus, Reg
+from .offsets import FqStatus, Reg, irq_bits
 
 __all__ = ["FaultQueue", "FaultRecord"]
 
@@ -116,15 +116,15 @@ class FaultQueue:
         if self.base is None:
             self.base = self._memory.alloc_pages(max(1, self.slots * RECORD_BYTES // PAGE))
         await write(Reg.FQ_CTRL, 0)
-        await write(Reg.FQ_BASE, self.base & 0xFFFFFFFF)
-        await write(Reg.FQ_BASE + 4, self.base >> 32)
+        await write(Reg.FQ_BASE_LOW, self.base & 0xFFFFFFFF)
+        await write(Reg.FQ_BASE_HIGH, self.base >> 32)
         await write(Reg.FQ_LOG2, self._log2)
         await write(Reg.FQ_QUOTA, self._quota)
         await write(Reg.FQ_STATUS, int(ALL))
         await write(Reg.FQ_CTRL, 1)
         self._head = 0
         if self._platform.wait_interrupt is not None:
-            await self._enable.switch(ALL << 4, True)
+            await self._enable.switch(irq_bits(ALL), True)
 
     async def drain(self):
         """The records that have come since, oldest first. Their slots are free again.

@@ -20,14 +20,14 @@ PAGE = 4096
 #: Writable bits of the registers that are nothing but bits.
 PLAIN = {
     Reg.CTRL: 0x7, Reg.CQ_CTRL: 0x1, Reg.FQ_CTRL: 0x1, Reg.IRQ_ENABLE: 0x1F7,
-    Reg.FQ_QUOTA: 0xFFFF, Reg.DBG_ADDR: 0xFFFFFFFF, Reg.DBG_ADDR + 4: 0xFFFFFFFF,
+    Reg.FQ_QUOTA: 0xFFFF, Reg.DBG_ADDR_LOW: 0xFFFFFFFF, Reg.DBG_ADDR_HIGH: 0xFFFFFFFF,
     Reg.DBG_SOURCE: 0xFFFF, Reg.DBG_PASID: 0xFFFFF,
 }
 #: Registers that may be written only while their user is off: (user, mask).
 LOCKED = {
-    Reg.DDT_BASE: ("DDT", 0xFFFFF000), Reg.DDT_BASE + 4: ("DDT", 0xFFFFF),
-    Reg.DDT_LOG2: ("DDT", 0x1F), Reg.CQ_BASE: ("CQ", 0xFFFFF000), Reg.CQ_BASE + 4: ("CQ", 0xFFFFF),
-    Reg.CQ_LOG2: ("CQ", 0x1F), Reg.FQ_BASE: ("FQ", 0xFFFFF000), Reg.FQ_BASE + 4: ("FQ", 0xFFFFF),
+    Reg.DDT_BASE_LOW: ("DDT", 0xFFFFF000), Reg.DDT_BASE_HIGH: ("DDT", 0xFFFFF),
+    Reg.DDT_LOG2: ("DDT", 0x1F), Reg.CQ_BASE_LOW: ("CQ", 0xFFFFF000), Reg.CQ_BASE_HIGH: ("CQ", 0xFFFFF),
+    Reg.CQ_LOG2: ("CQ", 0x1F), Reg.FQ_BASE_LOW: ("FQ", 0xFFFFF000), Reg.FQ_BASE_HIGH: ("FQ", 0xFFFFF),
     Reg.FQ_LOG2: ("FQ", 0x1F),
 }
 LOG2_RANGE = {Reg.DDT_LOG2: (0, 16), Reg.CQ_LOG2: (1, 15), Reg.FQ_LOG2: (1, 15)}
@@ -64,7 +64,6 @@ class GoldenControlPlane:
         self._scheduler = scheduler
         self._invalidated = invalidated or (lambda command: None)
         self._regs = dict.fromkeys((*PLAIN, *LOCKED), 0)
-        self._regs.update({Reg.CQ_LOG2: 1, Reg.FQ_LOG2: 1})
         self._enabled = (1 << ports) - 1
         self._in_flight = [0] * ports
         self._port_change = scheduler.event()
@@ -73,7 +72,7 @@ class GoldenControlPlane:
         self._used = [0] * ports        # records since FQ_HEAD was written
         self._executing = False
         self._round = 0                 # counts how often the command queue was enabled
-        self._result = self._phys = 0
+        self._result = self._phys = self._dbg_ctrl = 0
         self._counts = dict.fromkeys(COUNTERS, 0)
         self._since = scheduler.now     # from when on the cycles are not in _counts yet
         self._frozen = False
@@ -107,10 +106,10 @@ class GoldenControlPlane:
             Reg.PORT_ENABLE: lambda: self._enabled,
             Reg.PORT_STATUS: lambda: sum(bool(count) << port
                                          for port, count in enumerate(self._in_flight)),
-            Reg.DBG_CTRL: lambda: 0,
+            Reg.DBG_CTRL: lambda: self._dbg_ctrl,
             Reg.DBG_RESULT: lambda: self._result,
-            Reg.DBG_PHYS: lambda: self._phys & 0xFFFFFFFF,
-            Reg.DBG_PHYS + 4: lambda: self._phys >> 32,
+            Reg.DBG_PHYS_LOW: lambda: self._phys & 0xFFFFFFFF,
+            Reg.DBG_PHYS_HIGH: lambda: self._phys >> 32,
             Reg.COUNTER_CTRL: lambda: int(self._frozen),
             Reg.COUNTER_OVERFLOW: lambda: 0,
         }
@@ -163,11 +162,11 @@ class GoldenControlPlane:
     def _follow(self):
         self.model.mode = self._regs[Reg.CTRL] & 3
         self.model.check_ad = self._regs[Reg.CTRL] >> 2 & 1
-        self.model.ddt_base = self._wide(Reg.DDT_BASE)
+        self.model.ddt_base = self._wide(Reg.DDT_BASE_LOW)
         self.model.ddt_log2 = self._regs[Reg.DDT_LOG2]
 
-    def _wide(self, offset):
-        return self._regs[offset + 4] << 32 | self._regs[offset]
+    def _wide(self, low):
+        return self._regs[low + 4] << 32 | self._regs[low]
 
     # -- commands (§6) -------------------------------------------------------------------------
 
@@ -205,7 +204,7 @@ class GoldenControlPlane:
         self._executing = False
 
     def _execute(self):
-        addr = self._wide(Reg.CQ_BASE) + 16 * self._cq_head
+        addr = self._wide(Reg.CQ_BASE_LOW) + 16 * self._cq_head
         try:
             word0, word1 = self.memory.read_u64(addr), self.memory.read_u64(addr + 8)
             legal = self._command(word0, word1)
@@ -271,7 +270,7 @@ class GoldenControlPlane:
         else:
             words = *expected_record(access, answer, port), self._count_now("cycles")
             try:
-                self.memory.write(self._wide(Reg.FQ_BASE) + 32 * self._fq_tail,
+                self.memory.write(self._wide(Reg.FQ_BASE_LOW) + 32 * self._fq_tail,
                                   b"".join(word.to_bytes(8, "little") for word in words))
             except BusError:
                 self._lose(FqStatus.ERROR)
@@ -306,8 +305,9 @@ class GoldenControlPlane:
     def finish(self, access, answers, port):
         """A request's last beat has been handed over; ``answers`` as ``GoldenModel`` gave them."""
         self._in_flight[port] -= 1
-        self._count("misses", int(any(answer.trace for answer in answers)))
-        self._count("walks", sum(bool(answer.trace) for answer in answers))
+        walked = sum(bool(answer.trace) for answer in answers)
+        self._count("misses", walked)   # every page on its own
+        self._count("walks", walked)
         self._count("table_reads", sum(len(answer.trace) for answer in answers))
         if not answers[-1].granted:
             self.record(access, answers[-1], port)
@@ -338,10 +338,11 @@ class GoldenControlPlane:
     # -- debug translation ---------------------------------------------------------------------
 
     def _debug(self, value):
+        self._dbg_ctrl = value & 6      # go has done its work at once
         if not value & 1:
             return
         access = Access(value >> 2 & 1, value >> 1 & 1, self._regs[Reg.DBG_SOURCE],
-                        self._regs[Reg.DBG_PASID], self._wide(Reg.DBG_ADDR), 0)
+                        self._regs[Reg.DBG_PASID], self._wide(Reg.DBG_ADDR_LOW), 0)
         answer = self.model.translate_page(access, 0)
         self._result = (answer.cause.value | answer.disposition.value << 8 | answer.read << 10
                         | answer.write << 11 | answer.size.value << 12)

@@ -1,72 +1,35 @@
-"""Register offsets and status bits (§7), as the driver and the model of the control plane use
-them.
-
-This is the one place in ``sim`` that holds them.
-"""
+"""Register offsets and status bits (§7), by name, from the declaration of the registers."""
 
 from enum import IntEnum, IntFlag
 
-__all__ = ["Reg", "CqStatus", "FqStatus", "IRQ_COUNTER", "COUNTERS", "COUNTER_BASE"]
+from siommu.register_map import COUNTERS, REGISTERS, register
+
+__all__ = ["COUNTERS", "COUNTER_BASE", "CqStatus", "FqStatus", "Reg", "bit", "irq_bits"]
+
+#: Byte offsets. A 64-bit register is a pair: ``DDT_BASE_LOW``, ``DDT_BASE_HIGH``.
+Reg = IntEnum("Reg", {entry.name: entry.offset for entry in REGISTERS})
+
+#: The counters are 8 bytes apart, in the order of ``COUNTERS``.
+COUNTER_BASE = Reg.CYCLES_LOW
 
 
-class Reg(IntEnum):
-    """Byte offsets. Of 64-bit registers this is the low word; the high word is at + 4."""
-
-    ID = 0x000
-    VERSION = 0x004
-    CAPS0 = 0x008
-    CAPS1 = 0x00C
-    CTRL = 0x010
-    STATUS = 0x014
-    DDT_BASE = 0x018
-    DDT_LOG2 = 0x020
-    CQ_BASE = 0x028
-    CQ_LOG2 = 0x030
-    CQ_HEAD = 0x034
-    CQ_TAIL = 0x038
-    CQ_CTRL = 0x03C
-    CQ_STATUS = 0x040
-    FQ_BASE = 0x048
-    FQ_LOG2 = 0x050
-    FQ_HEAD = 0x054
-    FQ_TAIL = 0x058
-    FQ_CTRL = 0x05C
-    FQ_STATUS = 0x060
-    IRQ_ENABLE = 0x064
-    PORT_ENABLE = 0x068
-    PORT_STATUS = 0x06C
-    FQ_QUOTA = 0x070
-    DBG_ADDR = 0x080
-    DBG_SOURCE = 0x088
-    DBG_PASID = 0x08C
-    DBG_CTRL = 0x090
-    DBG_RESULT = 0x094
-    DBG_PHYS = 0x098
-    COUNTER_CTRL = 0x1F8
-    COUNTER_OVERFLOW = 0x1FC
+def _flags(name, prefix):
+    return IntFlag(name, {field.name.removeprefix(prefix): field.mask
+                          for field in register(f"{prefix}STATUS").fields})
 
 
-class CqStatus(IntFlag):
-    """Bits of CQ_STATUS, and of IRQ_ENABLE[2:0]."""
-
-    ILLEGAL = 1
-    ERROR = 2
-    FENCE = 4
+#: Bits of CQ_STATUS: ILLEGAL, ERROR, FENCE.
+CqStatus = _flags("CqStatus", "CQ_")
+#: Bits of FQ_STATUS: OVERFLOW, ERROR, RECORD, LIMITED.
+FqStatus = _flags("FqStatus", "FQ_")
 
 
-class FqStatus(IntFlag):
-    """Bits of FQ_STATUS; IRQ_ENABLE[7:4] has the same, shifted by 4."""
-
-    OVERFLOW = 1
-    ERROR = 2
-    RECORD = 4
-    LIMITED = 8
+def bit(name, field):
+    """The mask of a field of the register ``name``."""
+    return register(name).field(field).mask
 
 
-IRQ_COUNTER = 1 << 8                    #: IRQ_ENABLE: a counter has overflowed
-
-COUNTER_BASE = 0x100
-#: The counters in the order of their offsets, 8 bytes apart.
-COUNTERS = ("cycles", "requests", "pages", "l1_hits", "l2_hits", "misses", "walks", "table_reads",
-            "faults", "faults_lost", "invalidations", "fences", "prefetches", "miss_cycles",
-            "stall_cycles")
+def irq_bits(status):
+    """The bits of IRQ_ENABLE for members of ``CqStatus`` or ``FqStatus``."""
+    prefix = "CQ_" if isinstance(status, CqStatus) else "FQ_"
+    return sum(bit("IRQ_ENABLE", prefix + flag.name) for flag in type(status) if flag in status)

@@ -32,7 +32,7 @@ def report(files, denied, faults, speed, top):
     lines += table("Cycles per 4 KiB read, at random places",
                    ("in flight", "reads", "requests", "L1 hits", "L2 hits", "misses",
                     "without SIOMMU", "with SIOMMU", "difference"), speed)
-    lines += ["", "The core in each phase (counters: shares of requests, average wait of a miss in "
+    lines += ["", "The core in each phase, by its counters (hits of all looks; wait of a miss in "
               "cycles)"]
     lines += ["  " + line for line in top.lines()]
     return lines

@@ -11,9 +11,9 @@ ILLEGAL = Command(0x7F)
 def test_setup():
     async def work(rig):
         base = rig.control.commands.base
-        assert rig.register(Reg.CQ_BASE) == base and rig.register(Reg.CQ_LOG2) == 5
+        assert rig.register(Reg.CQ_BASE_LOW) == base and rig.register(Reg.CQ_LOG2) == 5
         assert rig.register(Reg.CQ_CTRL) == 1 and base % 4096 == 0
-        assert rig.log.index((Reg.CQ_CTRL, 0)) < rig.log.index((Reg.CQ_BASE, base)) < \
+        assert rig.log.index((Reg.CQ_CTRL, 0)) < rig.log.index((Reg.CQ_BASE_LOW, base)) < \
             rig.log.index((Reg.CQ_CTRL, 1)) < rig.log.index((Reg.CTRL, 1))
     Rig(command_log2=5).run(work)
 

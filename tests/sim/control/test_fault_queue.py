@@ -27,7 +27,7 @@ def test_bit_15_must_be_0():
 
 def test_setup():
     async def work(rig):
-        assert rig.register(Reg.FQ_BASE) == rig.control.faults.base
+        assert rig.register(Reg.FQ_BASE_LOW) == rig.control.faults.base
         assert (rig.register(Reg.FQ_LOG2), rig.register(Reg.FQ_QUOTA)) == (9, 12)
         assert rig.register(Reg.IRQ_ENABLE) == 0xF7
         assert len(rig.control.faults.pages) == 4 and len(rig.control.pages) == 6

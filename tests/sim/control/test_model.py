@@ -2,6 +2,7 @@
 
 import pytest
 
+from siommu.register_map import REGISTERS
 from sim.control import GoldenControlPlane, Reg
 from sim.control.model import OKAY, SLVERR
 from sim.golden import GoldenModel
@@ -53,6 +54,22 @@ def test_locked_while_in_use(plane, user, value, offsets):
     assert all(plane.write(offset, 0x7007) == OKAY for offset in offsets)
 
 
+def test_the_same_registers_as_the_declaration():
+    """Offsets, accesses, bits and locks, but for what depends on a configuration."""
+    for entry in REGISTERS:
+        memory = Memory()
+        plane = GoldenControlPlane(Scheduler(), memory, GoldenModel(memory), ports=9)
+        assert (plane.write(entry.offset, 0xFFFFFFFF) == SLVERR) == (entry.access == "RO")
+        value, response = plane.read(entry.offset)
+        assert response == OKAY
+        if entry.access == "RW" and "INDEX" not in [field.name for field in entry.fields]:
+            kept = sum(field.mask for field in entry.fields if field.access == "RW")
+            assert value == (entry.maximum if entry.maximum is not None else kept), entry.name
+        if entry.locked:
+            plane.write({"MODE": Reg.CTRL}.get(entry.locked) or Reg[f"{entry.locked}_CTRL"], 1)
+            assert plane.write(entry.offset, 0) == SLVERR
+
+
 def test_indexes_are_stored_modulo_the_ring(plane):
     plane.write(Reg.CQ_LOG2, 3)
     plane.write(Reg.FQ_LOG2, 2)
@@ -65,8 +82,8 @@ def test_indexes_are_stored_modulo_the_ring(plane):
 
 
 def test_the_golden_model_follows(plane):
-    plane.write(Reg.DDT_BASE, 0x5000)
-    plane.write(Reg.DDT_BASE + 4, 0x2)
+    plane.write(Reg.DDT_BASE_LOW, 0x5000)
+    plane.write(Reg.DDT_BASE_HIGH, 0x2)
     plane.write(Reg.DDT_LOG2, 9)
     plane.write(Reg.CTRL, 5)
     model = plane.model
@@ -77,6 +94,7 @@ def test_commands_wait_for_the_queue(plane):
     """Off, the tail moves and nothing is executed; turned on, both indexes are 0."""
     scheduler = plane._scheduler
     plane.memory.write_u64(0, 0x203)
+    plane.write(Reg.CQ_LOG2, 1)
     plane.write(Reg.CQ_TAIL, 1)
     scheduler.run(scheduler.delay(100))
     assert plane.read(Reg.CQ_STATUS) == (0, OKAY)
