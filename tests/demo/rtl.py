@@ -5,13 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import cocotb
-from cocotb.triggers import RisingEdge
 
 from sim.cocotb_scheduler import CocotbScheduler
-from sim.control import Platform, RegisterControl
+from sim.control import RegisterControl
 from sim.demo import World, run_demo
 
 from ..regression.bench import Testbench
+from .platform import platform
 
 #: Cycles from a table read's address to its first data: DRAM behind a 200 MHz core.
 MEMORY_LATENCY = 20
@@ -29,22 +29,6 @@ class PortTranslator:
         """The beats of ``access``, in order."""
         transaction = await self.port.request(access)
         return [replace(beat, tag=access.tag) for beat in transaction.beats]
-
-
-def platform(dut, registers):
-    """Registers and interrupt pins of the simulated core, for its driver.
-
-    Parameters
-    ----------
-    dut
-    registers : Registers
-        Of the test bench.
-    """
-    async def wait_interrupt(line):
-        pin = getattr(dut, f"irq_{line}")
-        while not int(pin.value):
-            await RisingEdge(pin)
-    return Platform(registers.get, registers.set, wait_interrupt)
 
 
 @cocotb.test()
