@@ -28,6 +28,8 @@ MODULES = {
     "isolation": ("default", "large"),
     "figures": ("default", "large"),
     "commands": ("default", "edge"),
+    "faults": ("default", "edge"),
+    "counting": ("default", "small"),
     "revocation": ("default", "edge", "small"),
     "random_worlds": ("default", "small", "edge", "large", *SAMPLE),
 }

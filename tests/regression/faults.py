@@ -1,0 +1,321 @@
+"""Directed tests of the fault queue (§5.1) and its interrupt."""
+
+import random
+
+import cocotb
+
+from siommu.formats import Cause, Mode
+
+from .bench import PORT_ENABLE, Testbench
+from .queues import Queues, offset
+from .scene import Scene
+
+PAGE, AREA = 4096, 1 << 39
+OVERFLOW, ERROR, RECORD, LIMITED = 1, 2, 4, 8
+
+
+async def _start(tb, name, **options):
+    tb.name = name
+    scene = Scene(tb)
+    queues = Queues(tb, fq_log2=options.pop("fq_log2", 8))
+    await scene.enable()
+    await queues.start(commands=False, **options)
+    return scene, queues
+
+
+def record(tb, transaction, port):
+    """The record that a transaction must have left, but for ``cycles``."""
+    access, beat = transaction.access, transaction.beats[-1]
+    page = sum(beat.pages + 1 for beat in transaction.beats[:-1])
+    answer = tb.golden.translate_page(access, page)
+    return {"cause": answer.cause.value, "disposition": answer.disposition.value,
+            "write": access.write, "ft": access.ft, "level": answer.level, "zero_15": 0,
+            "device": access.device, "pasid": access.pasid, "tag": access.tag, "port": port,
+            "addr": beat.addr, "entry": answer.entry_addr}
+
+
+def collect(tb):
+    """Lists of faulted transactions by port, in the order of their answers."""
+    failed = [[] for _ in tb.drivers]
+
+    def expect(transaction):
+        tb.check(transaction)
+        if transaction.beats[-1].cause:
+            failed[tb.drivers.index(transaction.port)].append(transaction)
+    tb.expect = expect
+    return failed
+
+
+def compare(tb, failed, records, begin=0):
+    """Every fault has its record, in its port's order, and no other is there."""
+    for port, transactions in enumerate(failed):
+        mine = [entry for entry in records if entry["port"] == port]
+        assert len(mine) == len(transactions), f"port {port}"
+        stamps = [entry.pop("cycles") for entry in mine]
+        assert stamps == sorted(stamps)
+        for entry, transaction in zip(mine, transactions):
+            wanted = record(tb, transaction, port)
+            assert entry == wanted, f"{transaction.access}: {entry}, not {wanted}"
+    assert sum(map(len, failed)) == len(records)
+
+
+def bad_accesses(space, rng):
+    """Requests that fault, each in another way, and some that do not."""
+    there = space.access(rng.randrange(2), rng.randrange(2), AREA + rng.randrange(PAGE), 2)
+    choices = [
+        there, space.access(1, 1, AREA + 8 * PAGE), space.access(1, 0, AREA + 9 * PAGE),
+        space.access(rng.randrange(2), 0, AREA + rng.randrange(10, 40) * PAGE),
+        space.access(1, 0, AREA + 6 * PAGE, 4), space.access(0, 0, 3 * AREA),
+        space.access(0, 0, 1 << 50), space.access(0, 0, AREA, device=300),
+        space.access(0, 0, AREA, device=77), space.access(0, 0, AREA, pasid=90000),
+        space.access(0, 0, AREA, pasid=4000), space.access(1, 0, AREA + 11 * PAGE),
+        space.access(0, 0, AREA + 12 * PAGE), space.access(1, 0, AREA + 13 * PAGE),
+    ]
+    return rng.choice(choices)
+
+
+def break_pages(space):
+    """Mappings for ``bad_accesses``."""
+    for ft in (0, 1):
+        space.map(ft, AREA, 8)
+        space.map(ft, AREA + 8 * PAGE, write=False)
+        space.map(ft, AREA + 9 * PAGE, read=False)
+        for page in range(11, 14):
+            space.map(ft, AREA + page * PAGE)
+    space.edit(1, AREA + 11 * PAGE, 1, u=0)
+    space.tables[0].edit(AREA + 12 * PAGE, 1, ft=1)
+    space.edit(1, AREA + 13 * PAGE, 1, devid=1)
+
+
+@cocotb.test(timeout_time=30, timeout_unit="ms")
+@cocotb.parametrize(seed=[0, 1])
+async def records_are_the_oracles(dut, seed):
+    """Random faults from all ports, the memory slow and stalling: every record as §4 says."""
+    async with Testbench(dut, seed) as tb:
+        scene, queues = await _start(tb, "records_are_the_oracles", interrupts=0xF0)
+        rng = random.Random(seed)
+        space = scene.space()
+        break_pages(space)
+        failed, records = collect(tb), []
+        for phase in range(6):
+            tb.axi.latency = rng.choice(((1, 1), (3, 30), (100, 300)))
+            tb.axi.accept_rate = rng.choice((1.0, .4))
+            for port in tb.drivers:
+                port.take_rate = rng.choice((1.0, .3))
+                for _ in range(60):
+                    port.send(bad_accesses(space, rng))
+            while not all(port.idle for port in tb.drivers):
+                await tb.cycles(rng.randrange(300))
+                records += await queues.take()
+        await tb.cycles(1000)
+        assert int(dut.irq_fault.value)
+        records += await queues.take()
+        seen = {Cause(entry["cause"]) for entry in records}
+        compare(tb, failed, records)
+        assert await queues.counter("faults") == len(records)
+        assert await queues.counter("faults_lost") == 0
+        assert await tb.regs.get(offset("FQ_STATUS")) == RECORD
+        await tb.regs.set(offset("FQ_STATUS"), RECORD)
+        await tb.cycles(2)
+        assert not int(dut.irq_fault.value)
+        assert len(seen) >= 9, seen
+        tb.log(f"{len(records)} records of {len(seen)} causes")
+
+
+@cocotb.test(timeout_time=30, timeout_unit="ms")
+async def overflow(dut):
+    """A full ring: one slot less than its size; every record beyond is lost, and counted."""
+    async with Testbench(dut) as tb:
+        scene, queues = await _start(tb, "overflow", fq_log2=3, interrupts=0x10)
+        space = scene.space()
+        failed = collect(tb)
+        sent = 0
+        for number in (7, 1, 30, 2):
+            for _ in range(number):
+                tb.drivers[0].send(space.access(1, 0, AREA + PAGE * sent))
+                sent += 1
+            await tb.drain()
+            await tb.cycles(200)
+            full = sent > 7
+            assert bool(await tb.regs.get(offset("FQ_STATUS")) & OVERFLOW) == full
+            assert bool(int(dut.irq_fault.value)) == full
+            assert await queues.counter("faults_lost") == max(0, sent - 7)
+        records = await queues.take()
+        compare(tb, [failed[0][:7]], records)
+        await tb.regs.set(offset("FQ_STATUS"), OVERFLOW)
+        await tb.drivers[0].request(space.access(1, 0, AREA + PAGE * 99))
+        await tb.cycles(200)
+        (entry,) = await queues.take()
+        assert entry["addr"] == AREA + PAGE * 99
+        assert await queues.counter("faults") == len(failed[0]) == 41
+
+
+@cocotb.test(timeout_time=60, timeout_unit="ms")
+async def a_storm_does_not_drown_others(dut):
+    """With a quota, the faults of the other ports are all recorded, however many one port has."""
+    async with Testbench(dut) as tb:
+        scene, queues = await _start(tb, "a_storm_does_not_drown_others", fq_log2=6, quota=12,
+                                     interrupts=0x80)
+        space = scene.space()
+        break_pages(space)
+        failed, records = collect(tb), []
+        tb.axi.latency = (5, 60)
+        storm, *others = tb.drivers
+        for _ in range(600):
+            storm.send(space.access(1, 0, 2 * AREA))
+        rng = random.Random(1)
+        limited = 0
+        while not all(port.idle for port in tb.drivers):
+            for port in others:         # not more than the quota between two looks
+                for _ in range(rng.randrange(6)):
+                    port.send(bad_accesses(space, rng))
+            await tb.cycles(600)
+            await tb.drain(others)
+            await tb.cycles(300)
+            limited += int(dut.irq_fault.value)
+            records += await queues.take(free=False)
+            await tb.regs.set(offset("FQ_HEAD"), queues.head)
+        await tb.cycles(500)
+        records += await queues.take()
+        of_storm = [entry for entry in records if entry["port"] == 0]
+        rest = [entry for entry in records if entry["port"]]
+        compare(tb, [[], *failed[1:]], rest)
+        assert limited and 0 < len(of_storm) < 600
+        assert await queues.counter("faults_lost") == 600 - len(of_storm)
+        assert await queues.counter("faults") == 600 + len(rest)
+        assert await tb.regs.get(offset("FQ_STATUS")) == RECORD | LIMITED
+        tb.log(f"{len(of_storm)} records of 600 in the storm, all {len(rest)} of the others")
+
+
+@cocotb.test(timeout_time=30, timeout_unit="ms")
+async def write_errors(dut):
+    """A failed write stops recording until software clears FQ_ERROR; the losses are counted."""
+    async with Testbench(dut) as tb:
+        scene, queues = await _start(tb, "write_errors", fq_log2=5, interrupts=0x20)
+        space = scene.space()
+        collect(tb)
+        port = tb.drivers[0]
+        for _ in range(3):
+            await port.request(space.access(1, 0, AREA))
+        await tb.cycles(100)
+        tb.memory.poison(queues.records + 32 * 3, 32)
+        for _ in range(12):
+            port.send(space.access(1, 0, AREA))
+        await tb.drain()
+        await tb.cycles(200)
+        assert await tb.regs.get(offset("FQ_STATUS")) == ERROR | RECORD
+        assert int(dut.irq_fault.value)
+        assert await tb.regs.get(offset("FQ_TAIL")) == 3
+        assert await queues.counter("faults_lost") == 12
+        tb.memory.cure()
+        await port.request(space.access(1, 0, AREA))
+        await tb.cycles(200)
+        assert await tb.regs.get(offset("FQ_TAIL")) == 3, "stopped until the bit is cleared"
+        assert await queues.counter("faults_lost") == 13
+        await tb.regs.set(offset("FQ_STATUS"), ERROR)
+        await tb.cycles(4)
+        assert not int(dut.irq_fault.value)
+        await port.request(space.access(1, 0, 2 * AREA))
+        await tb.cycles(200)
+        records = await queues.take()
+        assert [entry["addr"] for entry in records] == [AREA] * 3 + [2 * AREA]
+        assert await queues.counter("faults_lost") == 13
+
+
+@cocotb.test(timeout_time=30, timeout_unit="ms")
+async def what_leaves_no_record(dut):
+    """Quiet devices, CORE_OFF, a disabled queue; and none of it counts as lost."""
+    async with Testbench(dut) as tb:
+        scene, queues = await _start(tb, "what_leaves_no_record")
+        space, quiet = scene.space(), scene.space(6, 4)
+        scene.directory.set(6, devid=quiet.devid, pasids=quiet.pasids, quiet=True)
+        collect(tb)
+        port = tb.drivers[0]
+        for access in (quiet.access(1, 0, AREA), quiet.access(0, 1, AREA),
+                       quiet.access(0, 0, 1 << 50), quiet.access(0, 0, AREA, pasid=5)):
+            await port.request(access)
+        scene.directory.set(6, devid=quiet.devid, pasids=quiet.pasids, quiet=True, mem=False)
+        tb.forget()
+        await tb.invalidate()
+        await port.request(quiet.access(0, 0, AREA))
+        await tb.set_mode(Mode.ABORT)
+        await port.request(space.access(1, 0, AREA))
+        await tb.set_mode(Mode.TRANSLATE)
+        await tb.cycles(200)
+        assert not await queues.take() and not await tb.regs.get(offset("FQ_STATUS"))
+        # an entry that is not valid is not quiet either
+        addr = scene.directory.entry_address(6)
+        tb.memory.write_u64(addr, tb.memory.read_u64(addr) & ~1)
+        tb.forget()
+        await tb.invalidate()
+        await port.request(quiet.access(1, 0, AREA))
+        await tb.cycles(200)
+        (entry,) = await queues.take()
+        assert entry["cause"] == Cause.DEVICE_INVALID.value and entry["level"] == 7
+        await tb.regs.set(offset("FQ_CTRL"), 0)
+        await port.request(space.access(1, 0, AREA))
+        await tb.cycles(100)
+        assert await queues.counter("faults_lost") == 0
+        assert await queues.counter("faults") == 8
+        assert await tb.regs.get(offset("FQ_TAIL")) == 1, "the last ring's"
+        await queues.start(commands=False)
+        assert await tb.regs.get(offset("FQ_TAIL")) == await tb.regs.get(offset("FQ_HEAD")) == 0
+        await port.request(space.access(1, 0, AREA))
+        await tb.cycles(200)
+        (entry,) = await queues.take()
+        assert entry["cause"] == Cause.NOT_PRESENT.value
+
+
+@cocotb.test(timeout_time=30, timeout_unit="ms")
+async def slow_writes_lose_nothing(dut):
+    """A memory that acknowledges very late: ports wait with their own faults, nothing is lost, and
+    hits of other ports go on."""
+    async with Testbench(dut) as tb:
+        scene, queues = await _start(tb, "slow_writes_lose_nothing")
+        space = scene.space()
+        space.map(1, AREA)
+        failed = collect(tb)
+        await tb.drivers[0].request(space.access(1, 0, AREA))
+        await tb.drivers[0].request(space.access(1, 0, 2 * AREA))
+        tb.axi.latency = (1500, 1500)
+        ports = tb.drivers
+        sent = 40
+        for _ in range(sent):
+            ports[0].send(space.access(1, 0, 2 * AREA))
+        if len(ports) > 1:
+            for _ in range(2000):
+                ports[1].send(space.access(1, 0, AREA))
+            began = tb.cycle
+            await tb.drain([ports[1]])
+            # a port of a small depth cannot have a hit in every cycle
+            assert tb.cycle - began < 2600 * max(1, 16 // tb.config.port_depth), "hits wait for another port's records"
+        await tb.drain()
+        await tb.cycles(3200)
+        compare(tb, failed, await queues.take())
+        assert len(failed[0]) == sent + 1
+        assert await queues.counter("faults_lost") == 0
+
+
+@cocotb.test(timeout_time=30, timeout_unit="ms")
+async def a_disabled_port_leaves_none(dut):
+    """Walks that end in faults for a port that was disabled meanwhile are not recorded."""
+    async with Testbench(dut) as tb:
+        scene, queues = await _start(tb, "a_disabled_port_leaves_none")
+        space = scene.space()
+        tb.expect = lambda transaction: None
+        port = tb.drivers[0]
+        tb.axi.latency = (300, 300)
+        for _ in range(4):
+            port.send(space.access(1, 0, AREA))
+        await tb.cycles(100)
+        port.disabled = port.refusing = True
+        enabled = await tb.regs.get(PORT_ENABLE)
+        await tb.regs.set(PORT_ENABLE, enabled & ~1)
+        while await tb.regs.get(offset("PORT_STATUS")) & 1:
+            pass
+        await tb.cycles(1000)
+        port.drop()
+        port.queue.clear()
+        assert not await queues.take()
+        assert await queues.counter("faults") == await queues.counter("faults_lost") == 0
+        assert await queues.counter("requests") == 4
