@@ -76,8 +76,8 @@ def inval_tlb(device=None, pasid=None, ft=None, addr=None, pages=1):
     """The INVAL_TLB commands, a list, for what agrees with all operands that are given.
 
     ``addr`` with ``pages`` is a range: that many pages, the first of which holds ``addr``. It
-    becomes one command for each aligned power of two in it. A range that would take many of them is enlarged to the next one that
-    takes one command: more may be dropped than asked.
+    becomes one command for each aligned power of two in it. A range that would take many of them
+    is enlarged to the next one that takes one command: more may be dropped than asked.
 
     Raises
     ------

@@ -140,7 +140,8 @@ class RegisterControl:
         """
         async with self._mode:
             enabled = await self._read(Reg.PORT_ENABLE)
-            await self._write(Reg.PORT_ENABLE, enabled | 1 << port if on else enabled & ~(1 << port))
+            await self._write(Reg.PORT_ENABLE,
+                              enabled | 1 << port if on else enabled & ~(1 << port))
         for _ in range(self._polls):
             if on or not await self._read(Reg.PORT_STATUS) >> port & 1:
                 return
@@ -158,7 +159,7 @@ class RegisterControl:
         await self.commands.submit(*commands.inval_context(device, pasid))
 
     async def fence(self, *before, interrupt=False):
-        """Submits the commands ``before`` and a fence, and waits for it (``CommandQueue.fence``)."""
+        """Submits the commands ``before`` and a fence; waits for it (``CommandQueue.fence``)."""
         await self.commands.fence(*before, interrupt=interrupt)
 
     async def prefetch(self, device, pasid, ft, addr, pages=1):

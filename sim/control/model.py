@@ -26,8 +26,10 @@ PLAIN = {
 #: Registers that may be written only while their user is off: (user, mask).
 LOCKED = {
     Reg.DDT_BASE_LOW: ("DDT", 0xFFFFF000), Reg.DDT_BASE_HIGH: ("DDT", 0xFFFFF),
-    Reg.DDT_LOG2: ("DDT", 0x1F), Reg.CQ_BASE_LOW: ("CQ", 0xFFFFF000), Reg.CQ_BASE_HIGH: ("CQ", 0xFFFFF),
-    Reg.CQ_LOG2: ("CQ", 0x1F), Reg.FQ_BASE_LOW: ("FQ", 0xFFFFF000), Reg.FQ_BASE_HIGH: ("FQ", 0xFFFFF),
+    Reg.DDT_LOG2: ("DDT", 0x1F),
+    Reg.CQ_BASE_LOW: ("CQ", 0xFFFFF000), Reg.CQ_BASE_HIGH: ("CQ", 0xFFFFF),
+    Reg.CQ_LOG2: ("CQ", 0x1F),
+    Reg.FQ_BASE_LOW: ("FQ", 0xFFFFF000), Reg.FQ_BASE_HIGH: ("FQ", 0xFFFFF),
     Reg.FQ_LOG2: ("FQ", 0x1F),
 }
 LOG2_RANGE = {Reg.DDT_LOG2: (0, 16), Reg.CQ_LOG2: (1, 15), Reg.FQ_LOG2: (1, 15)}

@@ -143,8 +143,9 @@ async def fault_records(dut):
         rig = Rig(dut, tb, fault_log2=4, quota=5)
         await rig.enable()
         space, expected = rig.space, []
-        for ft, write, addr, more in ((0, 1, VA, {}), (1, 1, VA + 0xFFC, {}), (0, 0, VA + 0x1000, {}),
-                                      (0, 0, 1 << 60, {}), (0, 0, VA, {"device": 9}),
+        for ft, write, addr, more in ((0, 1, VA, {}), (1, 1, VA + 0xFFC, {}),
+                                      (0, 0, VA + 0x1000, {}), (0, 0, 1 << 60, {}),
+                                      (0, 0, VA, {"device": 9}),
                                       (1, 0, VA, {"pasid": 4}), (0, 0, VA, {"pages": 7})):
             port = len(expected) % 2
             done = await tb.port(port).request(space.access(ft, write, addr, **more))

@@ -39,7 +39,8 @@ def test_demo_over_the_golden_model(tmp_path):
     assert all(counts["fences"] for counts in phases.values())
     assert len(result["speed"]) == 2
     text = "\n".join(lines)
-    for word in ("The fault log", "L1 %", "sha256", "DEVICE_MISMATCH", "without SIOMMU", "e2fsck -fn"):
+    for word in ("The fault log", "L1 %", "sha256", "DEVICE_MISMATCH", "without SIOMMU",
+                 "e2fsck -fn"):
         assert word in text
     Ext4Image(tmp_path / "ext4.img").check()
 

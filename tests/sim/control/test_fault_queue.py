@@ -12,7 +12,8 @@ from .rig import VA, Rig
     (FaultRecord(Cause.NOT_PRESENT, Disposition.REMAP, 1, 0, 1, 0x1234, 0xABCDE, 0xF1, 2,
                  0x7000_1234_5678, 0x1000_0008, 99),
      (0x2F1A_BCDE_1234_1607, 0x7000_1234_5678, 0x1000_0008, 99)),
-    (FaultRecord(Cause.ACCESS_FLAG, Disposition.DENY, 0, 1, 7, 0xFFFF, 0, 0, 8, 1 << 63, 0, 1 << 40),
+    (FaultRecord(Cause.ACCESS_FLAG, Disposition.DENY, 0, 1, 7, 0xFFFF, 0, 0, 8, 1 << 63, 0,
+                 1 << 40),
      (0x8000_0000_FFFF_780F, 1 << 63, 0, 1 << 40)),
 ])
 def test_words(record, words):
