@@ -10,7 +10,7 @@ from .memory import BusError
 from .responses import Access, Beat, PageAnswer, ResponseError, check_response, merge_runs
 
 __all__ = ["Access", "Beat", "PageAnswer", "GoldenModel", "ResponseError", "check_response",
-           "merge_runs"]
+           "expected_record", "merge_runs"]
 
 PAGE = 4096
 WRAP = (1 << 64) - 1
@@ -39,6 +39,20 @@ def _disposition(code):
     return Disposition(code if code != 3 else 0)
 
 
+def expected_record(access, answer, port):
+    """Words 0 to 2 of the fault record (§5.1) for ``answer``, a fault of a page of ``access``.
+
+    Whether there is a record at all is another matter: see ``PageAnswer.quiet``, and CORE_OFF.
+    ``port`` is the number of the port that asked.
+    """
+    # "7:0 cause; 9:8 disposition; 10 write; 11 FT; 14:12 level; 31:16 device; 51:32 pasid;
+    # 59:52 tag; 63:60 port"
+    word0 = (answer.cause.value | answer.disposition.value << 8 | access.write << 10
+             | access.ft << 11 | answer.level << 12 | access.device << 16 | access.pasid << 32
+             | access.tag << 52 | port << 60)
+    return word0, answer.addr, answer.entry_addr
+
+
 class _Fault(Exception):
     def __init__(self, cause, disposition=Disposition.DENY):
         super().__init__(cause.name)
@@ -54,6 +68,7 @@ class _Walk:
         self.level = 0
         self.entry_addr = 0
         self.trace = []
+        self.quiet = 0
 
     def read(self, level, addr, words):
         self.level, self.entry_addr = level, addr & WRAP
@@ -106,14 +121,18 @@ class GoldenModel:
         addr = access.addr + PAGE * k & WRAP
         if k:
             addr &= ~(PAGE - 1)
-        walk = _Walk(self.memory)
+        walk = self._begin(access, addr)
         try:
             out, read, write, size, leaf = self._translate(access, addr, walk)
         except _Fault as fault:
             return PageAnswer(fault.cause, fault.disposition, addr, 0, 0, Size.PAGE_4K,
-                              walk.level, walk.entry_addr, None, tuple(walk.trace))
+                              walk.level, walk.entry_addr, None, tuple(walk.trace), walk.quiet)
         return PageAnswer(Cause.OK, Disposition.DENY, out, read, write, size,
                           walk.level, walk.entry_addr, leaf, tuple(walk.trace))
+
+    def _begin(self, access, addr):
+        """Who reads the entries for a page. A model of a core with caches has another reader."""
+        return _Walk(self.memory)
 
     def _translate(self, access, addr, walk):
         untranslated = addr, 1, 1, Size.BYPASS, BYPASS
@@ -140,6 +159,9 @@ class GoldenModel:
         # "V = 0 → DEVICE_INVALID."
         if not _bit(device[0], 0):
             raise _Fault(Cause.DEVICE_INVALID)
+        # "QUIET: faults of this device are answered but not recorded". It counts from here on:
+        # of an entry that is not valid, or could not be read, no bit says anything.
+        walk.quiet = _bit(device[0], 5)
         # "A reserved bit → ENTRY_RESERVED." PDT_LEVELS = 3 is reserved as well.
         if (not _only(device[0], (7, 0), (51, 12)) or not _only(device[1], (9, 0))
                 or _bits(device[0], 7, 6) == 3):

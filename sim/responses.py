@@ -60,6 +60,9 @@ class PageAnswer:
         merged. ``None`` on a fault.
     trace : tuple of int
         Physical addresses of all entries read, in order.
+    quiet : int
+        Fault: 1 if it is not to be recorded, because the device entry was read, is valid and has
+        QUIET (§3.1). 0 of a grant.
     """
 
     cause: Cause
@@ -72,6 +75,7 @@ class PageAnswer:
     entry_addr: int
     leaf: object
     trace: tuple
+    quiet: int = 0
 
     @property
     def granted(self):

@@ -32,6 +32,7 @@ class Task:
         self._scheduler = scheduler
         self._coroutine = coroutine
         self._waiters = []
+        self._begun = False
         self._finished = False
         self._result = None
         self._error = None
@@ -41,6 +42,7 @@ class Task:
         return self._finished
 
     def _step(self):
+        self._begun = True
         try:
             suspend = self._coroutine.send(None)
         except StopIteration as stop:
@@ -157,7 +159,8 @@ class Scheduler:
         return Event(self)
 
     def run(self, coroutine):
-        """Runs ``coroutine`` to its end and returns its result. Other tasks may then still wait.
+        """Runs ``coroutine`` to its end and returns its result. Other tasks may then still wait;
+        those that it started last have taken their first step.
 
         Raises
         ------
@@ -180,6 +183,10 @@ class Scheduler:
             else:
                 coroutine.close()
                 raise Deadlock(f"every task waits, and nothing is due after cycle {self._now}")
+        while (task := next((task for task in self._ready
+                             if task is not None and not task._begun), None)) is not None:
+            self._ready.remove(task)
+            task._step()
         if main._error is not None:
             raise main._error
         if self._failed:

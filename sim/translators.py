@@ -18,21 +18,32 @@ class GoldenTranslator:
     scheduler : Scheduler or None
     cycles : int
         Delay of every answer; needs ``scheduler``.
+    plane : GoldenControlPlane or None
+        Counts the requests and records the faults.
+    port : int
+        Number of this port at ``plane``.
     """
 
-    def __init__(self, model, scheduler=None, cycles=0):
+    def __init__(self, model, scheduler=None, cycles=0, plane=None, port=0):
         if cycles and scheduler is None:
             raise ValueError("a delay needs a scheduler")
         self.model = model
         self.scheduler = scheduler
         self.cycles = cycles
+        self.plane = plane
+        self.port = port
         self.requests = 0
 
     async def translate(self, access):
+        if self.plane is not None:
+            await self.plane.admit(access, self.port)
         self.requests += 1
         if self.cycles:
             await self.scheduler.delay(self.cycles)
-        return merge_runs(access, self.model.translate(access))
+        answers = self.model.translate(access)
+        if self.plane is not None:
+            self.plane.finish(access, answers, self.port)
+        return merge_runs(access, answers)
 
 
 class PassThrough:

@@ -1,9 +1,10 @@
 """The user library: pread and pwrite straight to the SSD, without the kernel where possible.
 
 A command that the SIOMMU refuses says what to do (§5, disposition): DENY raises ``AccessDenied``;
-OS hands that part of the transfer to the kernel; REMAP asks the kernel to map the buffer, and the
-command is sent again. CORE_OFF is no verdict on the access: the kernel is just invalidating, so
-the command is sent again a little later.
+OS hands that part of the transfer to the kernel; REMAP waits for the kernel's fault handler, which
+has got a record of the fault and maps the buffer, and sends the command again. CORE_OFF is no
+verdict on the access: the kernel is just emptying the core's caches, so the command is sent again
+a little later.
 """
 
 from errno import EACCES, EIO
@@ -67,9 +68,9 @@ class UserLibrary:
 
     # -- files ---------------------------------------------------------------------------------
 
-    async def open(self, path, mode="r", ssd=None):
-        """Opens a file; returns its ``OpenFile``."""
-        return await self.kernel.open(self.process, path, mode, ssd)
+    async def open(self, path, mode="r", ssd=None, prefetch=False):
+        """Opens a file; returns its ``OpenFile``. ``prefetch``: see ``Kernel.open``."""
+        return await self.kernel.open(self.process, path, mode, ssd, prefetch)
 
     async def close(self, opened):
         """Closes a file."""
@@ -180,6 +181,7 @@ class UserLibrary:
     async def _settle(self, opened, opcode, vaddr, length, offset):
         """One chunk, followed through its faults. Returns the exception it ends with, if any."""
         for _ in range(RETRIES):
+            remaps = self.process.remaps
             try:
                 completion = await self.command(opened.shared.ssd, opcode, opened.vba + offset,
                                                 vaddr, length)
@@ -189,22 +191,22 @@ class UserLibrary:
                 fault = read_fault(completion)
                 if fault is None:
                     return OSError(EIO, f"the SSD answers with status {completion.status:#05x}")
-                if not await self._again(fault, vaddr, length):
+                if not await self._again(fault, vaddr, length, remaps):
                     return await self._by_kernel(opened, opcode, vaddr, length, offset)
             except OSError as error:
                 return error
         return OSError(EIO, f"no answer but faults after {RETRIES} attempts")
 
-    async def _again(self, fault, vaddr, length):
+    async def _again(self, fault, vaddr, length, remaps):
         """Prepares what the fault asks for. Returns whether to send the command again; if not,
-        the kernel has to do the transfer."""
+        the kernel has to do the transfer. ``remaps``: as it was when the command was sent."""
         cause, disposition, ft = fault
         if cause == Cause.CORE_OFF.value:
             await self.kernel.scheduler.delay(BACKOFF)
             return True
         if disposition == Disposition.REMAP.value and not ft:
             self.remapped += 1
-            await self.kernel.remap(self.process, vaddr, length)
+            await self.kernel.wait_remap(self.process, vaddr, length, remaps)
             return True
         if disposition == Disposition.OS.value:
             return False

@@ -6,6 +6,7 @@ of the RTL calls ``run_demo`` with a world of its own.
 
 import mmap
 
+from ..top import Top, fault_log, watch
 from .cost import Cost
 from .files import make_image
 from .machine import DemoFailed, Machine, World
@@ -21,7 +22,8 @@ async def run_demo(world):
     Returns
     -------
     dict
-        ``files``, ``denied`` and ``speed``: the rows of the tables; ``counters``.
+        ``files``, ``denied``, ``faults`` and ``speed``: the rows of the tables; ``counters``;
+        ``top``, the ``Top`` with an interval for each phase.
 
     Raises
     ------
@@ -34,26 +36,37 @@ async def run_demo(world):
     with open(image.path, "r+b") as handle, mmap.mmap(handle.fileno(), 0) as disk:
         machine = Machine(world, image, files, disk)
         cost = Cost(machine)
+        top = Top(label_width=8)
+
+        async def phase(label, sentence, work):
+            out(sentence)
+            result = await work
+            top.end(label, await world.control.counters())
+            return result
         try:
             out(f"starting two SSDs, one with the image ({len(disk) >> 10} KiB), and two users")
             await machine.start()
-            out(f"reading {len(files)} files directly")
-            rows = await machine.read_everything()
-            out("writing what may be written; then e2fsck")
-            await machine.write_allowed()
-            out("trying what must fail")
             misuse = Misuse(machine)
-            await misuse.run()
-            out("measuring")
-            await cost.run()
-            counters = await world.count()
+            top.begin(await world.control.counters())
+            if world.watch:
+                world.scheduler.start(watch(world.scheduler, world.control.counters, world.watch,
+                                            out))
+            rows = await phase("reading", f"reading {len(files)} files directly",
+                               machine.read_everything())
+            await phase("writing", "writing what may be written; then e2fsck",
+                        machine.write_allowed())
+            await phase("misuse", "trying what must fail", misuse.run())
+            await phase("measure", "measuring", cost.run())
+            counters = await world.control.counters()
             disk.flush()
         finally:
             cost.close()
             machine.close()
     image.check()
-    for line in report(rows, misuse.rows, cost.rows, counters):
+    faults = fault_log(machine.kernel.faults.log)
+    for line in report(rows, misuse.rows, faults, cost.rows, top):
         out(line)
     out("")
     out("e2fsck -fn: the file system is clean")
-    return {"files": rows, "denied": misuse.rows, "speed": cost.rows, "counters": counters}
+    return {"files": rows, "denied": misuse.rows, "faults": faults, "speed": cost.rows,
+            "counters": counters, "top": top}

@@ -5,7 +5,7 @@ from pathlib import Path
 import sys
 import tempfile
 
-from ..control import GoldenControl
+from ..control import GoldenControlPlane, RegisterControl
 from ..ext4 import Ext4Error, MissingTools
 from ..golden import GoldenModel
 from ..memory import Memory
@@ -16,13 +16,17 @@ from . import DemoFailed, World, run_demo
 __all__ = ["golden_world", "main"]
 
 
+QUOTA = 16                              #: FQ_QUOTA: a quarter of the ring
+
+
 def golden_world(folder, out=print, seed=0):
     """A world in pure Python, with the golden model as the core (which takes no time)."""
     scheduler, memory = Scheduler(), Memory(seed=seed)
     model = GoldenModel(memory)
-    translators = [GoldenTranslator(model), GoldenTranslator(model)]
-    return World(scheduler, memory, translators, GoldenControl(model), Path(folder),
-                 counters=lambda: {"requests": sum(item.requests for item in translators)},
+    plane = GoldenControlPlane(scheduler, memory, model)
+    translators = [GoldenTranslator(model, plane=plane, port=port) for port in range(2)]
+    return World(scheduler, memory, translators,
+                 RegisterControl(scheduler, memory, plane.platform, quota=QUOTA), Path(folder),
                  out=out, seed=seed)
 
 
@@ -36,6 +40,8 @@ def main(arguments=None):
     parser.add_argument("--folder", type=Path, help="keep files and image there "
                                                     "(default: a temporary folder)")
     parser.add_argument("--seed", type=int, default=0, help="replays a run (default: 0)")
+    parser.add_argument("--top", type=int, default=0, metavar="CYCLES",
+                        help="show the core's counters every so many cycles")
     options = parser.parse_args(arguments)
     print(f"seed {options.seed}")
     try:
@@ -43,6 +49,7 @@ def main(arguments=None):
             folder = options.folder or Path(temporary)
             folder.mkdir(parents=True, exist_ok=True)
             world = golden_world(folder, seed=options.seed)
+            world.watch = options.top
             world.scheduler.run(run_demo(world))
     except (DemoFailed, Ext4Error, MissingTools) as error:
         print(f"the demo failed: {error}", file=sys.stderr)

@@ -37,16 +37,16 @@ class Cost:
         rng = random.Random(self.world.seed)
         pages = rng.choices(sorted(opened.shared.blocks), k=reads)
         for depth in depths:
-            before = await self.world.count()
+            before = await self.world.control.counters()
             guarded = await self._timed(queue, depth, [
                 (opened.vba + page * PAGE, buffer + index % depth * PAGE)
                 for index, page in enumerate(pages)])
-            after = await self.world.count()
+            after = await self.world.control.counters()
             plain = await self._timed(bare, depth, [
                 (opened.shared.blocks[page] * PAGE, frames[index % depth])
                 for index, page in enumerate(pages)])
-            counted = [after[name] - before[name] if name in after else "-"
-                       for name in ("requests", "tlb_hits", "walks")]
+            counted = [after[name] - before[name]
+                       for name in ("requests", "l1_hits", "l2_hits", "misses")]
             self.rows.append((depth, reads, *counted, f"{plain:.1f}", f"{guarded:.1f}",
                               f"{guarded - plain:.1f}"))
         await self.machine.alice.close(opened)

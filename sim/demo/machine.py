@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 import hashlib
-import inspect
 from pathlib import Path
 
 from ..kernel import Kernel
@@ -32,19 +31,18 @@ class World:
         Main memory, from which the core reads its tables.
     translators : sequence
         For two SSDs, each with ``async translate(access) -> beats``.
-    control
-        ``async enable(ddt_base, ddt_log2)``, ``async invalidate()``.
+    control : RegisterControl
+        The driver of the core.
     folder : Path
         Where the originals and the image are made.
-    counters : callable
-        Returns a dictionary of the core's counters (or a coroutine of one); ``requests``,
-        ``tlb_hits`` and ``walks`` are shown.
     latency : Latency
         Of the SSDs.
     out : callable
         Takes a line of output.
     seed : int
         Of the places that are read for the measurement.
+    watch : int
+        Cycles after which the core's counters are shown, again and again; 0: only at the end.
     """
 
     scheduler: object
@@ -52,15 +50,10 @@ class World:
     translators: object
     control: object
     folder: Path
-    counters: object = dict
     latency: Latency = field(default_factory=Latency)
     out: object = print
     seed: int = 0
-
-    async def count(self):
-        """The counters now."""
-        counters = self.counters()
-        return await counters if inspect.isawaitable(counters) else counters
+    watch: int = 0
 
 
 def require(condition, sentence):
@@ -104,7 +97,8 @@ class Machine:
         for path, file in self.files.items():
             library = self.bob if "/bob/" in path else self.alice
             start, kernel_parts = self.world.scheduler.now, library.through_kernel
-            opened = await library.open(path)
+            # One of them with a hint, so that the command is seen at work.
+            opened = await library.open(path, prefetch=path == "/shared/manual.txt")
             data = await library.pread(opened, opened.shared.size, 0)
             cycles = self.world.scheduler.now - start
             original = file.source.read_bytes()

@@ -11,6 +11,7 @@ from .machine import DemoFailed, require
 __all__ = ["Misuse"]
 
 BUFFER_PAGES = 4
+PATIENCE = 500                          #: looks at the fault log for a record
 
 
 class Misuse:
@@ -31,11 +32,13 @@ class Misuse:
         """Sends one command past all software and sees the SIOMMU refuse it.
 
         ``expected`` is (cause, disposition, FT). Image and memory stay as they are, but for the
-        command and its completion in the two rings of the queue.
+        command and its completion in the two rings of the queue, the record of the fault, and,
+        where the disposition asks for it, the entries of the memory that gets mapped.
         """
         ssd = ssd or self.machine.ssd
         queue = await self.kernel.queue(library.process, ssd)
         disk, memory = self._state()
+        known = len(self.kernel.faults.log)
         completion = await library.command(ssd, opcode, vba, vaddr, PAGE)
         fault = read_fault(completion)
         require(fault is not None, f"{what}: the SIOMMU did not refuse; the status is "
@@ -44,8 +47,11 @@ class Misuse:
         require((cause, disposition, ft) == expected,
                 f"{what}: refused with {cause.name}, {disposition.name}, FT = {ft}; "
                 f"it must be {expected}")
+        await self._recorded(what, known, library, opcode, vaddr if not ft else vba, expected, ssd)
         disk_after, memory_after = self._state()
-        rings = {queue.sq, queue.cq}
+        rings = {queue.sq, queue.cq} | self.machine.world.control.pages
+        if disposition is Disposition.REMAP:
+            rings.add(library.process.mem.entry_address(vaddr) // PAGE * PAGE)
         changed = {page for page in memory.keys() | memory_after.keys()
                    if memory.get(page) != memory_after.get(page)}
         require(disk_after == disk, f"{what}: the image has changed")
@@ -53,6 +59,21 @@ class Misuse:
         self.rows.append((what, library.process.name, "read" if opcode == Io.READ else "write",
                           "blocks" if ft else "memory", cause.name, disposition.name,
                           "untouched"))
+
+    async def _recorded(self, what, known, library, opcode, addr, expected, ssd):
+        """The operating system learns of the refusal, from the fault queue."""
+        log = self.kernel.faults.log
+        for _ in range(PATIENCE):
+            for entry in list(log)[known:]:
+                record = entry.record
+                # An SSD reads blocks to write memory.
+                write = int((opcode == Io.READ) != bool(expected[2]))
+                if (record.cause, record.disposition, record.ft) == expected and \
+                        (record.pasid, record.device, record.addr, record.write) == \
+                        (library.process.pasid, ssd.controller.device, addr, write):
+                    return
+            await self.machine.world.scheduler.delay(10)
+        raise DemoFailed(f"{what}: the fault queue has no record of it")
 
     async def run(self):
         """Each attempt is refused, names cause and disposition, and leaves everything as it was."""
@@ -105,15 +126,22 @@ class Misuse:
             pass
 
     async def _lazy_buffer(self, opened):
-        """Not mapped yet: the disposition asks for the mapping, and the library gets it."""
-        vaddr = self.kernel.map_buffer(self.alice.process, PAGE, lazy=True)
-        await self._attempt("a buffer that is mapped on demand", self.alice, Io.READ, opened.vba,
+        """Not mapped yet: the disposition asks for the mapping, and the fault handler makes it."""
+        library, kernel = self.alice, self.kernel
+        vaddr = kernel.map_buffer(library.process, PAGE, lazy=True)
+        since = library.process.remaps
+        await self._attempt("a buffer that is mapped on demand", library, Io.READ, opened.vba,
                             vaddr, (Cause.NOT_PRESENT, Disposition.REMAP, 0))
-        remapped = self.alice.remapped
-        await self.alice.pread_into(opened, vaddr, PAGE, 0)
-        require(self.alice.remapped == remapped + 1 and self.alice.process.read(vaddr, PAGE) ==
+        await kernel.wait_remap(library.process, vaddr, PAGE, since)
+        completion = await library.command(self.machine.ssd, Io.READ, opened.vba, vaddr, PAGE)
+        require(completion.ok, "the fault handler did not map a buffer on demand")
+        vaddr = kernel.map_buffer(library.process, PAGE, lazy=True)
+        remapped = library.remapped
+        await library.pread_into(opened, vaddr, PAGE, 0)
+        require(library.remapped == remapped + 1 and library.process.read(vaddr, PAGE) ==
                 self.machine.files["/shared/manual.txt"].source.read_bytes()[:PAGE],
                 "the library did not get its buffer mapped on demand")
+        require(kernel.own_remaps == 0, "a buffer was mapped without a record having asked for it")
 
     async def _hole(self, buffer):
         """Not mapped, and the kernel knows why: the library reads zeros through it."""

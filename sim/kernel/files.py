@@ -70,6 +70,7 @@ class SharedFile:
         self.size = inode.size
         self.lock = Lock(scheduler)     # one kernel write at a time
         self.opens = []
+        self.attached = 0               # attachments that a device may still know of
         self.blocks = {}                # page of the file -> block, of the written ones
         self.table = FileTable(memory, ssd.devid, -(-self._pages // CHUNK) + GROWTH)
         for extent in inode.extents:
@@ -77,6 +78,12 @@ class SharedFile:
                 self.map(extent.page, extent.block,
                          max(0, min(extent.count, self._pages - extent.page)))
         self.mark_holes(0, self._pages)
+
+    @property
+    def span(self):
+        """Bytes of virtual addresses that an attachment takes: a power of two, and aligned to it,
+        so that one command invalidates it."""
+        return span_bytes(2) << (self.table.reserve - 1).bit_length()
 
     @property
     def _pages(self):

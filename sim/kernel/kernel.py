@@ -2,17 +2,19 @@
 
 It answers the SIOMMU's questions in advance, by writing tables. Rights are given by a store to
 the tables. They are taken away in three steps, and only then is memory or a block used anew:
-change the tables, invalidate the core, and drain the SSD, so that no transfer granted before is
-still moving.
+change the tables, invalidate what the core may have cached of them and wait for a fence, and drain
+the SSDs, so that no transfer granted before is still moving.
 """
 
 from dataclasses import dataclass
 from errno import EACCES, EBADF, EFAULT, ENODEV
 
+from ..control import CommandQueueError, inval_context, inval_tlb
+from ..control import prefetch as prefetch_commands
 from ..nvme.defs import PAGE
 from ..nvme.driver import Driver, QueuePair
-from ..scheduler import Lock
 from ..tables import DeviceDirectory, PasidDirectory
+from .faults import FaultHandler
 from .files import MODES, OpenFile, SharedFile, check_permission
 from .process import Process
 from .transfer import KernelTransfer
@@ -20,7 +22,9 @@ from .transfer import KernelTransfer
 __all__ = ["Kernel", "Ssd"]
 
 VBA_BASE = 0x0100_0000_0000             #: where attached files begin in a storage table
-VBA_STEP = 1 << 21
+REMAP_PATIENCE = 4000                   #: cycles to wait for the fault handler
+POLL = 8
+PREFETCH_PAGES = 256                    #: of a file, at open
 
 
 @dataclass(eq=False)
@@ -44,15 +48,22 @@ class Kernel:
     ----------
     scheduler : Scheduler
     memory : Memory
-    control
-        The core's switch: ``async enable(ddt_base, ddt_log2)`` and ``async invalidate()``
-        (``sim.control``).
+    control : RegisterControl
+        The driver of the core.
     levels : int
         Levels of the page tables, 4 or 5.
     ddt_log2 : int
         Size of the device directory.
     pasid_levels : int
         Levels of the PASID directory.
+
+    Attributes
+    ----------
+    faults : FaultHandler
+        Works once ``start`` has returned.
+    blunt_revocations, own_remaps : int
+        How often revoking took the blunt way, because the command queue was in error; how often
+        memory was mapped without a record having asked for it, because it was lost.
     """
 
     def __init__(self, scheduler, memory, control, *, levels=4, ddt_log2=16, pasid_levels=1):
@@ -67,12 +78,15 @@ class Kernel:
         self._files = {}                # (ssd, inode number) -> SharedFile
         self._next_pasid = 1
         self._next_vba = VBA_BASE
-        self._revoking = Lock(scheduler)
+        self.faults = FaultHandler(self, control.faults)
+        self.blunt_revocations = self.own_remaps = 0
         self._transfer = KernelTransfer(memory)
 
     async def start(self):
-        """Switches the core to translation, with the (empty) device directory."""
+        """Switches the core to translation, with the (empty) device directory; faults are handled
+        from then on."""
         await self.control.enable(self.devices.base, self.devices.log2)
+        self.scheduler.start(self.faults.run())
 
     async def add_ssd(self, controller, devid, filesystem=None, nsid=1, entries=64, poll=8):
         """Brings an SSD up, gives it a kernel queue and a device directory entry.
@@ -91,11 +105,21 @@ class Kernel:
         self.ssds.append(ssd)
         return ssd
 
-    async def _revoke(self, process):
-        """What was taken out of the tables of ``process`` is unreachable once this returns."""
-        async with self._revoking:
-            await self.control.invalidate()
-            for ssd in self.ssds:
+    async def _revoke(self, processes, commands):
+        """What was taken out of the tables of ``processes`` is unreachable once this returns.
+
+        ``commands`` invalidate it. They name no device: any SSD may have used it.
+        """
+        try:
+            await self.control.fence(*commands)
+        except CommandQueueError:
+            # A queue in error keeps no promise, but the blunt way does not need it.
+            self.blunt_revocations += 1
+            await self.control.empty_caches()
+            await self.control.resume()
+        # The core forgets, but a device may still be moving what it was granted before.
+        for ssd in self.ssds:
+            for process in processes:
                 await ssd.driver.drain(process.pasid)
 
     # -- processes -----------------------------------------------------------------------------
@@ -122,10 +146,15 @@ class Kernel:
         for ssd, queue in list(process.queues.items()):
             del process.queues[ssd]
             await ssd.driver.delete_queue(queue)
-        for fd in list(process.files):
-            await self.close(process, fd)
+        files = [(process, opened) for opened in process.files.values() if not opened.revoked]
+        process.files.clear()
+        await self._take_out(files)
+        await self._settled(process)
         self.pasids.remove(process.pasid)
-        await self._revoke(process)
+        # The context is gone, and all translations with it: no address is needed.
+        await self._revoke([process], inval_context(pasid=process.pasid)
+                           + inval_tlb(pasid=process.pasid))
+        self._release(files)
         for buffer in list(process.buffers.values()):
             process.unmap_buffer(buffer)
             self.memory.free_all(buffer.frames)
@@ -149,11 +178,12 @@ class Kernel:
             raise OSError(EFAULT, f"{process.name} has no buffer that begins at {vaddr:#x}")
         buffer = process.buffers[vaddr]
         process.unmap_buffer(buffer)
-        await self._revoke(process)
+        await self._revoke([process], inval_tlb(pasid=process.pasid, ft=0, addr=vaddr,
+                                                pages=len(buffer.frames)))
         self.memory.free_all(buffer.frames)
 
     async def remap(self, process, vaddr, length):
-        """Maps the pages of a lazy buffer that a device is about to use.
+        """Maps the pages of a lazy buffer that a device is about to use, without a fault.
 
         Raises
         ------
@@ -165,9 +195,29 @@ class Kernel:
         last = (vaddr + length - 1 - buffer.vaddr) // PAGE
         process.map_pages(buffer, range(first, last + 1))
 
+    async def wait_remap(self, process, vaddr, length, since):
+        """Returns once a device that was refused ``vaddr`` with REMAP may try again.
+
+        ``since`` is what ``process.remaps`` was before the command was sent. The fault handler
+        does the work. A record can be lost, though (a full ring, a quota, a quiet device), and
+        then this call, which is the process's own, maps the range itself.
+
+        Raises
+        ------
+        OSError
+            EFAULT: the process has no such memory.
+        """
+        process.find(vaddr, length)
+        for _ in range(REMAP_PATIENCE // POLL):
+            if process.remaps != since:
+                return
+            await self.scheduler.delay(POLL)
+        self.own_remaps += 1
+        await self.remap(process, vaddr, length)
+
     # -- files ---------------------------------------------------------------------------------
 
-    async def open(self, process, path, mode="r", ssd=None):
+    async def open(self, process, path, mode="r", ssd=None, prefetch=False):
         """Opens a file for direct access and returns an ``OpenFile`` (fd, virtual block address).
 
         Parameters
@@ -179,6 +229,8 @@ class Kernel:
             ``"r"``, ``"w"`` or ``"rw"``.
         ssd : Ssd or None
             The first one with a file system by default.
+        prefetch : bool
+            Have the core read the translations of the file's first MiB in advance.
 
         Raises
         ------
@@ -197,12 +249,24 @@ class Kernel:
             self._files[key] = SharedFile(self.scheduler, self.memory, ssd, inode)
         shared = self._files[key]
         fd = min(set(range(3, len(process.files) + 4)) - set(process.files))
-        opened = OpenFile(fd, path, shared, self._next_vba, *MODES[mode])
-        self._next_vba += shared.table.reserve * VBA_STEP
+        vba = -(-self._next_vba // shared.span) * shared.span
+        self._next_vba = vba + shared.span
+        opened = OpenFile(fd, path, shared, vba, *MODES[mode])
         process.sto.attach(opened.vba, shared.table, read=opened.readable, write=opened.writable)
         process.files[fd] = opened
         shared.opens.append((process, opened))
+        shared.attached += 1
+        if prefetch and shared.size:
+            await self._prefetch(process, opened)
         return opened
+
+    async def _prefetch(self, process, opened):
+        pages = min(PREFETCH_PAGES, -(-opened.shared.size // PAGE))
+        try:
+            await self.control.commands.submit(*prefetch_commands(
+                opened.shared.ssd.controller.device, process.pasid, 1, opened.vba, pages))
+        except CommandQueueError:
+            pass                        # a hint; whoever revokes next will deal with the error
 
     def file(self, process, fd):
         """The ``OpenFile`` of ``fd``; OSError EBADF if there is none or it was revoked."""
@@ -217,27 +281,53 @@ class Kernel:
         if opened is None:
             raise OSError(EBADF, f"{process.name} has no open file {fd}")
         if not opened.revoked:
-            await self._detach(process, opened)
+            await self._detach([(process, opened)])
 
     async def revoke(self, path, ssd=None):
         """Takes a file away from every process that has it open (before truncation, say)."""
         ssd = ssd or next(item for item in self.ssds if item.filesystem is not None)
         shared = self._files.get((ssd, ssd.filesystem.walk(path)[-1].number))
-        for process, opened in list(shared.opens) if shared else ():
-            opened.revoked = True
-            await self._detach(process, opened)
+        taken = [(process, opened) for process, opened in shared.opens if not opened.revoked] \
+            if shared else []
+        await self._detach(taken)
 
-    async def _detach(self, process, opened):
-        shared = opened.shared
-        async with shared.lock:         # a write through the kernel ends first
-            process.sto.detach(opened.vba, shared.table)
-            shared.opens.remove((process, opened))
-            if not shared.opens:
-                # Nobody may find it while it is taken down: a new open builds a new one.
-                del self._files[shared.ssd, shared.number]
-        await self._revoke(process)
-        if not shared.opens and shared.table.attachments == 0:
-            shared.table.destroy()
+    async def _detach(self, files):
+        """Takes (process, open file) pairs away, all with one fence."""
+        await self._take_out(files)
+        if files:
+            await self._revoke({process for process, _ in files}, [
+                command for process, opened in files for command in inval_tlb(
+                    pasid=process.pasid, ft=1, addr=opened.vba,
+                    pages=opened.shared.span // PAGE)])
+        self._release(files)
+
+    async def _take_out(self, files):
+        """Takes (process, open file) pairs out of the tables. Devices may still reach them."""
+        for process, opened in files:
+            opened.revoked = True
+            process.detaching += 1
+        for process, opened in files:
+            shared = opened.shared
+            async with shared.lock:     # a write through the kernel ends first
+                process.sto.detach(opened.vba, shared.table)
+                shared.opens.remove((process, opened))
+                if not shared.opens:
+                    # Nobody may find it while it is taken down: a new open builds a new one.
+                    del self._files[shared.ssd, shared.number]
+            process.detaching -= 1
+
+    def _release(self, files):
+        """No device reaches the (process, open file) pairs any more: their tables may be freed."""
+        for _, opened in files:
+            # Other processes may be on their way here as well: the last one frees the table.
+            opened.shared.attached -= 1
+            if not opened.shared.attached:
+                opened.shared.table.destroy()
+
+    async def _settled(self, process):
+        """Waits until nobody changes the storage table of ``process``, which may be freed then."""
+        while process.detaching:
+            await self.scheduler.delay(POLL)
 
     # -- transfers through the kernel ----------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """A process: its identity, its memory, and what its devices may reach."""
 
+from collections import deque
 from dataclasses import dataclass
 from errno import EFAULT
 
@@ -10,6 +11,7 @@ from ..tables import PageTable
 __all__ = ["Buffer", "Process"]
 
 PAGE = 4096
+FAULTS = 100                            #: remembered for a process
 BUFFERS = 0x7000_0000_0000              #: where the buffers of a process begin
 
 
@@ -44,6 +46,10 @@ class Process:
         Its memory table (FT = 0) and storage table (FT = 1).
     files : dict
         fd → open file.
+    faults : deque of FaultEntry
+        The last faults that its commands caused.
+    remaps : int
+        How often the fault handler has mapped memory for it.
     """
 
     def __init__(self, memory, name, pasid, uid, gids, levels=4):
@@ -57,6 +63,9 @@ class Process:
         self.files = {}
         self.queues = {}                # ssd -> direct queue pair
         self.buffers = {}               # vaddr -> Buffer
+        self.faults = deque(maxlen=FAULTS)
+        self.remaps = 0
+        self.detaching = 0              # files on their way out of ``sto``
         self._next = BUFFERS
 
     # -- buffers -------------------------------------------------------------------------------

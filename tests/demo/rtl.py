@@ -1,7 +1,6 @@
 """The cocotb side of the demo: the world of ``sim.demo`` around the simulated core."""
 
 import os
-import random
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,31 +11,23 @@ from sim.control import RegisterControl
 from sim.demo import World, run_demo
 
 from ..regression.bench import Testbench
-from .walks import WalkCountingMemory
+from .platform import platform
 
 #: Cycles from a table read's address to its first data: DRAM behind a 200 MHz core.
 MEMORY_LATENCY = 20
-HIT_LATENCY = 9          #: cycles of a hit in either level of the TLB, at most
+QUOTA = 16                              #: FQ_QUOTA: a quarter of the ring
+POLL = 16                               #: cycles between two looks of the driver
 
 
 class PortTranslator:
-    """Asks the core through one port, as an SSD does.
-
-    Attributes
-    ----------
-    requests, hits : int
-        Requests so far; those that were answered in the time of a TLB hit.
-    """
+    """Asks the core through one port, as an SSD does."""
 
     def __init__(self, port):
         self.port = port
-        self.requests = self.hits = 0
 
     async def translate(self, access):
         """The beats of ``access``, in order."""
         transaction = await self.port.request(access)
-        self.requests += 1
-        self.hits += transaction.beat_cycles[0] - transaction.accepted <= HIT_LATENCY
         return [replace(beat, tag=access.tag) for beat in transaction.beats]
 
 
@@ -48,19 +39,12 @@ async def demo(dut):
     async with Testbench(dut, seed) as tb:
         tb.name = "demo"
         tb.expect = lambda transaction: None    # what must come out is checked byte by byte
-        tb.axi = WalkCountingMemory(dut, tb.memory, tb.config.axi_data_width,
-                                    random.Random(seed), lambda: tb.cycle)
         tb.axi.latency = (MEMORY_LATENCY, MEMORY_LATENCY)
         await tb.reset()
+        scheduler = CocotbScheduler(dut.clk, 10, "ns")
+        control = RegisterControl(scheduler, tb.memory, platform(dut, tb.regs), quota=QUOTA,
+                                  poll=POLL)
         translators = [PortTranslator(tb.port("dev0")), PortTranslator(tb.port("dev1"))]
-
-        def counters():
-            return {"requests": sum(each.requests for each in translators),
-                    "tlb_hits": sum(each.hits for each in translators),
-                    "walks": tb.axi.walks}
-
         with (folder / "demo.txt").open("w", buffering=1) as output:
-            await run_demo(World(
-                CocotbScheduler(dut.clk, 10, "ns"), tb.memory, translators,
-                RegisterControl(tb.regs.get, tb.regs.set), folder, counters=counters,
-                out=lambda line="": print(line, file=output), seed=seed))
+            await run_demo(World(scheduler, tb.memory, translators, control, folder,
+                                 out=lambda line="": print(line, file=output), seed=seed))

@@ -7,7 +7,7 @@ import cocotb
 from cocotb.clock import Clock
 
 from sim.cocotb_scheduler import CocotbScheduler
-from sim.control import GoldenControl
+from sim.control import GoldenControlPlane, RegisterControl
 from sim.demo import World, run_demo
 from sim.golden import GoldenModel
 from sim.memory import Memory
@@ -71,10 +71,12 @@ async def the_whole_demo(dut):
     scheduler, memory = scheduler_of(dut), Memory()
     await scheduler.delay(1)
     model = GoldenModel(memory)
+    plane = GoldenControlPlane(scheduler, memory, model)
     with tempfile.TemporaryDirectory() as folder:
-        translators = [GoldenTranslator(model, scheduler, 30) for _ in range(2)]
-        result = await run_demo(World(scheduler, memory, translators, GoldenControl(model),
-                                      Path(folder), out=cocotb.log.info))
+        translators = [GoldenTranslator(model, scheduler, 30, plane, port) for port in range(2)]
+        control = RegisterControl(scheduler, memory, plane.platform)
+        result = await run_demo(World(scheduler, memory, translators, control, Path(folder),
+                                      out=cocotb.log.info))
     assert len(result["denied"]) == 10
     # The core's 30 cycles are seen: both questions of a command are asked at the same time.
     with_core, without = float(result["speed"][0][-2]), float(result["speed"][0][-3])

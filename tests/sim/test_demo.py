@@ -27,9 +27,20 @@ def test_demo_over_the_golden_model(tmp_path):
         "into a hole": ("NOT_PRESENT", "OS"),
         "after close": ("NOT_PRESENT", "DENY"),
     }
+    # Every refusal is in the operating system's fault log.
+    logged = {(row[4], row[5], row[6], row[8], row[9]) for row in result["faults"]}
+    assert logged >= {("alice", row[2] if row[3] == "blocks" else "write", *row[3:6])
+                      for row in result["denied"]}
+    assert {row[-1] for row in result["faults"]} == {"refused", "left to the kernel", "mapped"}
+    phases = {each.label: each.counts for each in result["top"].intervals}
+    assert list(phases) == ["reading", "writing", "misuse", "measure"]
+    assert phases["misuse"]["faults"] >= 10 and phases["reading"]["invalidations"] >= 7
+    assert result["counters"]["faults_lost"] == 0
+    assert all(counts["fences"] for counts in phases.values())
     assert len(result["speed"]) == 2
     text = "\n".join(lines)
-    for word in ("sha256", "DEVICE_MISMATCH", "without SIOMMU", "e2fsck -fn"):
+    for word in ("The fault log", "L1 %", "sha256", "DEVICE_MISMATCH", "without SIOMMU",
+                 "e2fsck -fn"):
         assert word in text
     Ext4Image(tmp_path / "ext4.img").check()
 
@@ -66,8 +77,8 @@ class Vague(GoldenTranslator):
     (Vague, "sparse|refused|must be")])
 def test_demo_notices_a_broken_core(tmp_path, broken, sentence):
     world = golden_world(tmp_path, out=lambda line: None)
-    model = world.translators[0].model
-    world.translators = [broken(model), broken(model)]
+    model, plane = world.translators[0].model, world.translators[0].plane
+    world.translators = [broken(model, plane=plane, port=port) for port in range(2)]
     with pytest.raises((DemoFailed, PermissionError), match=sentence):
         world.scheduler.run(run_demo(world))
 
@@ -79,9 +90,17 @@ def test_without_a_siommu_nothing_works(tmp_path):
         world.scheduler.run(run_demo(world))
 
 
+def test_demo_notices_a_missing_record(tmp_path):
+    world = golden_world(tmp_path, out=lambda line: None)
+    world.translators[0].plane.record = lambda access, answer, port: None
+    with pytest.raises(DemoFailed, match="the fault queue has no record of it"):
+        world.scheduler.run(run_demo(world))
+
+
 def test_command_line(capsys, tmp_path):
-    assert main(["--golden", "--seed", "4", "--folder", str(tmp_path)]) == 0
+    assert main(["--golden", "--seed", "4", "--top", "50000", "--folder", str(tmp_path)]) == 0
     out = capsys.readouterr().out
+    assert out.count("interval ") >= 2
     assert out.startswith("seed 4\n") and "the file system is clean" in out
     with pytest.raises(SystemExit):
         main([])

@@ -6,9 +6,11 @@ import random
 
 import pytest
 
-from siommu.formats import Cause, Disposition, Mode
+from siommu.formats import Cause, Disposition
+from sim.control import Command as CoreCommand
+from sim.control import GoldenControlPlane, Reg, RegisterControl
 from sim.ext4 import Ext4Image
-from sim.golden import GoldenModel
+from sim.golden import Access, GoldenModel
 from sim.kernel import Kernel
 from sim.memory import Memory
 from sim.nvme import Controller, Latency, Media
@@ -17,43 +19,9 @@ from sim.scheduler import Scheduler
 from sim.translators import GoldenTranslator
 from sim.userlib import AccessDenied, UserLibrary
 
+from .caching_core import CachingModel
+
 PAGE = 4096
-
-
-class CachingCore:
-    """The worst core that §4 allows: it never forgets a grant until it is invalidated.
-
-    As translator and as control; while it is invalidated, requests get CORE_OFF.
-    """
-
-    def __init__(self, scheduler, memory):
-        self.scheduler = scheduler
-        self.model = GoldenModel(memory)
-        self.golden = GoldenTranslator(self.model)
-        self.cache = {}
-        self.invalidations = 0
-        self.slow = 0
-
-    async def enable(self, ddt_base, ddt_log2):
-        self.model.ddt_base, self.model.ddt_log2 = ddt_base, ddt_log2
-        self.model.mode = Mode.TRANSLATE
-
-    async def invalidate(self):
-        self.invalidations += 1
-        self.model.mode = Mode.ABORT
-        self.cache.clear()
-        await self.scheduler.delay(300)
-        self.model.mode = Mode.TRANSLATE
-
-    async def translate(self, access):
-        await self.scheduler.delay(2 + self.slow)
-        key = (access.ft, access.write, access.device, access.pasid, access.addr, access.pages)
-        if key not in self.cache:
-            beats = await self.golden.translate(access)
-            if any(beat.cause for beat in beats):
-                return beats
-            self.cache[key] = beats
-        return [type(beat)(**{**beat.__dict__, "tag": access.tag}) for beat in self.cache[key]]
 
 
 @pytest.fixture(scope="module")
@@ -83,14 +51,19 @@ def template(tmp_path_factory):
 
 
 class Rig:
-    def __init__(self, template, tmp_path, lba=4096, levels=4):
+    def __init__(self, template, tmp_path, lba=4096, levels=4, **options):
         path = tmp_path / "disk.img"
         path.write_bytes(template.read_bytes())
         self.image = Ext4Image(path)
         self.scheduler = Scheduler()
         self.memory = Memory(seed=1)
-        self.core = CachingCore(self.scheduler, self.memory)
-        self.kernel = Kernel(self.scheduler, self.memory, self.core, levels=levels)
+        model = CachingModel(self.memory)
+        self.commands = []
+        self.plane = GoldenControlPlane(self.scheduler, self.memory, model,
+                                        invalidated=self._invalidated)
+        self.core = GoldenTranslator(model, self.scheduler, 2, self.plane)
+        self.control = RegisterControl(self.scheduler, self.memory, self.plane.platform, **options)
+        self.kernel = Kernel(self.scheduler, self.memory, self.control, levels=levels)
         self.media = Media(Latency(read=20, write=20, units=4, transfer=2, command=2))
         # The image lies behind another namespace: its blocks do not begin at 0.
         self.media.add_namespace(bytearray(3 * PAGE))
@@ -113,6 +86,22 @@ class Rig:
 
     def user(self, name, uid, gids=()):
         return UserLibrary(self.kernel, self.kernel.spawn(name, uid, gids))
+
+    def _invalidated(self, command):
+        self.commands.append(command)
+        self.core.model.invalidated(command)
+
+    def count(self, name):
+        return self.plane._counts[name]
+
+    async def records(self, number, cycles=2000):
+        """The last ``number`` entries of the fault log, once so many have come."""
+        log = self.kernel.faults.log
+        for _ in range(cycles):
+            if len(log) >= number:
+                return list(log)[-number:]
+            await self.scheduler.delay(1)
+        raise AssertionError(f"the fault log has {len(log)} entries")
 
 
 @pytest.fixture(params=[(4096, 4), (512, 5)], ids=["4096", "512"])
@@ -261,10 +250,10 @@ def test_append(rig):
         opened, other = await user.open("/home/small", "rw"), await reader.open("/home/small")
         buffer = rig.kernel.map_buffer(user.process, 64 << 10)
         user.process.write(buffer, b"tail" * (16 << 10))
-        invalidations = rig.core.invalidations
+        invalidations = rig.count("invalidations")
         assert await rig.kernel.append(user.process, opened.fd, buffer, 64 << 10) == 777
         assert await rig.kernel.append(user.process, opened.fd, buffer, 4) == 777 + (64 << 10)
-        assert rig.core.invalidations == invalidations  # giving a right needs none
+        assert rig.count("invalidations") == invalidations      # giving a right needs none
         # The reader, who had it open before, reads the new pages directly.
         data = await reader.pread(other, 1 << 20, 0)
         assert data == expected + b"tail" * (16 << 10) + b"tail"
@@ -392,17 +381,112 @@ def test_close_waits_for_a_transfer_that_was_granted(rig):
     rig.run(work)
 
 
-def test_commands_during_an_invalidation_are_sent_again(rig):
+def test_commands_during_a_blunt_revocation_are_sent_again(rig):
+    """The command queue is in error: all caches are emptied, and requests get CORE_OFF."""
     expected = rig.image.content("/home/large")
 
     async def work():
         user, other = rig.user("user", 10), rig.user("other", 10)
         opened, closing = await user.open("/home/large"), await other.open("/home/small")
-        task = rig.scheduler.start(other.close(closing))
-        await rig.scheduler.delay(10)
-        assert await user.pread(opened, PAGE, 0) == expected[:PAGE]
-        assert user.direct == 1 and user.through_kernel == 0
-        await task
+        assert await other.pread(closing, 10, 0)
+        await rig.control.commands.submit(CoreCommand(0x99))
+        rig.core.cycles = 3000                          # so that being off takes long enough
+        task = rig.scheduler.start(user.pread(opened, PAGE, 0))
+        await rig.scheduler.delay(100)
+        rig.core.cycles = 2
+        closed = rig.scheduler.start(other.close(closing))
+        await rig.scheduler.delay(100)
+        assert await user.pread(opened, PAGE, PAGE) == expected[PAGE:2 * PAGE]
+        assert user.through_kernel == 0
+        assert await task == expected[:PAGE]
+        await closed
+        assert rig.kernel.blunt_revocations == 1 and not rig.plane.read(Reg.CQ_STATUS)[0] & 3
+        buffer = rig.kernel.map_buffer(other.process, PAGE)
+        await refused(rig, other, Io.READ, closing.vba, buffer, Cause.NOT_PRESENT)
+        await user.close(opened)                        # the queue works again
+        assert rig.kernel.blunt_revocations == 1
+    rig.run(work)
+
+
+def test_what_is_invalidated(template, tmp_path):
+    """Selectively, by PASID, kind and range, for all devices; one fence each."""
+    rig = Rig(template, tmp_path)
+
+    async def work():
+        user, other = rig.user("user", 10), rig.user("other", 11, [20])
+        files = [await user.open("/home/large"), await user.open("/home/small", "rw"),
+                 await other.open("/home/large")]
+        buffer = rig.kernel.map_buffer(user.process, 3 * PAGE)
+        rig.commands.clear()
+        assert rig.count("fences") == 0
+        await user.close(files[1])
+        # 65 level-2 entries of 512 pages each: 2^16 pages in one command.
+        assert files[1].shared.table.reserve == 65 and files[1].vba % (1 << 28) == 0
+        assert rig.commands == [(0x0100_0001_0000_1E01, files[1].vba)]
+        assert rig.count("fences") == 1
+        rig.commands.clear()
+        await rig.kernel.unmap_buffer(user.process, buffer)
+        assert [(word0 & 0xF_FFFF_0000_FFFF, word1) for word0, word1 in rig.commands][0] == \
+            (0x0000_0001_0000_0E01, buffer)
+        assert rig.count("fences") == 2
+        await rig.kernel.revoke("/home/large")          # two processes, one fence
+        assert rig.count("fences") == 3
+        rig.commands.clear()
+        await rig.kernel.exit(user.process)
+        assert rig.commands == [(0x0000_0001_0000_0202, 0), (0x0000_0001_0000_0201, 0)]
+        assert rig.count("fences") == 4 and None not in rig.commands
+    rig.run(work)
+
+
+@pytest.mark.parametrize("missing", ["INVAL_TLB", "INVAL_CONTEXT"])
+def test_the_caching_core_would_show_a_missing_invalidation(template, tmp_path, missing):
+    rig = Rig(template, tmp_path)
+    drop = rig.core.model.invalidated
+    rig.core.model.invalidated = lambda command: None if missing == "INVAL_TLB" or \
+        command is not None and command[0] & 0xFF == 2 else drop(command)
+
+    async def work():
+        user = rig.user("user", 10)
+        opened = await user.open("/home/large")
+        buffer = rig.kernel.map_buffer(user.process, PAGE)
+        assert (await user.command(rig.ssd, Io.READ, opened.vba, buffer, PAGE)).ok
+        if missing == "INVAL_TLB":
+            await user.close(opened)
+            assert (await user.command(rig.ssd, Io.READ, opened.vba, buffer, PAGE)).ok
+            return
+        await rig.kernel.exit(user.process)
+        assert any(key[0] == "context" for key in rig.core.model.cache)
+    rig.run(work)
+
+
+def test_two_that_close_at_once(rig):
+    """The file table is freed after the last fence, not after the first."""
+    async def work():
+        users = [rig.user("a", 10), rig.user("b", 10), rig.user("c", 10)]
+        files = [await user.open("/home/large") for user in users]
+        buffers = [rig.kernel.map_buffer(user.process, PAGE) for user in users]
+        for user, opened, buffer in zip(users, files, buffers):
+            assert (await user.command(rig.ssd, Io.READ, opened.vba, buffer, PAGE)).ok
+        tasks = [rig.scheduler.start(user.close(opened)) for user, opened in zip(users, files)]
+        tasks.append(rig.scheduler.start(rig.kernel.revoke("/home/large")))
+        for task in tasks:
+            await task
+        for user, opened, buffer in zip(users, files, buffers):
+            await refused(rig, user, Io.READ, opened.vba, buffer, Cause.NOT_PRESENT)
+        assert files[0].shared.attached == 0 and not files[0].shared.table._chunks
+    rig.run(work)
+
+
+def test_prefetch_at_open(rig):
+    async def work():
+        user = rig.user("user", 10)
+        opened = await user.open("/home/large", prefetch=True)
+        await user.open("/home/small", prefetch=True)
+        await user.open("/home/small")
+        await rig.control.fence()
+        assert rig.count("prefetches") == 2
+        assert rig.memory.read_u64(rig.control.commands.base) == 0x0080_0001_0042_1004
+        assert rig.memory.read_u64(rig.control.commands.base + 8) == opened.vba
     rig.run(work)
 
 
@@ -427,23 +511,94 @@ def test_unmapped_buffer(rig):
 
 
 def test_lazy_buffer(rig):
+    """Interrupt, record, mapping: the process only sends its command again."""
     expected = rig.image.content("/home/large")
 
     async def work():
         user = rig.user("user", 10)
         opened = await user.open("/home/large")
-        buffer = rig.kernel.map_buffer(user.process, 8 * PAGE, lazy=True)
-        await refused(rig, user, Io.READ, opened.vba, buffer, Cause.NOT_PRESENT,
+        buffer = rig.kernel.map_buffer(user.process, 40 * PAGE, lazy=True)
+        await refused(rig, user, Io.READ, opened.vba, buffer + 2 * PAGE, Cause.NOT_PRESENT,
                       Disposition.REMAP, 0)
-        assert await user.pread_into(opened, buffer + PAGE, 3 * PAGE, 0) == 3 * PAGE
-        assert user.process.read(buffer, 5 * PAGE) == \
-            bytes(PAGE) + expected[:3 * PAGE] + bytes(PAGE)
-        assert (user.remapped, user.direct) == (1, 1)
-        await refused(rig, user, Io.READ, opened.vba, buffer, Cause.NOT_PRESENT,
-                      Disposition.REMAP, 0)             # only what was needed is mapped
-        assert await user.pread_into(opened, buffer, 8 * PAGE, 0) == 8 * PAGE
+        (entry,) = await rig.records(1)
+        record = entry.record
+        assert (entry.process, entry.outcome) == ("user", "mapped")
+        assert (record.cause, record.disposition, record.ft, record.write, record.pasid,
+                record.device, record.addr, record.level) == \
+            (Cause.NOT_PRESENT, Disposition.REMAP, 0, 1, user.process.pasid, 0x42,
+             buffer + 2 * PAGE, 1)
+        assert record.entry == user.process.mem.entry_address(buffer + 2 * PAGE)
+        assert user.process.find(buffer, 1).mapped == set(range(16))
+        assert (await user.command(rig.ssd, Io.READ, opened.vba, buffer + 2 * PAGE, PAGE)).ok
+        # The library, over pages that are mapped and two more rounds of faults.
+        assert await user.pread_into(opened, buffer + PAGE, 35 * PAGE, 0) == 35 * PAGE
+        assert user.process.read(buffer + PAGE, 36 * PAGE) == expected[:35 * PAGE] + bytes(PAGE)
+        assert (user.remapped, user.direct) == (2, 1)
+        assert rig.kernel.faults.outcomes == {"mapped": 3} and not rig.kernel.own_remaps
         await rig.kernel.unmap_buffer(user.process, buffer)
         await refused(rig, user, Io.READ, opened.vba, buffer, Cause.NOT_PRESENT, ft=0)
+    rig.run(work)
+
+
+def test_lazy_buffer_without_a_record(rig):
+    """The device is quiet, so no record comes: the process has the kernel map its buffer."""
+    expected = rig.image.content("/home/large")
+
+    async def work():
+        user = rig.user("user", 10)
+        rig.kernel.devices.set(0x42, devid=5, pasids=rig.kernel.pasids, quiet=True)
+        await rig.control.fence(CoreCommand(0x0042_0102))
+        opened = await user.open("/home/large")
+        buffer = rig.kernel.map_buffer(user.process, 3 * PAGE, lazy=True)
+        assert await user.pread_into(opened, buffer, 3 * PAGE, 0) == 3 * PAGE
+        assert user.process.read(buffer, 3 * PAGE) == expected[:3 * PAGE]
+        assert rig.kernel.own_remaps == 1 and not rig.kernel.faults.log
+        assert rig.count("faults") == 1 and not rig.count("faults_lost")
+    rig.run(work)
+
+
+def test_a_storm_of_faults_does_not_keep_others_from_their_memory(template, tmp_path):
+    rig = Rig(template, tmp_path, fault_log2=3, quota=2)
+
+    async def work():
+        user, bad = rig.user("user", 10), rig.user("bad", 10)
+        opened = await user.open("/home/large")
+        await bad.open("/home/small")
+        vaddr = rig.kernel.map_buffer(bad.process, PAGE)
+
+        async def storm():
+            for index in range(60):
+                await bad.command(rig.ssd, Io.READ, (1 << 45) + index * PAGE, vaddr, PAGE)
+        storms = [rig.scheduler.start(storm()) for _ in range(4)]
+        buffer = rig.kernel.map_buffer(user.process, 64 * PAGE, lazy=True)
+        assert await user.pread_into(opened, buffer, 64 * PAGE, 0) == 64 * PAGE
+        for task in storms:
+            await task
+        assert rig.count("faults") == rig.count("faults_lost") + len(rig.kernel.faults.log)
+        assert len(bad.process.faults) and {entry.outcome for entry in bad.process.faults} == \
+            {"refused"}
+    rig.run(work)
+
+
+def test_faults_by_disposition(rig):
+    async def work():
+        user = rig.user("user", 10)
+        sparse = await user.open("/home/sparse")
+        buffer = rig.kernel.map_buffer(user.process, PAGE)
+        await user.command(rig.ssd, Io.WRITE, sparse.vba, buffer, PAGE)
+        await user.command(rig.ssd, Io.READ, sparse.vba + 600 * PAGE, buffer, PAGE)
+        records = await rig.records(2)
+        assert [(entry.record.cause, entry.outcome, entry.record.write, entry.record.ft)
+                for entry in records] == [(Cause.WRITE_DENIED, "refused", 1, 1),
+                                          (Cause.NOT_PRESENT, "left to the kernel", 0, 1)]
+        assert list(user.process.faults) == records
+        # What a record says is only believed if the process has such memory.
+        forged = records[0].record.__class__(
+            **{**records[0].record.__dict__, "disposition": Disposition.REMAP})
+        for changes in ({}, {"ft": 0, "addr": buffer + PAGE}, {"ft": 0, "pasid": 77}):
+            rig.kernel.faults.handle(type(forged)(**{**forged.__dict__, **changes}))
+        assert [entry.outcome for entry in rig.kernel.faults.log][2:] == ["no such memory"] * 3
+        assert rig.kernel.faults.log[-1].process == "-" and user.process.remaps == 0
     rig.run(work)
 
 
@@ -547,4 +702,61 @@ def test_there_must_be_a_file_system(template, tmp_path):
         with pytest.raises(OSError) as error:
             await rig.user("user", 0).open("/home/small")
         assert error.value.errno == ENODEV
+    rig.run(work)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_nothing_old_is_granted(template, tmp_path, seed):
+    """Random opens, closes, buffers, revocations and exits, several at once. Whatever the caching
+    core grants afterwards, of all that was ever granted, the tables grant as well, alike."""
+    print(f"seed {seed}")
+    rng = random.Random(seed)
+    rig = Rig(template, tmp_path, command_log2=2)
+    known = set()
+
+    def look():
+        fresh = GoldenModel(rig.memory)
+        cached = rig.core.model
+        fresh.mode, fresh.ddt_base, fresh.ddt_log2 = cached.mode, cached.ddt_base, cached.ddt_log2
+        granted = 0
+        for access in sorted(known, key=repr):
+            ours, truth = cached.translate_page(access, 0), fresh.translate_page(access, 0)
+            assert (ours.cause, ours.addr) == (truth.cause, truth.addr), access
+            granted += ours.granted
+        return granted
+
+    async def one():
+        """What a user does: files and buffers come and go, and are used."""
+        user = rig.user("user", 10)
+        files, buffers = [], []
+        for _ in range(rng.randrange(4, 12)):
+            await rig.scheduler.delay(rng.randrange(40))
+            what = rng.randrange(6)
+            if what <= 1 or not files:
+                files.append(await user.open(rng.choice(("/home/large", "/home/fragments")),
+                                             rng.choice(("r", "rw")), prefetch=rng.random() < .3))
+                buffers.append(rig.kernel.map_buffer(user.process, rng.randrange(1, 9) * PAGE,
+                                                     lazy=rng.random() < .5))
+            elif what == 2:
+                await user.close(files.pop(rng.randrange(len(files))))
+            elif what == 3 and buffers:
+                await rig.kernel.unmap_buffer(user.process,
+                                              buffers.pop(rng.randrange(len(buffers))))
+            elif what == 4 and rng.random() < .3:
+                await rig.kernel.revoke("/home/large")
+            elif buffers and not files[-1].revoked:
+                offset, buffer = rng.randrange(100) * PAGE, rng.choice(buffers)
+                known.add(Access(1, 0, 0x42, user.process.pasid, files[-1].vba + offset, 0))
+                known.add(Access(0, 1, 0x42, user.process.pasid, buffer, 0))
+                await user.command(rig.ssd, Io.READ, files[-1].vba + offset, buffer, PAGE)
+        if rng.random() < .5:
+            await rig.kernel.exit(user.process)
+
+    async def work():
+        granted = 0
+        for _ in range(5):
+            for task in [rig.scheduler.start(one()) for _ in range(3)]:
+                await task
+            granted += look()
+        assert granted and rig.count("invalidations") > 20
     rig.run(work)

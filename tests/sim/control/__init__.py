@@ -1,0 +1,1 @@
+"""Tests of the driver and of the model of the control plane."""
