@@ -10,11 +10,12 @@ VERILOG := build/siommu.v
 HDL := $(wildcard hdl/siommu/*.py hdl/siommu/*.rdl)
 SEEDS ?= 20
 TRANSLATIONS ?= 1000000
+INVALIDATIONS ?= 5000
 export PYTHON
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help verilog test regress lint demo waves formal mutants bench bench-synth soak matrix \
+.PHONY: help verilog test regress lint demo waves formal mutants bench bench-synth soak revocation matrix \
 	generate lock clean distclean
 
 help: ## this list
@@ -87,6 +88,11 @@ bench-synth: $(STAMP) ## size and routed frequency on the ECP5-85; build/synth/s
 soak: $(STAMP) ## random worlds until TRANSLATIONS pages were compared with the golden model
 	@sh scripts/check_tools.sh compiler libpython
 	@$(PY) -m tests.bench.soak --translations $(TRANSLATIONS) $(ARGS)
+
+revocation: $(STAMP) ## tables change under traffic (INVALIDATIONS=5000)
+	@sh scripts/check_tools.sh compiler libpython
+	@SIOMMU_INVALIDATIONS=$(INVALIDATIONS) $(PY) -m pytest tests/regression -rP \
+		-k "tables_change_under_traffic and default" $(ARGS)
 
 matrix: $(STAMP) ## random worlds on every combination of bus, L2, walks and ports (hours)
 	@sh scripts/check_tools.sh compiler libpython
