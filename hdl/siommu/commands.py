@@ -26,12 +26,14 @@ from .formats import (COMMAND_BYTES, PAGE_SHIFT, PFN_BITS, PREFETCH_MAX_N, Cause
                       CommandWord0, FenceWord0, Opcode, Request, Response)
 from .invalidate import SETTLING
 
-__all__ = ["CommandQueue", "INDEX_BITS"]
+__all__ = ["CommandQueue", "CommandState", "INDEX_BITS"]
 
 INDEX_BITS = 15     #: of a ring's index
 
 
-class _State(enum.Enum, shape=4):
+class CommandState(enum.Enum, shape=4):
+    """What the queue is doing."""
+
     IDLE = 0
     FETCHING = 1
     READING = 2
@@ -105,9 +107,10 @@ class CommandQueue(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        self._state, self._words = Signal(_State), Signal(data.ArrayLayout(64, 2))
-        self._gave_up = Signal()        # the queue was turned off under the command
-        self._waited = Signal(range(SETTLING + 1))
+        self._state = Signal(CommandState, name="state")
+        self._words = Signal(data.ArrayLayout(64, 2), name="words")
+        self._gave_up = Signal(name="gave_up")        # the queue was turned off under the command
+        self._waited = Signal(range(SETTLING + 1), name="waited")
         state, on = self._state, Signal()
         m.d.sync += [
             on.eq(self.enable), self.mark.eq(0), self.invalidate.eq(0),
@@ -119,56 +122,56 @@ class CommandQueue(wiring.Component):
         with m.If(self.enable & ~on):
             m.d.sync += self.head.eq(0)
         m.d.comb += self.busy.eq(
-            (state != _State.IDLE) | (self.enable & (self.head != self.tail)))
+            (state != CommandState.IDLE) | (self.enable & (self.head != self.tail)))
         self._bursts(m)
         self._pieces(m)
         with m.Switch(state):
-            with m.Case(_State.IDLE):
+            with m.Case(CommandState.IDLE):
                 m.d.sync += self._gave_up.eq(~self.enable)
                 with m.If(self.enable & on & (self.head != self.tail) & ~self.stopped):
-                    m.d.sync += state.eq(_State.FETCHING)
-            with m.Case(_State.FETCHING):
+                    m.d.sync += state.eq(CommandState.FETCHING)
+            with m.Case(CommandState.FETCHING):
                 with m.If(self.ar.valid & self.ar.ready):
-                    m.d.sync += state.eq(_State.READING)
-            with m.Case(_State.READING):
+                    m.d.sync += state.eq(CommandState.READING)
+            with m.Case(CommandState.READING):
                 self._read(m)
-            with m.Case(_State.DECIDING):
+            with m.Case(CommandState.DECIDING):
                 self._decide(m)
-            with m.Case(_State.INVALIDATING):
+            with m.Case(CommandState.INVALIDATING):
                 with m.If(self.invalidated):
-                    m.d.sync += [state.eq(_State.RETIRING), self.invalidations.eq(1)]
-            with m.Case(_State.OLD_WALKS):
+                    m.d.sync += [state.eq(CommandState.RETIRING), self.invalidations.eq(1)]
+            with m.Case(CommandState.OLD_WALKS):
                 m.d.sync += self._waited.eq(0)
                 with m.If(~self.outdated):
-                    m.d.sync += state.eq(_State.SETTLING)
-            with m.Case(_State.SETTLING):
+                    m.d.sync += state.eq(CommandState.SETTLING)
+            with m.Case(CommandState.SETTLING):
                 m.d.sync += self._waited.eq(self._waited + 1)
                 with m.If(self._waited == SETTLING - 2):
                     m.d.sync += self.mark.eq(1)
                 with m.If(self._waited == SETTLING):
-                    m.d.sync += state.eq(_State.OLD_BEATS)
-            with m.Case(_State.OLD_BEATS):
+                    m.d.sync += state.eq(CommandState.OLD_BEATS)
+            with m.Case(CommandState.OLD_BEATS):
                 with m.If(~self.marked):
-                    m.d.sync += state.eq(_State.STORING)
-            with m.Case(_State.STORING):
+                    m.d.sync += state.eq(CommandState.STORING)
+            with m.Case(CommandState.STORING):
                 self._store(m)
-            with m.Case(_State.STORED):
+            with m.Case(CommandState.STORED):
                 with m.If(self.b.valid):
                     with m.If(self.b.payload):
                         self._stop(m, self.error)
                     with m.Else():
                         self._fenced(m)
-            with m.Case(_State.PREFETCHED):
-                m.d.sync += [state.eq(_State.RETIRING), self.prefetches.eq(1)]
-            with m.Case(_State.RETIRING):
-                m.d.sync += state.eq(_State.IDLE)
+            with m.Case(CommandState.PREFETCHED):
+                m.d.sync += [state.eq(CommandState.RETIRING), self.prefetches.eq(1)]
+            with m.Case(CommandState.RETIRING):
+                m.d.sync += state.eq(CommandState.IDLE)
                 with m.If(~self._gave_up):
                     m.d.sync += self.head.eq((self.head + 1) & self._mask(m))
-            with m.Case(_State.STOPPED):
+            with m.Case(CommandState.STOPPED):
                 # the status bit is set meanwhile
                 m.d.sync += self._waited.eq(self._waited + 1)
                 with m.If(self._waited == 3):
-                    m.d.sync += state.eq(_State.IDLE)
+                    m.d.sync += state.eq(CommandState.IDLE)
         return m
 
     def _mask(self, m):
@@ -180,7 +183,7 @@ class CommandQueue(wiring.Component):
         """The command stays at the head; it is fetched again when software has cleared the bit."""
         with m.If(~self._gave_up):
             m.d.sync += status.eq(1)
-        m.d.sync += [self._state.eq(_State.STOPPED), self._waited.eq(0)]
+        m.d.sync += [self._state.eq(CommandState.STOPPED), self._waited.eq(0)]
 
     # -- fetching ------------------------------------------------------------------------------
 
@@ -188,11 +191,11 @@ class CommandQueue(wiring.Component):
         """The read of a command and the store of a fence, as they stand on the bus."""
         config, state = self._config, self._state
         address = self.ar.payload
-        with m.If(state == _State.IDLE):
+        with m.If(state == CommandState.IDLE):
             m.d.sync += address.addr.eq(Cat(Const(0, 4), self.head[:8],
                                             self.base + self.head[8:]))
         m.d.comb += [
-            self.ar.valid.eq(state == _State.FETCHING),
+            self.ar.valid.eq(state == CommandState.FETCHING),
             address.id.eq(READ_ID(config)),
             address.len.eq(COMMAND_BYTES // 8 - 1), address.size.eq(3),
             address.burst.eq(Burst.INCR),
@@ -201,10 +204,10 @@ class CommandQueue(wiring.Component):
         lane = target[2:exact_log2(config.axi_bytes)]
         self._addressed, self._written = Signal(), Signal()
         m.d.comb += [
-            self.aw.valid.eq((state == _State.STORING) & store.store & ~self._addressed),
+            self.aw.valid.eq((state == CommandState.STORING) & store.store & ~self._addressed),
             self.aw.payload.id.eq(FENCES_ID), self.aw.payload.addr.eq(target),
             self.aw.payload.size.eq(2),
-            self.w.valid.eq((state == _State.STORING) & store.store & ~self._written),
+            self.w.valid.eq((state == CommandState.STORING) & store.store & ~self._written),
             self.w.payload.data.eq(store.data.replicate(config.axi_data_width // 32)),
             self.w.payload.strb.eq(Const(0xF, config.axi_bytes) << Cat(Const(0, 2), lane)),
             self.w.payload.last.eq(1),
@@ -229,7 +232,7 @@ class CommandQueue(wiring.Component):
                 with m.If(failed | beat.resp[1] | (count != 1)):
                     self._stop(m, self.error)
                 with m.Else():
-                    m.d.sync += self._state.eq(_State.DECIDING)
+                    m.d.sync += self._state.eq(CommandState.DECIDING)
 
     # -- deciding ------------------------------------------------------------------------------
 
@@ -256,20 +259,20 @@ class CommandQueue(wiring.Component):
             with m.If(command.by_addr & ~aligned):
                 self._stop(m, self.illegal)
             with m.Else():
-                m.d.sync += [self._state.eq(_State.INVALIDATING), self.invalidate.eq(1)]
+                m.d.sync += [self._state.eq(CommandState.INVALIDATING), self.invalidate.eq(1)]
         with m.Elif(opcode == Opcode.INVAL_CONTEXT):
-            m.d.sync += [self._state.eq(_State.INVALIDATING), self.invalidate.eq(1),
+            m.d.sync += [self._state.eq(CommandState.INVALIDATING), self.invalidate.eq(1),
                          target.context.eq(1), target.by_ft.eq(0), target.by_addr.eq(0)]
         with m.Elif(opcode == Opcode.FENCE):
             with m.If(fence.store & self._words[1][:2].any()):
                 self._stop(m, self.illegal)
             with m.Else():
-                m.d.sync += self._state.eq(_State.OLD_WALKS)
+                m.d.sync += self._state.eq(CommandState.OLD_WALKS)
         with m.Elif(opcode == Opcode.PREFETCH):
             with m.If(~aligned | (command.n > PREFETCH_MAX_N)):
                 self._stop(m, self.illegal)
             with m.Else():
-                m.d.sync += self._state.eq(_State.PREFETCHING)
+                m.d.sync += self._state.eq(CommandState.PREFETCHING)
         with m.Else():
             self._stop(m, self.illegal)
 
@@ -285,10 +288,10 @@ class CommandQueue(wiring.Component):
             self._fenced(m)
         with m.Elif((self._addressed | self.aw.ready) & (self._written | self.w.ready)):
             m.d.sync += [self._addressed.eq(0), self._written.eq(0),
-                         self._state.eq(_State.STORED)]
+                         self._state.eq(CommandState.STORED)]
 
     def _fenced(self, m):
-        m.d.sync += [self._state.eq(_State.RETIRING), self.fences.eq(1),
+        m.d.sync += [self._state.eq(CommandState.RETIRING), self.fences.eq(1),
                      self.fence.eq(self._fence.signal & ~self._gave_up)]
 
     # -- prefetches ----------------------------------------------------------------------------
@@ -301,20 +304,20 @@ class CommandQueue(wiring.Component):
         page, left, write, sent = (Signal(len(address.page)), Signal(PREFETCH_MAX_N + 1),
                                    Signal(), Signal())
         m.d.comb += [
-            self.request.valid.eq((state == _State.PREFETCHING) & ~sent & left.any()),
+            self.request.valid.eq((state == CommandState.PREFETCHING) & ~sent & left.any()),
             request.ft.eq(command.ft), request.write.eq(write),
             request.device.eq(command.device), request.pasid.eq(command.pasid),
             request.addr.eq(Cat(Const(0, PAGE_SHIFT), page)),
             request.pages.eq(Mux(write, 0, left - 1)),
         ]
         beat = self.response.payload
-        with m.If(state == _State.DECIDING):
+        with m.If(state == CommandState.DECIDING):
             m.d.sync += [page.eq(address.page), write.eq(0), sent.eq(0),
                          left.eq(Const(1, PREFETCH_MAX_N + 1) << command.n[:4])]
         with m.If(self.request.valid & self.request.ready):
             m.d.sync += sent.eq(1)
-        with m.If((state == _State.PREFETCHING) & ~sent & ~left.any()):
-            m.d.sync += state.eq(_State.PREFETCHED)
+        with m.If((state == CommandState.PREFETCHING) & ~sent & ~left.any()):
+            m.d.sync += state.eq(CommandState.PREFETCHED)
         with m.If(self.response.valid):
             with m.If(beat.last):
                 m.d.sync += sent.eq(0)

@@ -92,8 +92,10 @@ class FaultQueue(wiring.Component):
                      waiting.w_data.eq(self.fault.payload.as_value())]
 
         # Which ring: it changes when nothing is on the way to the old one.
-        on, next_, in_flight = Signal(), Signal(INDEX_BITS), Signal(range(IN_FLIGHT + 1))
-        mask, writing, last = Signal(INDEX_BITS), Signal(), Signal()
+        on, next_ = Signal(name="on"), Signal(INDEX_BITS, name="next")
+        in_flight = Signal(range(IN_FLIGHT + 1), name="in_flight")
+        mask = Signal(INDEX_BITS)
+        writing, last = Signal(name="writing"), Signal(name="last")
         behind, tail = Signal(INDEX_BITS), Signal(INDEX_BITS)
         m.d.comb += [
             mask.eq((Const(1, INDEX_BITS + 1) << self.log2[:4]) - 1),
@@ -106,7 +108,7 @@ class FaultQueue(wiring.Component):
             m.d.sync += on.eq(self.enable)
 
         # After a failed write all that come are lost, until software has seen it.
-        broken, seen = Signal(), Signal()
+        broken, seen = Signal(name="broken"), Signal(name="seen")
         with m.If(broken & self.failed):
             m.d.sync += seen.eq(1)
         with m.If(broken & seen & ~self.failed & idle):

@@ -75,7 +75,7 @@ class Siommu(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.siommu = siommu = ControlPlane(self._config)
+        m.submodules.control = siommu = ControlPlane(self._config)
         self._request_ports(m, siommu)
         self._memory_side(m, siommu)
         self._register_side(m, siommu)

@@ -30,9 +30,9 @@ def test_filters_name_values(text, tmp_path):
 
 
 def test_a_signal_that_is_gone_is_reported(text, tmp_path):
-    without = text.replace("module \\siommu.core.tlb (", "module \\siommu.core.gone (")
+    without = text.replace("module \\siommu.control.core.tlb (", "module \\siommu.control.core.gone (")
     assert without != text
-    with pytest.raises(KeyError, match="the core has no signal siommu.core.tlb.key.ft"):
+    with pytest.raises(KeyError, match="the core has no signal siommu.control.core.tlb.key.ft"):
         save_file(Config(), without, tmp_path / "dump.fst", tmp_path)
 
 

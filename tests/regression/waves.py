@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from siommu.axi import Burst, Resp
+from siommu.commands import CommandState
 from siommu.formats import Cause, Disposition, Mode, Size
 from siommu.walk_step import Table
 
@@ -23,7 +24,7 @@ __all__ = ["FILTERS", "groups", "declared_signals", "save_file", "main"]
 #: Filters by name: enum and number of bits. A filter file pairs the hexadecimal digits with names.
 FILTERS = {
     "cause": (Cause, 8), "disposition": (Disposition, 2), "size": (Size, 2), "mode": (Mode, 2),
-    "table": (Table, 3), "burst": (Burst, 2), "resp": (Resp, 2),
+    "table": (Table, 3), "command": (CommandState, 4), "burst": (Burst, 2), "resp": (Resp, 2),
 }
 # GTKWave's display flags (analyzer.h): right-justified hexadecimal or binary, translated by a file,
 # the beginning and the end of a group.
@@ -38,7 +39,7 @@ RESPONSE = ("valid", "ready", "tag", "last", "cause:cause", "disposition:disposi
 
 def groups(config):
     """What the save file shows: ``[(group, open, [signal or "signal:filter"])]``."""
-    ports, core = config.port_names, "siommu.core"
+    ports, core = config.port_names, "siommu.control.core"
     yield "clock and mode", True, ["siommu.clk", "siommu.rst", f"{core}.mode:mode",
                                    f"{core}.check_ad", f"{core}.flush"]
     for index, port in enumerate(ports):
@@ -62,6 +63,19 @@ def groups(config):
     yield "AXI", True, [f"siommu.m_axi_{name}" for name in (
         "arvalid", "arready", "arid", "araddr", "arlen", "arsize", "arburst:burst",
         "rvalid", "rready", "rid", "rdata", "rresp:resp", "rlast")]
+    plane = "siommu.control"
+    yield "AXI writes", False, [f"siommu.m_axi_{name}" for name in (
+        "awvalid", "awready", "awid", "awaddr", "awlen", "wvalid", "wready", "wdata", "wstrb",
+        "wlast", "bvalid", "bid", "bresp:resp")]
+    yield "command queue", False, [f"{plane}.commands.{name}" for name in (
+        "enable", "head", "tail", "stopped", "state:command", "invalidate", "invalidated",
+        "outdated", "mark", "marked", "invalidations", "fences", "prefetches")]
+    yield "invalidation", False, [f"{core}.invalidator.{name}" for name in (
+        "active", "begins", "drop", "asks", "taken", "step", "exact", "scanning", "done")]
+    yield "fault queue", False, [f"{plane}.fault_queue.{name}" for name in (
+        "fault__valid", "recorded", "writing", "in_flight", "tail", "overflow", "limited", "error",
+        "lost")]
+    yield "interrupts", True, [f"siommu.irq_{name}" for name in ("command", "fault", "counter")]
     for index, port in enumerate(ports):
         yield f"response {port}", index == 0, [f"siommu.{port}_rsp_{name}" for name in RESPONSE]
 
