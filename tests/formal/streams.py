@@ -7,7 +7,7 @@ from amaranth.lib.wiring import Component, In
 from siommu.axi import ReadData
 from siommu.config import Config
 from siommu.core import Core
-from siommu.formats import Request, Response
+from siommu.formats import Cause, Request, Response
 from siommu.ports import PortEgress
 from siommu.registers import RegisterBlock
 
@@ -29,6 +29,7 @@ class EgressProof(Component):
     begins: In(1)
     continues: In(1)
     rests: In(1)
+    recorded: In(1)
     ready: In(1)
 
     def elaborate(self, platform):
@@ -41,7 +42,20 @@ class EgressProof(Component):
             egress.miss.valid.eq(self.miss), egress.miss.payload.eq(self.miss_beat),
             egress.begins.eq(self.begins), egress.continues.eq(self.continues),
             egress.rests.eq(self.rests), egress.enable.eq(1), egress.port.ready.eq(self.ready),
+            egress.recorded.eq(self.recorded),
         ]
+        # Each fault of the miss path is recorded once, some time after it was written, and not
+        # offered before.
+        fault = self.miss & (self.miss_beat.cause != Cause.OK)
+        unrecorded = Signal(range(depth + 3))
+        m.d.sync += unrecorded.eq(unrecorded + fault - self.recorded)
+        m.d.sync += Assume(~self.recorded | unrecorded.any())
+        m.d.sync += Assume(~self.hit | (self.hit_beat.cause == Cause.OK))
+        recorded, taken = Signal(range(16)), Signal(range(16))
+        m.d.sync += recorded.eq(recorded + self.recorded)
+        offers_fault = egress.port.valid & (egress.port.payload.cause != Cause.OK)
+        m.d.sync += taken.eq(taken + (offers_fault & self.ready))
+        m.d.sync += Assert(~offers_fault | (taken < recorded))
         m.d.sync += promised.eq(promised + self.begins + self.continues - self.hit - self.miss)
         m.d.sync += held.eq(held + self.hit + self.miss - (egress.port.valid & self.ready))
         m.d.sync += Assume(self.hit + self.miss <= promised)
@@ -82,6 +96,7 @@ class CoreStreamsProof(Component):
             core.r.payload.eq(self.r), core.mode.eq(self.mode), core.ddt_log2.eq(16),
             core.port_enable.eq(1),
         ]
+        m.d.sync += core.recorded.eq(core.fault.valid)
         assume_stream(m, self.request)
         assert_stream(m, responses)
         assert_stream(m, core.ar)
