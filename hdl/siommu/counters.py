@@ -39,8 +39,7 @@ class Counters(wiring.Component):
     """
 
     def __init__(self, widths):
-        if not 0 < len(widths) <= TURNS:
-            raise ValueError(f"there are {len(widths)} counters; choose 1 to {TURNS}")
+        assert 0 < len(widths) <= TURNS
         self._names = tuple(widths)
         super().__init__({
             "events": In(data.StructLayout(widths)),
@@ -60,13 +59,13 @@ class Counters(wiring.Component):
         count = len(self._names)
         counts = Signal()
         m.d.comb += counts.eq(~self.freeze & ~self.clear)
-        m.submodules.totals = totals = memory.Memory(shape=64, depth=TURNS, init=[])
+        m.submodules.totals = self.totals = totals = memory.Memory(shape=64, depth=TURNS, init=[])
         total, write = totals.read_port(domain="comb"), totals.write_port()
         m.submodules.kept = kept = memory.Memory(shape=32, depth=TURNS, init=[])
         keep, kept_high = kept.write_port(), kept.read_port(domain="comb")
 
         # Stage 1: whose turn it is.
-        turn = Signal(range(TURNS))
+        self.turn = turn = Signal(range(TURNS))
         m.d.sync += turn.eq(turn + 1)
         fresh = Signal(count, init=-1)      # its total is 0, whatever stands in the RAM
         gathered, takes = [], []

@@ -1,15 +1,13 @@
 import pytest
 
 from siommu.config import Config
-from siommu.registers import REGISTERS, RegisterBlock, register
+from siommu.register_map import REGISTERS, existing, register, reset_value
+from siommu.registers import RegisterBlock, counter_words
 
 from .simulate import seeded, simulate
 
 OKAY, SLVERR = 0, 2
 CONFIG = Config()
-RESET = {"ID": 0x53494F4D, "VERSION": 0x0001_0000, "CAPS0": 0x0020_0832, "CAPS1": 1024,
-         "CTRL": 0, "STATUS": 0, "DDT_BASE_LOW": 0, "DDT_BASE_HIGH": 0, "DDT_LOG2": 0,
-         "PORT_ENABLE": 7, "PORT_STATUS": 0}
 
 
 async def write(ctx, dut, offset, value, strb=0xF, order="both"):
@@ -52,40 +50,41 @@ def run(*steps):
     simulate(dut, bench, cycles=100_000)
 
 
+def offset(name):
+    return register(name).offset
+
+
 def test_every_offset_after_reset():
     """Reset values; everything that is no register reads 0 with SLVERR."""
     async def check(ctx, dut):
-        names = {entry.offset: entry.name for entry in REGISTERS}
-        assert set(names.values()) == set(RESET)
-        for offset in range(0, 0x1000, 4):
-            expected = (RESET[names[offset]], OKAY) if offset in names else (0, SLVERR)
-            assert await read(ctx, dut, offset) == expected, hex(offset)
+        entries = {entry.offset: entry for entry in REGISTERS}
+        for at in range(0, 0x1000, 4):
+            entry = entries.get(at)
+            if entry is not None and entry.name in counter_words():
+                continue
+            expected = (0, SLVERR) if entry is None else (reset_value(entry, CONFIG), OKAY)
+            if entry is not None and entry.name in ("STATUS", "PORT_STATUS"):
+                expected = (0, OKAY)
+            assert await read(ctx, dut, at) == expected, hex(at)
     run(check)
-
-
-def test_offsets():
-    assert {entry.name: entry.offset for entry in REGISTERS} == {
-        "ID": 0x000, "VERSION": 0x004, "CAPS0": 0x008, "CAPS1": 0x00C, "CTRL": 0x010,
-        "STATUS": 0x014, "DDT_BASE_LOW": 0x018, "DDT_BASE_HIGH": 0x01C, "DDT_LOG2": 0x020,
-        "PORT_ENABLE": 0x068, "PORT_STATUS": 0x06C}
 
 
 @pytest.mark.parametrize("order", ["both", "address", "data"])
 def test_write_access(order):
+    """RW registers keep what exists, within their limits; all others answer SLVERR."""
     async def check(ctx, dut):
         for entry in REGISTERS:
-            writable = entry.mask if entry.access == "RW" else 0
-            if entry.name == "PORT_ENABLE":
-                writable = 0b111
-            if entry.name == "CTRL":
-                writable = 0b100        # MODE has a test of its own: it locks others
-            pattern = 0xFFFF_FFFC if entry.name == "CTRL" else 0xFFFF_FFFF
-            before = RESET[entry.name]
-            response = await write(ctx, dut, entry.offset, pattern, order=order)
-            assert response == (OKAY if entry.access == "RW" else SLVERR), entry.name
-            expected = before & ~writable | pattern & writable
-            if entry.name == "DDT_LOG2":
-                expected = 16           # "at most 16"
+            if entry.name in counter_words() or entry.access != "RW":
+                response = await write(ctx, dut, entry.offset, 0xFFFF_FFFF, order=order)
+                assert response == (OKAY if entry.access == "RW1C" else SLVERR), entry.name
+                continue
+            # MODE and the queues' ENABLE lock others, an index needs a ring
+            value = 0xFFFF_FFFC if entry.name in ("CTRL", "CQ_CTRL", "FQ_CTRL") else 0xFFFF_FFFF
+            assert await write(ctx, dut, entry.offset, value, order=order) == OKAY, entry.name
+            kept = sum(field.mask for field in entry.fields if field.access == "RW")
+            expected = value & kept & existing(entry, CONFIG)
+            if entry.name.endswith("LOG2"):
+                expected = 16 if entry.name == "DDT_LOG2" else 15
             assert await read(ctx, dut, entry.offset) == (expected, OKAY), entry.name
         assert await write(ctx, dut, 0x800, 1, order=order) == SLVERR
     run(check)
@@ -93,7 +92,7 @@ def test_write_access(order):
 
 def test_strobes():
     async def check(ctx, dut):
-        low = register("DDT_BASE_LOW").offset
+        low = offset("DDT_BASE_LOW")
         rng = seeded("registers/strobes")
         expected = 0
         for _ in range(40):
@@ -102,23 +101,136 @@ def test_strobes():
             expected = (expected & ~mask | value & mask) & 0xFFFF_F000
             assert await write(ctx, dut, low, value, strb) == OKAY
             assert await read(ctx, dut, low) == (expected, OKAY)
-            assert ctx.get(dut.ddt_base) == expected >> 12
+            assert ctx.get(dut.content.DDT_BASE_LOW) == expected
     run(check)
 
 
-@pytest.mark.parametrize("mode", [0, 1, 2, 3])
-def test_table_base_is_locked_while_on(mode):
+@pytest.mark.parametrize("user, control, on", [
+    ("MODE", "CTRL", 1), ("MODE", "CTRL", 2), ("CQ", "CQ_CTRL", 1), ("FQ", "FQ_CTRL", 1)])
+def test_locks(user, control, on):
+    """Registers of a user that is on refuse writes and keep their values; all others do not."""
     async def check(ctx, dut):
-        assert await write(ctx, dut, 0x018, 0x1234_5000) == OKAY
-        assert await write(ctx, dut, 0x010, mode) == OKAY
-        assert ctx.get(dut.mode) == mode
-        off = mode in (0, 3)
-        for offset, value in ((0x018, 0xFFFF_F000), (0x01C, 0xF_FFFF), (0x020, 9)):
-            before, _ = await read(ctx, dut, offset)
-            assert await write(ctx, dut, offset, value) == (OKAY if off else SLVERR)
-            assert await read(ctx, dut, offset) == (value if off else before, OKAY)
-        assert await write(ctx, dut, 0x010, 0) == OKAY
-        assert await write(ctx, dut, 0x020, 7) == OKAY
+        locked = [entry for entry in REGISTERS if entry.locked]
+        for value in (0x5000, 0x9003):
+            for state in (on, 0):
+                assert await write(ctx, dut, offset(control), state) == OKAY
+                for entry in locked:
+                    before, _ = await read(ctx, dut, entry.offset)
+                    refused = state and entry.locked == user
+                    assert await write(ctx, dut, entry.offset, value) == (
+                        SLVERR if refused else OKAY), entry.name
+                    if refused:
+                        assert await read(ctx, dut, entry.offset) == (before, OKAY)
+        assert await write(ctx, dut, offset("CTRL"), 3) == OKAY
+        assert await write(ctx, dut, offset("DDT_LOG2"), 7) == OKAY, "3 acts as ABORT"
+    run(check)
+
+
+def test_limits_and_indexes():
+    """DDT_LOG2 is at most 16, a ring's 1 to 15; indexes count modulo the ring, from 0 on when its
+    queue is turned on."""
+    async def check(ctx, dut):
+        for value in range(32):
+            for name, wanted in (("DDT_LOG2", min(value, 16)),
+                                 ("CQ_LOG2", min(max(value, 1), 15)),
+                                 ("FQ_LOG2", min(max(value, 1), 15))):
+                assert await write(ctx, dut, offset(name), value) == OKAY
+                assert (await read(ctx, dut, offset(name)))[0] == wanted
+        for queue, name in (("CQ", "CQ_TAIL"), ("FQ", "FQ_HEAD")):
+            for log2 in (1, 7, 15):
+                await write(ctx, dut, offset(f"{queue}_LOG2"), log2)
+                await write(ctx, dut, offset(name), 0x1_FFFF)
+                assert (await read(ctx, dut, offset(name)))[0] == (1 << log2) - 1
+            await write(ctx, dut, offset(f"{queue}_CTRL"), 1)
+            assert (await read(ctx, dut, offset(name)))[0] == 0
+            await write(ctx, dut, offset(name), 3)
+            await write(ctx, dut, offset(f"{queue}_CTRL"), 1)
+            assert (await read(ctx, dut, offset(name)))[0] == 3
+    run(check)
+
+
+def test_events():
+    """Bits are set by events and cleared by writing 1; an event in the same cycle wins."""
+    async def check(ctx, dut):
+        for name, bits in (("CQ_STATUS", 7), ("FQ_STATUS", 15), ("COUNTER_OVERFLOW", 0x7FFF)):
+            ctx.set(dut.events[name], 0xFFFF_FFFF)
+            await ctx.tick()
+            ctx.set(dut.events[name], 0)
+            assert (await read(ctx, dut, offset(name)))[0] == bits
+            await write(ctx, dut, offset(name), 2)
+            assert (await read(ctx, dut, offset(name)))[0] == bits & ~2
+            await write(ctx, dut, offset(name), 0xFF, strb=0b1110)
+            assert (await read(ctx, dut, offset(name)))[0] == bits & ~2, "that byte is not written"
+            ctx.set(dut.events[name], 4)
+            await write(ctx, dut, offset(name), 0xFFFF_FFFF)
+            ctx.set(dut.events[name], 0)
+            assert (await read(ctx, dut, offset(name)))[0] == 4
+    run(check)
+
+
+def test_pulses():
+    """Each write that starts something is one pulse, and no other write is."""
+    async def check(ctx, dut):
+        names = ("goes", "clears", "head_written")
+        for name, value, pulse in (
+                ("DBG_CTRL", 1, "goes"), ("DBG_CTRL", 7, "goes"), ("DBG_CTRL", 6, None),
+                ("COUNTER_CTRL", 2, "clears"), ("COUNTER_CTRL", 1, None),
+                ("FQ_HEAD", 0, "head_written"), ("CQ_TAIL", 1, None)):
+            seen = dict.fromkeys(names, 0)
+            ctx.set(dut.b.ready, 1)
+            for channel, payload in (("aw", offset(name)), ("w", {"data": value, "strb": 15})):
+                ctx.set(getattr(dut, channel).payload, payload)
+                ctx.set(getattr(dut, channel).valid, 1)
+            for _ in range(6):
+                await ctx.tick()
+                ctx.set(dut.aw.valid, 0)
+                ctx.set(dut.w.valid, 0)
+                for each in names:
+                    seen[each] += ctx.get(getattr(dut, each))
+            assert seen == {each: int(each == pulse) for each in names}, name
+        assert (await read(ctx, dut, offset("DBG_CTRL")))[0] == 6
+        ctx.set(dut.busy, 1)
+        assert (await read(ctx, dut, offset("DBG_CTRL")))[0] == 7
+        assert (await read(ctx, dut, offset("COUNTER_CTRL")))[0] == 1
+    run(check)
+
+
+def test_counters_are_waited_for():
+    async def check(ctx, dut):
+        for name, (number, high) in counter_words().items():
+            ctx.set(dut.r.ready, 1)
+            ctx.set(dut.ar.payload, offset(name))
+            ctx.set(dut.ar.valid, 1)
+            await ctx.tick()
+            ctx.set(dut.ar.payload, 0)
+            assert ctx.get(dut.ask) and ctx.get(dut.index) == number
+            assert ctx.get(dut.high) == high
+            for _ in range(number + 1):
+                await ctx.tick()
+                assert not ctx.get(dut.ask) and not ctx.get(dut.r.valid)
+                assert not ctx.get(dut.ar.ready)
+            ctx.set(dut.done, 1)
+            ctx.set(dut.value, 0x1234_5600 + number)
+            await ctx.tick()
+            ctx.set(dut.done, 0)
+            ctx.set(dut.ar.valid, 0)
+            assert ctx.get(dut.r.valid)
+            assert ctx.get(dut.r.payload.data) == 0x1234_5600 + number
+            assert ctx.get(dut.r.payload.resp).value == OKAY
+            await ctx.tick()
+    run(check)
+
+
+def test_shown():
+    async def check(ctx, dut):
+        for name, value in (("STATUS", 5), ("PORT_STATUS", 0b101), ("CQ_HEAD", 0x7FFF),
+                            ("FQ_TAIL", 0x4321), ("DBG_RESULT", 0x3F0F & ~0x3000),
+                            ("DBG_PHYS_LOW", 0xDEAD_BEEF), ("DBG_PHYS_HIGH", 0xFFFF_0001)):
+            ctx.set(dut.shown[name], value)
+            assert await read(ctx, dut, offset(name)) == (value, OKAY), name
+            assert await write(ctx, dut, offset(name), 0) == SLVERR
+        ctx.set(dut.shown.PORT_STATUS, 0xFFFF_FFFF)
+        assert (await read(ctx, dut, offset("PORT_STATUS")))[0] == 7
     run(check)
 
 
@@ -142,18 +254,6 @@ def test_flush():
         for value, expected in ((1, 0), (0, 1), (0, 1), (1, 0), (3, 1), (2, 0), (1, 0), (5, 1),
                                 (5, 0), (1, 1)):
             await put(value, expected)
-    run(check)
-
-
-def test_status():
-    async def check(ctx, dut):
-        ctx.set(dut.requests, 1)
-        assert (await read(ctx, dut, 0x014))[0] == 1
-        ctx.set(dut.requests, 0)
-        ctx.set(dut.walks, 1)
-        ctx.set(dut.port_active, 0b101)
-        assert (await read(ctx, dut, 0x014))[0] == 2
-        assert (await read(ctx, dut, 0x06C))[0] == 0b101
     run(check)
 
 
