@@ -1,3 +1,5 @@
+from amaranth.lib import data
+
 from siommu.cache import ContextCache
 
 from .simulate import seeded, simulate
@@ -79,3 +81,34 @@ def test_random_fills_every_cycle():
 
         simulate(dut, bench)
         assert hits > 50
+
+
+def test_drop():
+    """Entries that agree in the selected fields are dropped, and no others."""
+    rng = seeded("cache/drop")
+    key = data.StructLayout({"ft": 1, "device": 3, "pasid": 4})
+    dut = ContextCache(key=key, value=16, entries=8)
+
+    async def bench(ctx):
+        for _ in range(60):
+            held = {}
+            for number in range(8):
+                fields = rng.randrange(2), rng.randrange(2), rng.randrange(2)
+                held[fields] = number
+                await fill(ctx, dut, dict(zip(("ft", "device", "pasid"), fields)), number)
+            wanted, by = [rng.randrange(2) for _ in range(3)], rng.randrange(8)
+            ctx.set(dut.drop_key, dict(zip(("ft", "device", "pasid"), wanted)))
+            ctx.set(dut.drop_by, by)
+            ctx.set(dut.drop, 1)
+            await ctx.tick()
+            ctx.set(dut.drop, 0)
+            for fields, number in held.items():
+                gone = all(not by >> index & 1 or fields[index] == wanted[index]
+                           for index in range(3))
+                found = await look_up(ctx, dut, dict(zip(("ft", "device", "pasid"), fields)))
+                assert found == (None if gone else number), (fields, wanted, by)
+            ctx.set(dut.flush, 1)
+            await ctx.tick()
+            ctx.set(dut.flush, 0)
+
+    simulate(dut, bench, cycles=5000)

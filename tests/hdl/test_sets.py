@@ -166,3 +166,64 @@ def test_damaged_rows_are_no_match(monkeypatch):
         assert (match, values[1], errors) == (0b10, content, 0)
 
     simulate(dut, bench, cycles=400)
+
+
+@pytest.mark.parametrize("block_ram", [True, False])
+def test_scans(block_ram):
+    """A scan drops from its set what agrees but for the ignored pairs of bits, and nothing else;
+    under look-ups and writes that go on."""
+    rng = seeded(f"sets/scans/{block_ram}")
+    dut = store(block_ram=block_ram)
+
+    async def bench(ctx):
+        await swept(ctx, dut)
+        dropped = kept = 0
+        for _ in range(150):
+            held = {}
+            for _ in range(6):
+                name, way = rng.choice([name for name in range(1, 1000) if name not in held]), \
+                    rng.randrange(2)
+                held = {key: value for key, value in held.items()
+                        if (key % SETS, value) != (name % SETS, way)}
+                held[name] = way
+                await write(ctx, dut, name, 1, way=way)
+            target, ignored = rng.choice([*held, rng.getrandbits(10)]), rng.getrandbits(5)
+            natural = rng.randrange(2)
+            scanned = target % SETS if natural else rng.randrange(SETS)
+            ctx.set(dut.ignored, ignored)
+            ctx.set(dut.key, {"name": target})
+            ctx.set(dut.scan, 1)
+            ctx.set(dut.scan_natural, natural)
+            ctx.set(dut.scan_set, scanned if not natural else rng.randrange(SETS))
+            await ctx.tick()
+            ctx.set(dut.scan, 0)
+            busy = rng.randrange(4)         # a write of another set, beside it
+            other = next(name for name in range(1023, 1000, -1) if name % SETS != scanned)
+            for cycle in range(12):
+                if cycle < 2:
+                    assert ctx.get(dut.scanning)
+                ctx.set(dut.write, cycle == busy)
+                ctx.set(dut.write_way, 0)
+                ctx.set(dut.write_key, {"name": other})
+                ctx.set(dut.write_value, {"content": 5})
+                ctx.set(dut.write_valid, 1)
+                await ctx.tick()
+            ctx.set(dut.write, 0)
+            assert not ctx.get(dut.scanning)
+            if busy < 12:
+                held = {key: value for key, value in held.items()
+                        if (key % SETS, value) != (other % SETS, 0)}
+                held[other] = 0
+            mask = sum(3 << 2 * pair for pair in range(5) if not ignored >> pair & 1)
+            for name, way in held.items():
+                gone = name % SETS == scanned and not (name ^ target) & mask
+                match, *_ = await look_up(ctx, dut, name)
+                assert match == (0 if gone else 1 << way), (hex(name), hex(target), bin(ignored))
+                dropped, kept = dropped + gone, kept + (not gone)
+            ctx.set(dut.flush, 1)
+            await ctx.tick()
+            ctx.set(dut.flush, 0)
+            await swept(ctx, dut)
+        assert dropped > 50 and kept > 200, (dropped, kept)
+
+    simulate(dut, bench, cycles=30_000)

@@ -267,3 +267,75 @@ def test_random_traffic_with_fills_and_flushes():
 
     simulate(dut, bench)
     assert all(covers.values()), covers
+
+
+def covered(invalidation, key, size):
+    """Whether the pages of ``key``, mapped with ``size``, have one in common with those asked for,
+    in an address space that is asked for."""
+    by = {name: invalidation[f"by_{name}"] for name in ("ft", "device", "pasid", "addr")}
+    if any(by[name] and key[name] != invalidation[name] for name in ("ft", "device")):
+        return False
+    if by["pasid"] and key["pasid"] != invalidation["pasid"] and size != Size.BYPASS:
+        return False
+    if not by["addr"] or size == Size.BYPASS:
+        return True
+    bits = max(invalidation["n"], {Size.PAGE_4K: 0, Size.PAGE_2M: 9, Size.PAGE_1G: 18}[size])
+    return key["vpn"] >> bits == (invalidation["page"] & (1 << 45) - 1) >> bits
+
+
+def test_invalidations():
+    """Random invalidations over random entries: what is covered is gone, another address space keeps
+    everything, and so does another gigabyte."""
+    rng = seeded("tlb/invalidations")
+    dut = Tlb(Config(tlb_entries=8))
+
+    async def bench(ctx):
+        kept = dropped = 0
+        for _ in range(150):
+            ctx.set(dut.flush, 1)
+            await ctx.tick()
+            ctx.set(dut.flush, 0)
+            entries = []
+            for number in range(6):
+                size = rng.choice((Size.PAGE_4K, Size.PAGE_4K, Size.PAGE_2M, Size.PAGE_1G,
+                                   Size.BYPASS))
+                key = dict(KEY, ft=rng.randrange(2), device=rng.choice((7, 8)),
+                           pasid=rng.choice((1, 2)),
+                           vpn=KEY["vpn"] ^ rng.choice((0, 1, 7, 8, 1 << 9, 1 << 12, 1 << 20, 1 << 44)))
+                await fill(ctx, dut, key, small(key, number) if size == Size.PAGE_4K
+                           else large(number, size))
+                entries.append((key, size, number))
+
+            async def there(key, size, number):
+                """The entry itself: it was not replaced by one that overlaps it."""
+                found = await look_up(ctx, dut, key)
+                return found is not None and found[0] == number and found[2] == size
+            entries = [entry for entry in entries if await there(*entry)]
+            if not entries:
+                continue
+            n = rng.choice((0, 0, 1, 3, 4, 9, 10, 18, 19, 30, 45, 52))
+            target, *_ = rng.choice(entries)
+            wanted = {"context": 0, "ft": target["ft"], "device": target["device"],
+                      "pasid": target["pasid"], "n": n, "page": target["vpn"] >> n << n,
+                      **{f"by_{name}": rng.randrange(2)
+                         for name in ("ft", "device", "pasid", "addr")}}
+            ctx.set(dut.invalidation, wanted)
+            ctx.set(dut.key, dict(target, vpn=wanted["page"] & (1 << 45) - 1))
+            ctx.set(dut.drop, 1)
+            await ctx.tick()
+            ctx.set(dut.drop, 0)
+            await ctx.tick().repeat(4)
+            for key, size, number in entries:
+                found = await there(key, size, number)
+                if covered(wanted, key, size):
+                    assert not found, (wanted, key, size)
+                    dropped += 1
+                elif any(wanted[f"by_{name}"] and key[name] != wanted[name]
+                         for name in ("ft", "device")) or (
+                             wanted["by_addr"] and n <= 18 and size != Size.BYPASS
+                             and key["vpn"] >> 18 != wanted["page"] >> 18):
+                    assert found, (wanted, key, size)
+                    kept += 1
+        assert kept > 50 and dropped > 50, (kept, dropped)
+
+    simulate(dut, bench, cycles=40_000)
