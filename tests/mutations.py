@@ -286,7 +286,7 @@ MUTATIONS = {
         "the storage root's V and L5 are taken from the memory root", "walk_step",
         "with m.Elif(gathered.word[0] == ft):", "with m.Elif(gathered.word[0] == 0):"),
     "walks-survive-invalidation": Mutation(
-        "a walk in flight ignores an invalidation: it fills the caches, and fences do not wait for it",
+        "a walk in flight ignores an invalidation: it fills the caches, and no fence waits for it",
         "core", "self._forget.eq(self.flush | invalidator.begins)", "self._forget.eq(self.flush)"),
     "fence-passes-old-walks": Mutation(
         "a fence does not wait for walks that began before an invalidation", "commands",

@@ -13,8 +13,8 @@ from .formats import (ADDR_BITS, DEVICE_BITS, DEVID_BITS, INDEX_BITS, PAGE_SHIFT
 __all__ = ["PORT_BITS", "SLOT_BITS", "WAY_BITS", "LINE_BITS", "LINE_PAGES", "PAGE_NUMBER_BITS",
            "ENTRY_ADDR_BITS", "Operation", "TlbKey", "LineKey", "RegionKey", "WalkKey", "Rights",
            "Translation", "Outcome", "DeviceInfo", "ContextInfo", "RegionInfo", "WalkStart",
-           "TableRead", "Invalidation", "FaultInfo", "assign", "tlb_key", "line_key", "region_key", "walk_key", "walk_line",
-           "same_place", "same_line"]
+           "TableRead", "Invalidation", "FaultInfo", "assign", "tlb_key", "line_key", "region_key",
+           "walk_key", "walk_line", "same_place", "same_line"]
 
 PORT_BITS = 4           #: at most 8 device ports and the processor
 SLOT_BITS = 5           #: at most 28 walk slots

@@ -25,10 +25,9 @@ from .config import Config
 from .formats import (COMMAND_BYTES, PAGE_SHIFT, PFN_BITS, PREFETCH_MAX_N, Cause, CommandAddress,
                       CommandWord0, FenceWord0, Opcode, Request, Response)
 from .invalidate import SETTLING
+from .rings import INDEX_BITS, ring_mask
 
-__all__ = ["CommandQueue", "CommandState", "INDEX_BITS"]
-
-INDEX_BITS = 15     #: of a ring's index
+__all__ = ["CommandQueue", "CommandState"]
 
 
 class CommandState(enum.Enum, shape=4):
@@ -166,18 +165,13 @@ class CommandQueue(wiring.Component):
             with m.Case(CommandState.RETIRING):
                 m.d.sync += state.eq(CommandState.IDLE)
                 with m.If(~self._gave_up):
-                    m.d.sync += self.head.eq((self.head + 1) & self._mask(m))
+                    m.d.sync += self.head.eq((self.head + 1) & ring_mask(self.log2))
             with m.Case(CommandState.STOPPED):
                 # the status bit is set meanwhile
                 m.d.sync += self._waited.eq(self._waited + 1)
                 with m.If(self._waited == 3):
                     m.d.sync += state.eq(CommandState.IDLE)
         return m
-
-    def _mask(self, m):
-        mask = Signal(INDEX_BITS)
-        m.d.comb += mask.eq((Const(1, INDEX_BITS + 1) << self.log2[:4]) - 1)
-        return mask
 
     def _stop(self, m, status):
         """The command stays at the head; it is fetched again when software has cleared the bit."""

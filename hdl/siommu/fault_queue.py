@@ -21,9 +21,9 @@ from amaranth.utils import exact_log2
 from .axi import WriteAddress, WriteData
 from .axi_share import RECORDS_ID
 from .bundles import FaultInfo
-from .commands import INDEX_BITS
 from .config import Config
 from .formats import PFN_BITS, RECORD_BYTES, FaultWord0
+from .rings import INDEX_BITS, ring_mask
 
 __all__ = ["FaultQueue"]
 
@@ -98,7 +98,7 @@ class FaultQueue(wiring.Component):
         writing, last = Signal(name="writing"), Signal(name="last")
         behind, tail = Signal(INDEX_BITS), Signal(INDEX_BITS)
         m.d.comb += [
-            mask.eq((Const(1, INDEX_BITS + 1) << self.log2[:4]) - 1),
+            mask.eq(ring_mask(self.log2)),
             behind.eq((next_ + 1) & mask),
             self.tail.eq(Mux(self.enable & ~on, 0, tail)),
         ]

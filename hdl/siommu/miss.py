@@ -82,8 +82,8 @@ class MissUnit(wiring.Component):
     flush : In(1)
         Walks in flight become stale, and what the caches answer in this cycle is not trusted.
     distrust : In(1), distrusted : In(Invalidation)
-        An invalidation is under way: what the caches know of the upper levels of its address spaces is
-        not trusted.
+        An invalidation is under way: what the caches know of the upper levels of its address
+        spaces is not trusted.
     beat : Out, always ready; beat_port : Out(PORT_BITS)
         Responses by the second exit.
     pause : Out(1)
@@ -213,7 +213,8 @@ class MissUnit(wiring.Component):
             slots.granted.eq(self._granted), slots.granted_by_line.eq(self._by_line),
             slots.filled.eq(self.filled), slots.filled_slot.eq(self.filled_slot),
             slots.reading.eq(self.reading),
-            self.stale.eq(slots.stale), self.outdated.eq(slots.outdated), self.granted.eq(~slots.settled),
+            self.stale.eq(slots.stale), self.outdated.eq(slots.outdated),
+            self.granted.eq(~slots.settled),
             self.walking.eq(slots.busy | self._ahead.active),
             self.key.eq(slots.keys[self.slot]), self.way.eq(slots.ways[self.slot]),
             settles.addr.eq(self.slot), self.kept.eq(settles.data),
@@ -263,7 +264,7 @@ class MissUnit(wiring.Component):
         # slot is not yet settled (it stays with it), whether its port may take a free slot.
         claim_fault, early, may_take, may_soon = (Signal() for _ in range(4))
         # Ports whose new misses may take a slot: when nothing changes meanwhile, or anyway.
-        self._may_take, self._may_soon = Signal(self._config.requesters), Signal(self._config.requesters)
+        self._may_take, self._may_soon = (Signal(self._config.requesters) for _ in range(2))
         parking = self._parking
         m.d.sync += [
             claim_fault.eq(before.claims & before.in_time & (slots.faulty >> before.slot)[0]),
@@ -327,15 +328,16 @@ class MissUnit(wiring.Component):
             m.d.comb += fate.eq(Fate.PARK)
         self._acted = {
             "fate": Signal(Fate, name="acted_fate"), "joins": Signal(name="acted_joins"),
-            "stays": Signal(name="acted_stays"), "waited": Signal(name="acted_waited"), "walked": Signal(name="acted_walked"),
+            "stays": Signal(name="acted_stays"), "waited": Signal(name="acted_waited"),
+            "walked": Signal(name="acted_walked"),
             "run": Signal(PAGES_BITS, name="acted_run"),
             "joinable": Signal(len(taken), name="acted_joinable"),
             "certain": Signal(len(taken), name="acted_certain"),
             "operation": Signal(Operation, name="acted_operation"),
         }
-        self._count(m, found, unanswered, second, claim_fault)
-        acted = {"waited": waited(operation) | ~second, "fate": fate, "joins": joins & ~operation.silent, "stays": stays,
-                 "walked": ~second, "run": found.run, "joinable": joinable, "certain": certain,
+        self._count(m, found, unanswered, second)
+        acted = {"fate": fate, "joins": joins & ~operation.silent, "stays": stays,
+                 "waited": waited(operation) | ~second, "walked": ~second, "run": found.run, "joinable": joinable, "certain": certain,
                  "operation": operation}
         m.d.sync += assign(self._acted, acted)
         m.d.comb += ahead.operation.eq(self._acted["operation"])
@@ -499,7 +501,8 @@ class MissUnit(wiring.Component):
             left["fate"].eq(Mux(self._ends, Fate.EXIT, self._fate)),
             left["reason"].eq(self._reason), left["run"].eq(self._run),
             left["operation"].eq(self._operation),
-            walked.eq(self._walked), has_waited.eq(self._waited), damaged.eq(self.second_damaged & ~self._walked),
+            walked.eq(self._walked), has_waited.eq(self._waited),
+            damaged.eq(self.second_damaged & ~self._walked),
         ]
         with m.If(self._joins):
             m.d.sync += [left["operation"].slot.eq(self._slot_joined),
@@ -548,7 +551,7 @@ class MissUnit(wiring.Component):
         m.d.sync += [fault[name].eq(operation[name]) for name in (
             "write", "ft", "device", "pasid", "tag", "port", "addr")]
 
-    def _count(self, m, found, unanswered, second, claim_fault):
+    def _count(self, m, found, unanswered, second):
         """What the counters (§7) hear of the act stage, and how many requests wait."""
         operation = found.operation
         again = waited(operation)

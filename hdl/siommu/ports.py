@@ -157,7 +157,8 @@ class PortEgress(wiring.Component):
             order.w.payload.fault.eq(self.miss.valid & (self.miss.payload.cause != Cause.OK)),
 
             from_hits.eq(head.hit & ~second),
-            ready.eq(order.r.valid & (from_hits | ~head.fault | self._settled(m, gone & head.fault & ~from_hits))),
+            ready.eq(order.r.valid & (from_hits | ~head.fault
+                                      | self._settled(m, gone & head.fault & ~from_hits))),
             self.port.valid.eq(ready & self.enable),
             self.port.payload.eq(Mux(from_hits, hits.r.payload.as_value(),
                                      misses.r.payload.as_value())),

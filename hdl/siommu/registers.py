@@ -11,6 +11,7 @@ from .axi import Resp
 from .config import Config
 from .formats import Mode
 from .register_map import COUNTERS, REGISTERS, existing, reset_value
+from .rings import ring_mask
 
 __all__ = ["RegisterBlock", "counter_words"]
 
@@ -169,7 +170,7 @@ class RegisterBlock(wiring.Component):
                 m.d.sync += now.eq(entry.minimum)
         if entry.name in INDEXES:
             log2 = self._stored[f"{INDEXES[entry.name]}_LOG2"]
-            m.d.sync += now.eq(then & ((Const(1, 16) << log2[:4]) - 1))
+            m.d.sync += now.eq(then & ring_mask(log2))
         for index, queue in INDEXES.items():
             if entry.name == f"{queue}_CTRL":
                 with m.If(then[0] & ~now[0]):

@@ -284,8 +284,8 @@ def covered(invalidation, key, size):
 
 
 def test_invalidations():
-    """Random invalidations over random entries: what is covered is gone, another address space keeps
-    everything, and so does another gigabyte."""
+    """Random invalidations over random entries: what is covered is gone, another address space
+    keeps everything, and so does another gigabyte."""
     rng = seeded("tlb/invalidations")
     dut = Tlb(Config(tlb_entries=8))
 
@@ -301,7 +301,8 @@ def test_invalidations():
                                    Size.BYPASS))
                 key = dict(KEY, ft=rng.randrange(2), device=rng.choice((7, 8)),
                            pasid=rng.choice((1, 2)),
-                           vpn=KEY["vpn"] ^ rng.choice((0, 1, 7, 8, 1 << 9, 1 << 12, 1 << 20, 1 << 44)))
+                           vpn=KEY["vpn"] ^ rng.choice((0, 1, 7, 8, 1 << 9, 1 << 12, 1 << 20,
+                                                        1 << 44)))
                 await fill(ctx, dut, key, small(key, number) if size == Size.PAGE_4K
                            else large(number, size))
                 entries.append((key, size, number))

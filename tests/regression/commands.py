@@ -86,7 +86,7 @@ def rng_key(keys, chosen):
 
 @cocotb.test(timeout_time=30, timeout_unit="ms")
 async def ranges(dut):
-    """Ranges of 2^n pages: nothing inside is left, in neither level, and all outside of the 1 GiB."""
+    """Ranges of 2^n pages: nothing inside is left in either level, and all outside of the 1 GiB."""
     async with Testbench(dut) as tb:
         scene, queues = await _start(tb, "ranges")
         tb.expect = _any

@@ -312,7 +312,8 @@ async def slow_writes_lose_nothing(dut):
             began = tb.cycle
             await tb.drain([ports[1]])
             # a port of a small depth cannot have a hit in every cycle
-            assert tb.cycle - began < 2600 * max(1, 16 // tb.config.port_depth), "hits wait for another port's records"
+            assert tb.cycle - began < 2600 * max(1, 16 // tb.config.port_depth), \
+                "hits wait for another port's records"
         await tb.drain()
         await tb.cycles(3200)
         compare(tb, failed, await queues.take())

@@ -1,5 +1,5 @@
-"""Directed tests of the registers (§7): offsets, reset values, access, strobes, locking, and the debug
-translation.
+"""Directed tests of the registers (§7): offsets, reset values, access, strobes, locking, and the
+debug translation.
 
 What each register should do is taken from its declaration, which ``tests/hdl/literals.py`` pins with
 numbers written by hand.

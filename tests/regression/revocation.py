@@ -230,8 +230,8 @@ class _Judge:
                 return
             wanted.append(answer)
         raise AssertionError(
-            f"port {transaction.port.name}, cycle {cycle}, seed {self.tb.seed}: page {k} of {access} "
-            f"(accepted in {transaction.accepted}) is answered by {beat}, but versions {floor} to "
+            f"port {transaction.port.name}, cycle {cycle}, seed {self.tb.seed}: page {k} of "
+            f"{access} (accepted in {transaction.accepted}) is answered by {beat}, but versions {floor} to "
             f"{latest} say {[(str(answer.cause), hex(answer.addr)) for answer in wanted]}")
 
 
