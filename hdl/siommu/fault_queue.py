@@ -91,19 +91,24 @@ class FaultQueue(wiring.Component):
         m.d.comb += [waiting.w_en.eq(self.fault.valid),
                      waiting.w_data.eq(self.fault.payload.as_value())]
 
-        # Which ring: it changes when nothing is on the way to the old one.
+        # Which ring: it changes when nothing is on the way to the old one, even if the queue was
+        # off for a moment only.
+        was_off, wanted, stale = Signal(), Signal(), Signal()
         on, next_, in_flight = Signal(), Signal(INDEX_BITS), Signal(range(IN_FLIGHT + 1))
         mask, writing, last = Signal(INDEX_BITS), Signal(), Signal()
         behind, tail = Signal(INDEX_BITS), Signal(INDEX_BITS)
         m.d.comb += [
             mask.eq((Const(1, INDEX_BITS + 1) << self.log2[:4]) - 1),
             behind.eq((next_ + 1) & mask),
-            self.tail.eq(Mux(self.enable & ~on, 0, tail)),
+            wanted.eq(self.enable & ~was_off), stale.eq(self.enable & was_off),
+            self.tail.eq(Mux((self.enable & ~on) | stale, 0, tail)),
         ]
         idle = Signal()
         m.d.comb += idle.eq(~writing & ~in_flight.any())
         with m.If(idle):
-            m.d.sync += on.eq(self.enable)
+            m.d.sync += [on.eq(wanted), was_off.eq(0)]
+        with m.Elif(on & ~self.enable):
+            m.d.sync += was_off.eq(1)
 
         # After a failed write all that come are lost, until software has seen it.
         broken, seen = Signal(), Signal()
@@ -128,7 +133,7 @@ class FaultQueue(wiring.Component):
         rested = Signal(2)
         m.d.comb += [
             settled.eq(waiting.r_rdy & ~writing & rested.all() & (in_flight != IN_FLIGHT)
-                       & (on == self.enable)),
+                       & (on == wanted)),
             silent.eq(fault.quiet | ~on),
             full.eq(behind == self.head),
             decides.eq(settled),
@@ -160,9 +165,9 @@ class FaultQueue(wiring.Component):
         ]
         with m.If(acknowledged & on):
             with m.If(self.b.payload & ~broken):
-                m.d.sync += [broken.eq(1), self.error.eq(1)]
+                m.d.sync += [broken.eq(1), self.error.eq(~stale)]
             with m.Elif(~broken):
-                m.d.sync += [tail.eq((tail + 1) & mask), self.record.eq(1)]
+                m.d.sync += [tail.eq((tail + 1) & mask), self.record.eq(~stale)]
             m.d.comb += lost_there.eq(self.b.payload | broken)
         with m.If(~on & self.enable & idle):
             m.d.sync += [tail.eq(0), next_.eq(0), broken.eq(0), seen.eq(0)]

@@ -1,4 +1,4 @@
-"""The fault queue against a model: which faults are recorded, where, and what becomes of the rest."""
+"""The fault queue against a model: which faults are recorded, where, and what becomes of others."""
 
 from collections import deque
 
