@@ -1,3 +1,5 @@
+from amaranth.lib import data
+
 from siommu.cache import ContextCache
 
 from .simulate import seeded, simulate
@@ -79,3 +81,64 @@ def test_random_fills_every_cycle():
 
         simulate(dut, bench)
         assert hits > 50
+
+
+FIELDS = data.StructLayout({"ft": 1, "device": 2, "pasid": 2})
+
+
+def test_drop():
+    """Drops what agrees in the selected fields, and nothing else that was there."""
+    dut, rng = ContextCache(key=FIELDS, value=16, entries=4), seeded("cache/drop")
+    names = ["ft", "device", "pasid"]
+
+    async def bench(ctx):
+        kept = gone = 0
+        for _ in range(150):
+            ctx.set(dut.flush, 1)
+            await ctx.tick()
+            ctx.set(dut.flush, 0)
+            keys = [{"ft": rng.getrandbits(1), "device": rng.randrange(3),
+                     "pasid": rng.randrange(3)} for _ in range(4)]
+            for number, key in enumerate(keys):
+                await fill(ctx, dut, key, number)
+            await ctx.tick().repeat(2)
+            selected = rng.randrange(8)
+            target = rng.choice(keys) if rng.random() < .8 else {name: 3 for name in names[1:]}
+            target.setdefault("ft", 0)
+            ctx.set(dut.drop, 1)
+            ctx.set(dut.drop_key, target)
+            ctx.set(dut.drop_by, selected)
+            await ctx.tick()
+            ctx.set(dut.drop, 0)
+            for key in keys:
+                covered = all(key[name] == target[name] for bit, name in enumerate(names)
+                              if selected >> bit & 1)
+                found = await look_up(ctx, dut, key)
+                assert (found is None) == covered, (key, target, selected)
+                kept, gone = kept + (not covered), gone + covered
+        assert kept > 50 and gone > 50
+
+    simulate(dut, bench)
+
+
+def test_drop_of_a_fill_under_way():
+    """A fill of the cycle of a drop, or of any before, does not outlive it."""
+    dut = ContextCache(key=FIELDS, value=16, entries=2)
+
+    async def bench(ctx):
+        for delay in range(4):
+            ctx.set(dut.fill, 1)
+            ctx.set(dut.fill_key, {"device": 1})
+            ctx.set(dut.drop_key, {"device": 1})
+            ctx.set(dut.drop_by, 2)
+            for cycle in range(6):
+                ctx.set(dut.drop, cycle == delay)
+                await ctx.tick()
+                ctx.set(dut.fill, 0)
+            found = await look_up(ctx, dut, {"device": 1})
+            assert found is None, f"{delay} cycles after the fill"
+            ctx.set(dut.flush, 1)
+            await ctx.tick()
+            ctx.set(dut.flush, 0)
+
+    simulate(dut, bench)

@@ -166,3 +166,44 @@ def test_damaged_rows_are_no_match(monkeypatch):
         assert (match, values[1], errors) == (0b10, content, 0)
 
     simulate(dut, bench, cycles=400)
+
+
+@pytest.mark.parametrize("block_ram", [False, True])
+def test_scan(block_ram):
+    """A scan drops from its set exactly what agrees with the key in the bits that are not ignored,
+    while look-ups and writes of other sets go on."""
+    ways = 4
+    dut, rng = store(ways, block_ram=block_ram), seeded(f"sets/scan/{block_ram}")
+
+    async def bench(ctx):
+        await swept(ctx, dut)
+        kept = gone = 0
+        for _ in range(100):
+            rows = {}
+            for way in range(ways):
+                for at in range(SETS):
+                    rows[at, way] = at | rng.getrandbits(3) << 7 | rng.getrandbits(1) << 2
+                    await write(ctx, dut, rows[at, way], rng.getrandbits(12), way=way)
+            target, natural = rng.choice(list(rows.values())), rng.getrandbits(1)
+            at = target % SETS if natural else rng.randrange(SETS)
+            ignored = rng.getrandbits(5) | (0 if natural else 1)
+            looked = sum(3 << 2 * pair for pair in range(5) if not ignored >> pair & 1)
+            for name, value in (("scan", 1), ("scan_natural", natural), ("scan_set", at),
+                                ("ignored", ignored), ("key", {"name": target})):
+                ctx.set(getattr(dut, name), value)
+            await ctx.tick()
+            ctx.set(dut.scan, 0)
+            cycles = 0
+            while ctx.get(dut.scanning):
+                cycles += 1
+                assert cycles < 10
+                await ctx.tick()
+            await ctx.tick().repeat(2)
+            for (where, way), name in rows.items():
+                found = (await look_up(ctx, dut, name))[0] >> way & 1
+                covered = where == at and not (name ^ target) & looked
+                assert found == (not covered), (hex(name), hex(target), bin(ignored), where, at)
+                kept, gone = kept + found, gone + covered
+        assert kept > 100 and gone > 100, (kept, gone)
+
+    simulate(dut, bench)
