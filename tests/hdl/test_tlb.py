@@ -267,3 +267,53 @@ def test_random_traffic_with_fills_and_flushes():
 
     simulate(dut, bench)
     assert all(covers.values()), covers
+
+
+def test_drop():
+    """An invalidation drops everything that it covers, may drop more of the same address space, and
+    nothing of another one when it is selected."""
+    dut, rng = Tlb(Config(tlb_entries=8)), seeded("tlb/drop")
+    places = [0, 3, 8, 511, 512, 1 << 18, (1 << 18) + 512, 1 << 27]
+
+    async def bench(ctx):
+        kept = gone = 0
+        for _ in range(120):
+            ctx.set(dut.flush, 1)
+            await ctx.tick()
+            ctx.set(dut.flush, 0)
+            held = {}
+            for _ in range(6):
+                key = {"ft": rng.getrandbits(1), "device": rng.randrange(2),
+                       "pasid": rng.randrange(2), "vpn": rng.choice(places), "canonical": 1}
+                size = rng.choice((Size.PAGE_4K, Size.PAGE_4K, Size.PAGE_2M, Size.PAGE_1G))
+                await fill(ctx, dut, key, small(key, 5) if size == Size.PAGE_4K
+                           else large(0, size))
+                held[tuple(key.values())] = (key, size)
+            present = [(key, size) for key, size in held.values()
+                       if await look_up(ctx, dut, key) is not None]
+            n, aim = rng.choice((0, 1, 3, 4, 9, 10, 18, 19, 27, 40)), rng.choice(present)[0]
+            page = aim["vpn"] >> n << n
+            request = {f"by_{name}": rng.getrandbits(1)
+                       for name in ("device", "pasid", "ft", "addr")}
+            request |= {"ft": aim["ft"], "device": aim["device"], "pasid": aim["pasid"],
+                        "page": page, "n": n}
+            ctx.set(dut.invalidation, request)
+            ctx.set(dut.key, {**aim, "vpn": page})
+            ctx.set(dut.drop, 1)
+            await ctx.tick()
+            ctx.set(dut.drop, 0)
+            ctx.set(dut.key, {})
+            await ctx.tick().repeat(4)
+            for key, size in present:
+                same = all(key[name] == aim[name] for name in ("device", "pasid", "ft")
+                           if request[f"by_{name}"])
+                low = key["vpn"] // SPAN[size] * SPAN[size]
+                meets = not request["by_addr"] or (
+                    low < page + (1 << n) and page < low + SPAN[size])
+                found = await look_up(ctx, dut, key) is not None
+                assert not (found and same and meets), (key, size, request)
+                assert found or same, "another address space"
+                kept, gone = kept + found, gone + (not found)
+        assert kept > 50 and gone > 50, (kept, gone)
+
+    simulate(dut, bench)
