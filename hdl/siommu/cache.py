@@ -94,11 +94,14 @@ class ContextCache(wiring.Component):
                 m.d.sync += turn.eq(0)
             with m.Else():
                 m.d.sync += turn.eq(turn + 1)
-        with m.If(place):
+        # One that a drop meets in its last cycle leaves the entry of its place as it is.
+        lands = Signal()
+        m.d.comb += lands.eq(place & ~self.drop)
+        with m.If(lands):
             for number, tag in enumerate(tags):
                 with m.If(index == number):
                     m.d.sync += [tag.eq(place_key), valid[number].eq(1)]
-        m.d.sync += [write.en.eq(place), write.addr.eq(index), write.data.eq(place_value)]
+        m.d.sync += [write.en.eq(lands), write.addr.eq(index), write.data.eq(place_value)]
         wanted = Value.cast(self.drop_key)
         for number, tag in enumerate(tags):
             agrees = []

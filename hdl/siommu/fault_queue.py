@@ -91,7 +91,9 @@ class FaultQueue(wiring.Component):
         m.d.comb += [waiting.w_en.eq(self.fault.valid),
                      waiting.w_data.eq(self.fault.payload.as_value())]
 
-        # Which ring: it changes when nothing is on the way to the old one.
+        # Which ring: it changes when nothing is on the way to the old one, even if the queue was
+        # off for a moment only.
+        was_off, wanted, stale = Signal(), Signal(), Signal()
         on, next_ = Signal(name="on"), Signal(INDEX_BITS, name="next")
         in_flight = Signal(range(IN_FLIGHT + 1), name="in_flight")
         mask = Signal(INDEX_BITS)
@@ -100,12 +102,15 @@ class FaultQueue(wiring.Component):
         m.d.comb += [
             mask.eq(ring_mask(self.log2)),
             behind.eq((next_ + 1) & mask),
-            self.tail.eq(Mux(self.enable & ~on, 0, tail)),
+            wanted.eq(self.enable & ~was_off), stale.eq(self.enable & was_off),
+            self.tail.eq(Mux((self.enable & ~on) | stale, 0, tail)),
         ]
         idle = Signal()
         m.d.comb += idle.eq(~writing & ~in_flight.any())
         with m.If(idle):
-            m.d.sync += on.eq(self.enable)
+            m.d.sync += [on.eq(wanted), was_off.eq(0)]
+        with m.Elif(on & ~self.enable):
+            m.d.sync += was_off.eq(1)
 
         # After a failed write all that come are lost, until software has seen it.
         broken, seen = Signal(name="broken"), Signal(name="seen")
@@ -130,7 +135,7 @@ class FaultQueue(wiring.Component):
         rested = Signal(2)
         m.d.comb += [
             settled.eq(waiting.r_rdy & ~writing & rested.all() & (in_flight != IN_FLIGHT)
-                       & (on == self.enable)),
+                       & (on == wanted)),
             silent.eq(fault.quiet | ~on),
             full.eq(behind == self.head),
             decides.eq(settled),
@@ -162,9 +167,9 @@ class FaultQueue(wiring.Component):
         ]
         with m.If(acknowledged & on):
             with m.If(self.b.payload & ~broken):
-                m.d.sync += [broken.eq(1), self.error.eq(1)]
+                m.d.sync += [broken.eq(1), self.error.eq(~stale)]
             with m.Elif(~broken):
-                m.d.sync += [tail.eq((tail + 1) & mask), self.record.eq(1)]
+                m.d.sync += [tail.eq((tail + 1) & mask), self.record.eq(~stale)]
             m.d.comb += lost_there.eq(self.b.payload | broken)
         with m.If(~on & self.enable & idle):
             m.d.sync += [tail.eq(0), next_.eq(0), broken.eq(0), seen.eq(0)]

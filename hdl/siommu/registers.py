@@ -187,7 +187,8 @@ class RegisterBlock(wiring.Component):
             m.d.sync += self.flush.eq(aborts | (then[2] != ctrl[2]))
 
     def _reads(self, m):
-        waits, answer = Signal(), self.r.payload        # for the counters
+        waits = self._waits = Signal(name="waits")      # for the counters
+        answer = self.r.payload
         m.d.comb += self.ar.ready.eq(~self.r.valid & ~waits)
         m.d.sync += self.ask.eq(0)
         with m.If(self.r.valid & self.r.ready):

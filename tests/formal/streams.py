@@ -1,6 +1,6 @@
 """Every output stream keeps an offer, unchanged, until it is taken (§2.1)."""
 
-from amaranth.hdl import Assert, Assume, Cover, Module, Mux, Signal
+from amaranth.hdl import Assert, Assume, Cover, Fragment, Module, Mux, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In
 
@@ -20,7 +20,8 @@ TINY = Config(device_ports=1, cpu_port=False, port_depth=4, tlb_entries=2, devic
 
 
 class EgressProof(Component):
-    """A port's responses, while both paths write what was promised; the port stays enabled."""
+    """A port's responses, while both paths write what was promised, and each fault of the miss path
+    gets its record some time later; the port stays enabled."""
 
     hit: In(1)
     hit_beat: In(Response)
@@ -30,6 +31,7 @@ class EgressProof(Component):
     continues: In(1)
     rests: In(1)
     recorded: In(1)
+    mark: In(1)
     ready: In(1)
 
     def elaborate(self, platform):
@@ -42,23 +44,16 @@ class EgressProof(Component):
             egress.miss.valid.eq(self.miss), egress.miss.payload.eq(self.miss_beat),
             egress.begins.eq(self.begins), egress.continues.eq(self.continues),
             egress.rests.eq(self.rests), egress.enable.eq(1), egress.port.ready.eq(self.ready),
-            egress.recorded.eq(self.recorded),
+            egress.recorded.eq(self.recorded), egress.mark.eq(self.mark),
         ]
-        # Each fault of the miss path is recorded once, some time after it was written, and not
-        # offered before.
-        fault = self.miss & (self.miss_beat.cause != Cause.OK)
-        unrecorded = Signal(range(depth + 3))
-        m.d.sync += unrecorded.eq(unrecorded + fault - self.recorded)
-        m.d.sync += Assume(~self.recorded | unrecorded.any())
-        m.d.sync += Assume(~self.hit | (self.hit_beat.cause == Cause.OK))
-        recorded, taken = Signal(range(16)), Signal(range(16))
-        m.d.sync += recorded.eq(recorded + self.recorded)
-        offers_fault = egress.port.valid & (egress.port.payload.cause != Cause.OK)
-        m.d.sync += taken.eq(taken + (offers_fault & self.ready))
-        m.d.sync += Assert(~offers_fault | (taken < recorded))
         m.d.sync += promised.eq(promised + self.begins + self.continues - self.hit - self.miss)
         m.d.sync += held.eq(held + self.hit + self.miss - (egress.port.valid & self.ready))
         m.d.sync += Assume(self.hit + self.miss <= promised)
+        # Each fault is recorded once, after it was written.
+        unrecorded = Signal(range(depth + 3))
+        fails = self.miss & (self.miss_beat.cause != Cause.OK)
+        m.d.sync += unrecorded.eq(unrecorded + fails - self.recorded)
+        m.d.sync += Assume(~self.recorded | unrecorded.any())
         # Credits are taken as the core and the parking do it.
         admitted, rested, credited = Signal(), Signal(), Signal()
         m.d.sync += [
@@ -71,16 +66,21 @@ class EgressProof(Component):
         m.d.sync += Assert(promised + held <= depth)
         assert_stream(m, egress.port)
         m.d.sync += Cover(egress.port.valid & egress.port.ready & (promised == depth - 1))
+        m.d.sync += Cover(egress.port.valid & (egress.port.payload.cause != Cause.OK))
         return m
 
 
 class CoreStreamsProof(Component):
-    """The smallest core with a free environment, the mode included: its responses and its table
-    reads."""
+    """The smallest core with a free environment, the mode included: its responses, those to
+    software too, and its table reads. Faults are recorded some time after the core told of them."""
 
     mode: In(2)
     request: In(stream.Signature(Request))
+    asked: In(stream.Signature(Request))
     ready: In(1)
+    heard: In(1)
+    recorded: In(1)
+    mark: In(1)
     ar_ready: In(1)
     r_valid: In(1)
     r: In(ReadData(TINY.axi_id_width, TINY.axi_data_width))
@@ -94,11 +94,20 @@ class CoreStreamsProof(Component):
             self.request.ready.eq(requests.ready), responses.ready.eq(self.ready),
             core.ar.ready.eq(self.ar_ready), core.r.valid.eq(self.r_valid),
             core.r.payload.eq(self.r), core.mode.eq(self.mode), core.ddt_log2.eq(16),
-            core.port_enable.eq(1),
+            core.port_enable.eq(1), core.recorded.eq(self.recorded), core.mark.eq(self.mark),
         ]
-        m.d.sync += core.recorded.eq(core.fault.valid)
+        asked, heard = core.requests[TINY.ports], core.responses[TINY.ports]
+        m.d.comb += [
+            asked.valid.eq(self.asked.valid), asked.payload.eq(self.asked.payload),
+            self.asked.ready.eq(asked.ready), heard.ready.eq(self.heard),
+        ]
+        unrecorded = Signal(range(TINY.port_depth + 1))
+        m.d.sync += unrecorded.eq(unrecorded + core.fault.valid - self.recorded)
+        m.d.sync += Assume(~self.recorded | unrecorded.any())
         assume_stream(m, self.request)
+        assume_stream(m, self.asked)
         assert_stream(m, responses)
+        assert_stream(m, heard)
         assert_stream(m, core.ar)
         m.d.sync += Cover(core.ar.valid & ~core.ar.ready)
         m.d.sync += Cover(responses.valid & ~responses.ready)
@@ -106,25 +115,32 @@ class CoreStreamsProof(Component):
 
 
 class RegisterStreamsProof(Component):
-    """The response channels of the register block, under any master that keeps the rules."""
+    """The response channels of the register block, under any master that keeps the rules and
+    counters that answer when they like."""
 
     aw: In(stream.Signature(12))
     w: In(stream.Signature(data.StructLayout({"data": 32, "strb": 4})))
     ar: In(stream.Signature(12))
     b_ready: In(1)
     r_ready: In(1)
+    done: In(1)
+    value: In(32)
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.registers = registers = RegisterBlock(TINY)
+        registers = RegisterBlock(TINY)
+        m.submodules.registers = Fragment.get(registers, platform)  # now: its state is named below
         for name in ("aw", "w", "ar"):
             channel, inner = getattr(self, name), getattr(registers, name)
             m.d.comb += [inner.valid.eq(channel.valid), inner.payload.eq(channel.payload),
                          channel.ready.eq(inner.ready)]
             assume_stream(m, channel)
-        m.d.comb += [registers.b.ready.eq(self.b_ready), registers.r.ready.eq(self.r_ready)]
+        m.d.comb += [registers.b.ready.eq(self.b_ready), registers.r.ready.eq(self.r_ready),
+                     registers.done.eq(self.done), registers.value.eq(self.value)]
         assert_stream(m, registers.b)
         assert_stream(m, registers.r)
+        # Of the state: nothing is offered while the counters are waited for.
+        m.d.sync += Assert(~(registers._waits & registers.r.valid))
         m.d.sync += Cover(registers.b.valid & ~registers.b.ready)
         m.d.sync += Cover(registers.r.valid & ~registers.r.ready)
         return m

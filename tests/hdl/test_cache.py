@@ -83,32 +83,62 @@ def test_random_fills_every_cycle():
         assert hits > 50
 
 
+FIELDS = data.StructLayout({"ft": 1, "device": 2, "pasid": 2})
+
+
 def test_drop():
-    """Entries that agree in the selected fields are dropped, and no others."""
-    rng = seeded("cache/drop")
-    key = data.StructLayout({"ft": 1, "device": 3, "pasid": 4})
-    dut = ContextCache(key=key, value=16, entries=8)
+    """Drops what agrees in the selected fields, and nothing else that was there."""
+    dut, rng = ContextCache(key=FIELDS, value=16, entries=4), seeded("cache/drop")
+    names = ["ft", "device", "pasid"]
 
     async def bench(ctx):
-        for _ in range(60):
-            held = {}
-            for number in range(8):
-                fields = rng.randrange(2), rng.randrange(2), rng.randrange(2)
-                held[fields] = number
-                await fill(ctx, dut, dict(zip(("ft", "device", "pasid"), fields)), number)
-            wanted, by = [rng.randrange(2) for _ in range(3)], rng.randrange(8)
-            ctx.set(dut.drop_key, dict(zip(("ft", "device", "pasid"), wanted)))
-            ctx.set(dut.drop_by, by)
+        kept = gone = 0
+        for _ in range(150):
+            ctx.set(dut.flush, 1)
+            await ctx.tick()
+            ctx.set(dut.flush, 0)
+            keys = [{"ft": rng.getrandbits(1), "device": rng.randrange(3),
+                     "pasid": rng.randrange(3)} for _ in range(4)]
+            for number, key in enumerate(keys):
+                await fill(ctx, dut, key, number)
+            await ctx.tick().repeat(2)
+            selected = rng.randrange(8)
+            target = rng.choice(keys) if rng.random() < .8 else {name: 3 for name in names[1:]}
+            target.setdefault("ft", 0)
             ctx.set(dut.drop, 1)
+            ctx.set(dut.drop_key, target)
+            ctx.set(dut.drop_by, selected)
             await ctx.tick()
             ctx.set(dut.drop, 0)
-            for fields, number in held.items():
-                gone = all(not by >> index & 1 or fields[index] == wanted[index]
-                           for index in range(3))
-                found = await look_up(ctx, dut, dict(zip(("ft", "device", "pasid"), fields)))
-                assert found == (None if gone else number), (fields, wanted, by)
+            for key in keys:
+                covered = all(key[name] == target[name] for bit, name in enumerate(names)
+                              if selected >> bit & 1)
+                found = await look_up(ctx, dut, key)
+                assert (found is None) == covered, (key, target, selected)
+                kept, gone = kept + (not covered), gone + covered
+        assert kept > 50 and gone > 50
+
+    simulate(dut, bench)
+
+
+def test_drop_of_a_fill_under_way():
+    """A fill of the cycle of a drop, or of any before, does not outlive it."""
+    dut = ContextCache(key=FIELDS, value=16, entries=2)
+
+    async def bench(ctx):
+        for delay in range(4):
+            ctx.set(dut.fill, 1)
+            ctx.set(dut.fill_key, {"device": 1})
+            ctx.set(dut.drop_key, {"device": 1})
+            ctx.set(dut.drop_by, 2)
+            for cycle in range(6):
+                ctx.set(dut.drop, cycle == delay)
+                await ctx.tick()
+                ctx.set(dut.fill, 0)
+            found = await look_up(ctx, dut, {"device": 1})
+            assert found is None, f"{delay} cycles after the fill"
             ctx.set(dut.flush, 1)
             await ctx.tick()
             ctx.set(dut.flush, 0)
 
-    simulate(dut, bench, cycles=5000)
+    simulate(dut, bench)

@@ -1,4 +1,4 @@
-"""The invalidator with a mock of the pipeline around it."""
+"""The invalidator, beside a pipeline and stores that take their time."""
 
 import pytest
 
@@ -7,68 +7,78 @@ from siommu.invalidate import SETTLING, Invalidator
 
 from .simulate import seeded, simulate
 
-CONFIG = Config(walk_entries=16, l2_entries=256)        # 8 sets each
+EXACT = {"by_device": 1, "by_pasid": 1, "by_ft": 1, "by_addr": 1}
 
 
-async def invalidate(ctx, dut, rng, **request):
-    """Runs one; returns the steps taken, the cycles it took, and whether contexts were dropped."""
+async def invalidate(ctx, dut, rng, request):
+    """One invalidation, whose steps are taken and scanned at random. Returns the (step, exact) of
+    those that arrived, and how often the contexts were dropped."""
+    steps, drops = [], 0
     ctx.set(dut.request, request)
+    await ctx.tick()
     ctx.set(dut.start, 1)
     await ctx.tick()
     ctx.set(dut.start, 0)
-    assert ctx.get(dut.active) and ctx.get(dut.begins)
-    steps, arriving, scanning, dropped = [], [], 0, 0
-    for cycle in range(5000):
-        arrives = bool(arriving) and arriving[0] == cycle
-        taken = ctx.get(dut.asks) and not arriving and rng.random() < .5
-        if ctx.get(dut.asks):
-            assert not scanning and not arriving, "one step at a time"
-        if taken:
-            arriving.append(cycle + 2)
-        if arrives:
-            arriving.pop()
-            steps.append(ctx.get(dut.step))
-            scanning = rng.randrange(2, 9)
-        elif scanning:
-            scanning -= 1
+    assert ctx.get(dut.begins) and ctx.get(dut.active)
+    since = scans = way = 0         # since the beginning; cycles left to scan, to the caches
+    last = 0
+    for _ in range(5000):
+        asks, arrives = ctx.get(dut.asks), way == 1
+        taken = asks and rng.random() < .5
+        scanning = scans > 0
+        ctx.set(dut.scanning, scanning)
+        if scanning:
+            assert not ctx.get(dut.asks), "it waits for what is being scanned"
+            taken = False
+        assert not (asks and way), "one step at a time"
         ctx.set(dut.taken, taken)
         ctx.set(dut.arrives, arrives)
-        dropped += ctx.get(dut.drop)
-        await ctx.tick()
-        ctx.set(dut.scanning, scanning > 0)
-        assert not ctx.get(dut.begins)
+        if arrives:
+            assert since > SETTLING, "what was decided before has landed"
+            assert not steps or since - last >= 5
+            steps.append((ctx.get(dut.step), ctx.get(dut.exact)))
+            last = since
+            scans = rng.randint(2, 8) + 1
+        way = 2 if taken else max(way - 1, 0)
+        scans = max(scans - 1, 0)
+        drops += ctx.get(dut.drop)
+        if scanning:
+            quiet = since
         if ctx.get(dut.done):
-            assert not ctx.get(dut.active) and not scanning
+            assert not ctx.get(dut.active)
+            assert since - quiet >= SETTLING, "look-ups of before have left the pipeline"
             await ctx.tick()
-            assert not ctx.get(dut.done)
-            return steps, cycle, dropped
-    raise AssertionError("it does not end")
+            assert not ctx.get(dut.done), "for one cycle"
+            return steps, drops
+        assert ctx.get(dut.active)
+        await ctx.tick()
+        assert not ctx.get(dut.begins), "for one cycle"
+        since += 1
+    raise AssertionError("it is never done")
 
 
-@pytest.mark.parametrize("context", [0, 1])
-def test_every_set_once(context):
-    rng = seeded(f"invalidate/{context}")
-    dut = Invalidator(CONFIG)
-
-    async def bench(ctx):
-        for _ in range(3):
-            steps, cycles, dropped = await invalidate(ctx, dut, rng, context=context, by_device=1)
-            assert steps == list(range(8)) == list(range(dut.steps))
-            assert dropped == context
-            assert cycles >= 2 * SETTLING
-    simulate(dut, bench, cycles=5000)
-
-
-def test_a_line_of_one_space_is_one_step():
-    rng = seeded("invalidate/line")
-    dut = Invalidator(CONFIG)
-    chosen = {"by_device": 1, "by_pasid": 1, "by_ft": 1, "by_addr": 1}
+@pytest.mark.parametrize("config, count", [
+    (Config(walk_entries=4, l2_entries=0), 2), (Config(walk_entries=64, l2_entries=128), 32),
+    (Config(walk_entries=4, l2_entries=512), 16)])
+def test_steps(config, count):
+    """Every set of the largest store, once each and in order; one step for a single line; contexts
+    are dropped once if they are asked for."""
+    dut, rng = Invalidator(config), seeded(f"invalidate/{count}")
 
     async def bench(ctx):
-        for n in (0, 3):
-            steps, _, dropped = await invalidate(ctx, dut, rng, n=n, **chosen)
-            assert steps == [0] and not dropped and ctx.get(dut.exact)
-        for request in ({**chosen, "n": 4}, *({**chosen, name: 0} for name in chosen)):
-            steps, _, _ = await invalidate(ctx, dut, rng, **request)
-            assert len(steps) == 8, request
-    simulate(dut, bench, cycles=10_000)
+        for n in range(6):
+            for chosen in range(16):
+                request = {name: chosen >> bit & 1 for bit, name in enumerate(EXACT)}
+                request |= {"n": n, "context": rng.getrandbits(1)}
+                if chosen not in (0, 7, 11, 13, 14, 15):
+                    continue
+                if chosen != 15 and n not in (0, 5):
+                    continue
+                steps, drops = await invalidate(ctx, dut, rng, request)
+                assert drops == request["context"]
+                if chosen == 15 and n <= 3:
+                    assert len(steps) == 1 and steps[0][1] == 1, "its set is known"
+                else:
+                    assert steps == [(step, 0) for step in range(count)]
+
+    simulate(dut, bench, cycles=60_000)

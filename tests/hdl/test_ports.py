@@ -165,3 +165,74 @@ def test_egress_keeps_the_order(enabled):
         assert number > 500
 
     simulate(dut, bench)
+
+
+def test_faults_wait_for_their_records():
+    """A fault of the miss path leaves once it is recorded, and what stands behind it waits; those
+    of the hit path, and without records all, wait for nothing."""
+    depth = 8
+    for records in (True, False):
+        dut, rng = PortEgress(depth, records=records), seeded(f"egress/records/{records}")
+
+        async def bench(ctx):
+            ctx.set(dut.enable, 1)
+            written, unrecorded, settled, waited = deque(), 0, 0, 0
+            for number in range(1500):
+                ready = rng.random() < .7
+                ctx.set(dut.port.ready, ready)
+                records_now = unrecorded > 0 and rng.random() < .2
+                ctx.set(dut.recorded, records_now)
+                path = rng.choice(("hit", "miss", None)) if len(written) < depth else None
+                fails = rng.random() < .3
+                for name in ("hit", "miss"):
+                    channel = getattr(dut, name)
+                    ctx.set(channel.valid, name == path)
+                    ctx.set(channel.payload, {"addr": number, "cause": 7 * fails, "last": 1})
+                waits = bool(written) and written[0][1] and not settled
+                valid = ctx.get(dut.port.valid)
+                assert valid == (bool(written) and not (records and waits))
+                waited += bool(waits)
+                goes = valid and ready
+                if goes:
+                    addr, fault = written.popleft()
+                    assert ctx.get(dut.port.payload.addr) == addr
+                    settled -= fault
+                if path:
+                    written.append((number, int(path == "miss" and fails)))
+                    unrecorded += written[-1][1]
+                settled += records_now
+                unrecorded -= records_now
+                if not records:
+                    settled = unrecorded = 0
+                await ctx.tick()
+            assert waited > 50
+
+        simulate(dut, bench)
+
+
+def test_mark():
+    """Marked: beats that were held at the mark, or came with it, are still here; whether taken or
+    dropped, they end it, and later ones do not matter."""
+    depth = 8
+    dut, rng = PortEgress(depth), seeded("egress/mark")
+
+    async def bench(ctx):
+        held = before = marks = 0
+        for _ in range(2000):
+            ctx.set(dut.enable, rng.random() < .95)
+            ctx.set(dut.port.ready, rng.random() < .4)
+            hit = held < depth and rng.random() < .3
+            miss = held + hit < depth and rng.random() < .2
+            mark = rng.random() < .05
+            ctx.set(dut.hit.valid, hit)
+            ctx.set(dut.miss.valid, miss)
+            ctx.set(dut.mark, mark)
+            assert ctx.get(dut.marked) == (before > 0)
+            gone = held > 0 and (not ctx.get(dut.enable) or ctx.get(dut.port.ready))
+            held += hit + miss - gone
+            before = held if mark else max(before - gone, 0)
+            marks += mark and held > 1
+            await ctx.tick()
+        assert marks > 25
+
+    simulate(dut, bench)

@@ -1,179 +1,171 @@
-"""Directed tests of the registers (§7): offsets, reset values, access, strobes, locking, and the
-debug translation.
+"""Directed tests of the registers (§7): offsets, reset values, access, strobes, locking, limits,
+interrupts; and of the translations that software asks for through them.
 
-What each register should do is taken from its declaration, which ``tests/hdl/literals.py`` pins with
-numbers written by hand.
+What each register has comes from its declaration, which ``tests/hdl/literals.py`` pins.
 """
 
 import cocotb
 
-from siommu.formats import Cause, Disposition, Mode, Size
-from siommu.register_map import REGISTERS, existing, register, reset_value
+from siommu.formats import Cause, Mode, Opcode, Size
+from siommu.register_map import COUNTERS, REGISTERS, existing, register, reset_value
 from sim.golden import Access
 
-from .bench import OKAY, SLVERR, Testbench
-from .queues import Queues, offset
+from .bench import CTRL, OKAY, PORT_ENABLE, SLVERR, STATUS, Testbench
+from .queues import Queues, fence, offset
 from .scene import Scene
 
-LOCKED = (0x018, 0x01C, 0x020)
-BY_OFFSET = {entry.offset: entry for entry in REGISTERS}
-AREA, PAGE = 1 << 39, 4096
+PAGE, AREA, ALL = 4096, 1 << 39, 0xFFFF_FFFF
+#: Who locks registers, by the register that turns it on.
+USERS = {"MODE": "CTRL", "CQ": "CQ_CTRL", "FQ": "FQ_CTRL"}
+COUNTING = {offset(f"{name.upper()}_{half}") for name in COUNTERS for half in ("LOW", "HIGH")}
+LOCKED = [entry for entry in REGISTERS if entry.locked]
 
 
-def _counts(entry):
-    """Whether the register changes by itself."""
-    return 0x100 <= entry.offset < 0x178
-
-
-def _kept(entry, config, value):
-    """What a register of storage reads after ``value`` was written to it."""
-    storage = sum(field.mask for field in entry.fields if field.access == "RW")
-    value &= storage & existing(entry, config)
-    if entry.maximum is not None:
-        value = min(value, entry.maximum)
+def stored(entry, config, value):
+    """What a RW register that nobody locks holds when ``value`` was written to it; indexes apart,
+    which depend on their rings."""
+    go = sum(field.mask for field in entry.fields if field.access == "GO")
+    value &= existing(entry, config) & ~go
     if entry.minimum is not None:
         value = max(value, entry.minimum)
-    return value
+    return value if entry.maximum is None else min(value, entry.maximum)
 
 
 @cocotb.test(timeout_time=5, timeout_unit="ms")
 async def reset_values(dut):
-    """Every register reads its reset value; every other offset reads 0 with SLVERR."""
+    """Every register reads its reset value; every other offset reads 0 with SLVERR. The same after
+    everything was changed and the core was reset."""
     async with Testbench(dut) as tb:
+        entries = {entry.offset: entry for entry in REGISTERS}
         for turn in range(2):
             for at in range(0, 0x1000, 4):
                 value, response = await tb.regs.read(at)
-                entry = BY_OFFSET.get(at)
-                if entry is None:
+                if at not in entries:
                     assert (value, response) == (0, SLVERR), f"{at:#05x} is no register"
                     continue
-                assert response == OKAY, f"{entry.name} answers {response}"
-                if entry.name not in ("CYCLES_LOW",):
-                    assert value == reset_value(entry, tb.config), f"{entry.name}: {value:#x}"
-            assert await tb.regs.get(0x000) == 0x5349_4F4D
-            assert await tb.regs.get(0x004) >> 16 == 1
-            assert await tb.regs.get(0x068) == (1 << len(tb.drivers)) - 1
-            caps, config = await tb.regs.get(0x008), tb.config
-            assert caps & 15 == config.device_ports
-            assert caps >> 4 & 1 == int(config.cpu_port)
-            assert caps >> 5 & 7 == 1, "five-level tables, and two bits that do not exist"
-            assert caps >> 8 & 255 == config.walks
-            assert caps >> 16 == config.tlb_entries
-            assert await tb.regs.get(0x00C) == config.l2_entries
-            for entry in REGISTERS:             # and not what was written before
-                if entry.access == "RW" and entry.name != "CTRL":
-                    await tb.regs.write(entry.offset, 0xA5A5_5A5A & ~1)
-            await tb.regs.set(0x010, 2)
+                assert response == OKAY, f"{at:#05x} answers {response}"
+                if entries[at].name != "CYCLES_LOW":
+                    assert value == reset_value(entries[at], tb.config), f"{at:#05x}: {value:#x}"
+            for entry in REGISTERS:
+                if entry.name not in ("CTRL", "COUNTER_CTRL"):
+                    await tb.regs.write(entry.offset, 0 if entry.name == "PORT_ENABLE" else ALL)
+            await tb.cycles(200)
+            await tb.regs.set(offset("COUNTER_CTRL"), 1)
+            await tb.regs.set(CTRL, 6)
             await tb.reset()
 
 
-@cocotb.test(timeout_time=5, timeout_unit="ms")
+@cocotb.test(timeout_time=20, timeout_unit="ms")
 async def writes(dut):
-    """RW registers keep the bits that exist, within their limits; what is written to a RO register
-    or to none answers SLVERR and changes nothing."""
+    """RW registers keep the bits that exist, RW1C registers stay 0; a write to a RO register or to
+    none answers SLVERR and changes nothing."""
     async with Testbench(dut) as tb:
+        entries = {entry.offset: entry for entry in REGISTERS}
+        await tb.regs.set(offset("COUNTER_CTRL"), 1)        # so that cycles do not change
         for at in range(0, 0x1000, 4):
-            entry = BY_OFFSET.get(at)
-            if entry is None or entry.access == "RO":
-                for value in (0xFFFF_FFFF, 0):
-                    before = await tb.regs.read(at)
-                    assert await tb.regs.write(at, value) == SLVERR, f"{at:#05x} takes a write"
-                    after = await tb.regs.read(at)
-                    assert before == after or (entry and (_counts(entry)
-                                                          or entry.name == "PORT_STATUS")), entry
-            elif entry.access == "RW1C":
-                for value in (0xFFFF_FFFF, 0):
-                    await tb.regs.set(at, value)
-                    assert await tb.regs.get(at) == 0, "writing sets nothing"
-            elif entry.name not in ("CTRL", "CQ_CTRL", "FQ_CTRL", "CQ_TAIL", "FQ_HEAD", "DBG_CTRL"):
-                for value in (0xFFFF_FFFF, 0x5555_5555, 0xAAAA_AAAA, 0):
-                    await tb.regs.set(at, value)
-                    got, want = await tb.regs.get(at), _kept(entry, tb.config, value)
-                    assert got == want, f"{entry.name}: {value:#x} reads {got:#x}, not {want:#x}"
-        # indexes count modulo the ring, and begin at 0 when the queue is turned on
-        for queue, name in (("CQ", "CQ_TAIL"), ("FQ", "FQ_HEAD")):
-            for log2 in range(1, 16):
-                await tb.regs.set(offset(f"{queue}_LOG2"), log2)
-                await tb.regs.set(offset(name), 0xFFFF_FFFF)
-                assert await tb.regs.get(offset(name)) == (1 << log2) - 1
-            await tb.regs.set(offset(f"{queue}_CTRL"), 0xFFFF_FFFF)
-            assert await tb.regs.get(offset(f"{queue}_CTRL")) == 1
-            assert await tb.regs.get(offset(name)) == 0
-            await tb.regs.set(offset(name), 5)
-            await tb.regs.set(offset(f"{queue}_CTRL"), 1)
-            assert await tb.regs.get(offset(name)) == 5, "it was on already"
-            await tb.regs.set(offset(f"{queue}_CTRL"), 0)
+            entry = entries.get(at)
+            before = await tb.regs.read(at)
+            if entry is None or entry.access != "RW":
+                for value in (ALL, 0):
+                    wanted = OKAY if entry and entry.access == "RW1C" else SLVERR
+                    assert await tb.regs.write(at, value) == wanted, f"{at:#05x}"
+                    if at not in (offset("DBG_RESULT"), offset("STATUS")):
+                        assert await tb.regs.read(at) == before, f"{at:#05x}"
+                continue
+            if entry.name in USERS.values() or entry.name in ("CQ_TAIL", "FQ_HEAD"):
+                continue                # tests of their own
+            for value in (ALL, 0x5555_5555, 0xAAAA_AAAA, 0):
+                if entry.name in ("DBG_CTRL", "COUNTER_CTRL"):
+                    value &= ~1         # GO, and the counters stay frozen
+                await tb.regs.set(at, value)
+                got = await tb.regs.get(at)
+                assert got == stored(entry, tb.config, value), f"{entry.name}: {value:#x}, {got:#x}"
+            await tb.regs.set(at, before[0])
 
 
 @cocotb.test(timeout_time=5, timeout_unit="ms")
 async def strobes(dut):
     """Every combination of bytes that AXI4-Lite can write."""
     async with Testbench(dut) as tb:
-        for offset, bits in ((0x018, 0xFFFF_F000), (0x01C, 0x000F_FFFF)):
+        for name in ("DDT_BASE_LOW", "DDT_BASE_HIGH", "DBG_ADDR_LOW", "IRQ_ENABLE"):
+            bits = register(name).mask
             for first in range(4):
                 for count in range(1, 5 - first):
-                    for old, new in ((0, 0xFFFF_FFFF), (0xFFFF_FFFF, 0), (0x1234_5678, 0x9ABC_DEF0)):
-                        await tb.regs.set(offset, old)
+                    for old, new in ((0, ALL), (ALL, 0), (0x1234_5678, 0x9ABC_DEF0)):
+                        await tb.regs.set(offset(name), old)
                         field = new & (1 << 8 * count) - 1
-                        assert await tb.regs.write(offset + first, field, count) == OKAY
+                        assert await tb.regs.write(offset(name) + first, field, count) == OKAY
                         mask = (1 << 8 * count) - 1 << 8 * first
                         want = (old & ~mask | field << 8 * first) & bits
-                        got = await tb.regs.get(offset)
+                        got = await tb.regs.get(offset(name))
                         assert got == want, f"{got:#x} instead of {want:#x}"
 
 
 @cocotb.test(timeout_time=5, timeout_unit="ms")
 async def locked_while_on(dut):
-    """DDT registers refuse writes unless MODE is ABORT (0 or 3), and keep their values."""
+    """BASE and LOG2 registers refuse writes while their user is on, and keep their values; those
+    of other users stay open."""
     async with Testbench(dut) as tb:
-        await tb.regs.set(0x018, 0x1234_5000)
-        await tb.regs.set(0x01C, 0x9)
-        await tb.regs.set(0x020, 7)
-        for mode in (1, 2):
-            await tb.regs.set(0x010, mode)
-            for offset in LOCKED:
-                before = await tb.regs.get(offset)
-                for value in (0, 0xFFFF_FFFF, before):
-                    assert await tb.regs.write(offset, value) == SLVERR
-                    assert await tb.regs.get(offset) == before
-        for mode in (0, 3):
-            await tb.regs.set(0x010, mode)
-            for offset in LOCKED:
-                await tb.regs.set(offset, 0)
-                assert await tb.regs.get(offset) == 0
+        for entry in LOCKED:
+            await tb.regs.set(entry.offset, 0x1234_5007)
+        for user, switch in USERS.items():
+            for value in range(4) if user == "MODE" else (1, 0, 1, 0):
+                await tb.regs.set(offset(switch), value)
+                assert await tb.regs.get(offset(switch)) == value
+                on = value in (1, 2) if user == "MODE" else value
+                for entry in LOCKED:
+                    before = await tb.regs.get(entry.offset)
+                    closed = on and entry.locked == user
+                    for pattern in (0, ALL, before):
+                        response = await tb.regs.write(entry.offset, pattern)
+                        assert response == (SLVERR if closed else OKAY), (entry.name, value)
+                        assert await tb.regs.get(entry.offset) == (
+                            before if closed else stored(entry, tb.config, pattern)), entry.name
+            await tb.regs.set(offset(switch), 0)
 
 
 @cocotb.test(timeout_time=5, timeout_unit="ms")
-async def locked_while_queues_are_on(dut):
-    """BASE and LOG2 of a queue refuse writes while it is on; those of the other one do not."""
+async def limits_of_log2(dut):
+    """No write makes a LOG2 register more, or less, than its ring or table may be."""
     async with Testbench(dut) as tb:
-        await tb.regs.set(offset("IRQ_ENABLE"), 0)
-        for queue, other in (("CQ", "FQ"), ("FQ", "CQ")):
-            names = [entry.name for entry in REGISTERS if entry.locked == queue]
-            assert len(names) == 3
-            for name in names:
-                await tb.regs.set(offset(name), 0x000F_F003)
-            await tb.regs.set(offset(f"{queue}_CTRL"), 1)
-            for name in names:
-                before = await tb.regs.get(offset(name))
-                for value in (0, before, 0xFFFF_FFFF):
-                    assert await tb.regs.write(offset(name), value) == SLVERR, name
-                    assert await tb.regs.get(offset(name)) == before
-                await tb.regs.set(offset(name.replace(queue, other)), 0x1000)
-            await tb.regs.set(offset(f"{queue}_CTRL"), 0)
-            for name in names:
-                await tb.regs.set(offset(name), 0)
+        for name, low, high in (("DDT_LOG2", 0, 16), ("CQ_LOG2", 1, 15), ("FQ_LOG2", 1, 15)):
+            for value in range(32):
+                await tb.regs.set(offset(name), value)
+                assert await tb.regs.get(offset(name)) == min(max(value, low), high)
 
 
 @cocotb.test(timeout_time=5, timeout_unit="ms")
-async def directory_log2_limit(dut):
-    """DDT_LOG2 is at most 16: no write makes it more."""
+async def indexes(dut):
+    """CQ_TAIL and FQ_HEAD count modulo their rings; turning a queue on clears both its indexes."""
     async with Testbench(dut) as tb:
-        for value in range(32):
-            await tb.regs.write(0x020, value)
-            assert await tb.regs.get(0x020) <= 16
-            if value <= 16:
-                assert await tb.regs.get(0x020) == value
+        for queue, index, other in (("CQ", "CQ_TAIL", "CQ_HEAD"), ("FQ", "FQ_HEAD", "FQ_TAIL")):
+            for log2 in (1, 4, 8, 15):
+                await tb.regs.set(offset(f"{queue}_LOG2"), log2)
+                for value in (ALL, 0, 0x5A5A, 1 << log2, (1 << log2) - 1):
+                    await tb.regs.set(offset(index), value)
+                    assert await tb.regs.get(offset(index)) == value % (1 << log2)
+                await tb.regs.set(offset(f"{queue}_CTRL"), 1)
+                assert await tb.regs.get(offset(index)) == 0
+                assert await tb.regs.get(offset(other)) == 0
+                await tb.regs.set(offset(f"{queue}_CTRL"), 0)
+
+
+@cocotb.test(timeout_time=5, timeout_unit="ms")
+async def port_enables(dut):
+    """PORT_ENABLE has a bit for each port; a port takes requests while its bit is set."""
+    async with Testbench(dut) as tb:
+        await tb.regs.set(CTRL, 2)
+        tb.golden.mode = Mode.BYPASS
+        everyone = (1 << len(tb.drivers)) - 1
+        assert await tb.regs.get(PORT_ENABLE) == everyone
+        for value in (*(1 << bit for bit in range(16)), 0, everyone, ALL):
+            await tb.regs.set(PORT_ENABLE, value)
+            assert await tb.regs.get(PORT_ENABLE) == value & everyone
+            for number, port in enumerate(tb.drivers):
+                ready = int(getattr(dut, f"{port.name}_req_ready").value)
+                assert ready == value >> number & 1, f"{port.name}, PORT_ENABLE = {value:#x}"
+        for port in tb.drivers:
+            assert (await port.request(Access(0, 1, 3, 4, 0xABCDE, 7))).beats[0].cause == 0
 
 
 @cocotb.test(timeout_time=5, timeout_unit="ms")
@@ -182,8 +174,8 @@ async def mode_field(dut):
     async with Testbench(dut) as tb:
         access = Access(0, 1, 3, 4, 0xABCDE, 7)
         for value in (*range(8), *range(7, -1, -1)):
-            await tb.regs.set(0x010, value)
-            assert await tb.regs.get(0x010) == value
+            await tb.regs.set(CTRL, value)
+            assert await tb.regs.get(CTRL) == value
             tb.golden.mode, tb.golden.check_ad = value & 3, value >> 2
             tb.forget()
             done = await tb.port(value).request(access)
@@ -197,97 +189,289 @@ async def under_pressure(dut):
     async with Testbench(dut) as tb:
         rng = tb.rng
         tb.regs.stall(rng)
-        await tb.regs.set(0x018, 0)
+        await tb.regs.set(offset("DDT_BASE_LOW"), 0)
 
         async def reads():
+            cycles = 0
             for _ in range(150):
-                assert await tb.regs.get(0x000) == 0x5349_4F4D
+                assert await tb.regs.get(offset("ID")) == 0x5349_4F4D
                 _, response = await tb.regs.read(0xFFC)
                 assert response == SLVERR
+                now = await tb.regs.get(offset("CYCLES_LOW"))
+                assert now > cycles
+                cycles = now
         task = cocotb.start_soon(reads())
         for _ in range(150):
             value = rng.getrandbits(32)
-            await tb.regs.set(0x018, value)
-            assert await tb.regs.write(0x000, value) == SLVERR
-            assert await tb.regs.get(0x018) == value & 0xFFFF_F000
+            await tb.regs.set(offset("DDT_BASE_LOW"), value)
+            assert await tb.regs.write(offset("ID"), value) == SLVERR
+            assert await tb.regs.get(offset("DDT_BASE_LOW")) == value & 0xFFFF_F000
         await task
 
 
+# -- interrupts --------------------------------------------------------------------------------
+
 @cocotb.test(timeout_time=5, timeout_unit="ms")
 async def interrupts_are_quiet(dut):
-    """No interrupt is raised without a queue or a counter to raise it."""
+    """Nothing raises an interrupt that has nothing to tell, whatever is enabled."""
     async with Testbench(dut) as tb:
         await tb.enable(0, 0, Mode.TRANSLATE)
+        await tb.regs.set(offset("IRQ_ENABLE"), ALL)
         await tb.port(0).request(Access(0, 0, 1, 0, 0, 0))
+        await tb.cycles(20)
         for name in ("irq_command", "irq_fault", "irq_counter"):
             assert int(getattr(dut, name).value) == 0
 
 
-async def _debug(tb, addr, device=5, pasid=3, ft=0, write=0, polls=2000):
-    """A debug translation: (cause, disposition, read, write, size), physical address, polls."""
-    for name, value in (("DBG_ADDR_LOW", addr & 0xFFFFFFFF), ("DBG_ADDR_HIGH", addr >> 32),
-                        ("DBG_SOURCE", device), ("DBG_PASID", pasid)):
-        await tb.regs.set(offset(name), value)
-    await tb.regs.set(offset("DBG_CTRL"), 1 | write << 1 | ft << 2)
-    for poll in range(polls):
-        control = await tb.regs.get(offset("DBG_CTRL"))
-        assert control >> 1 == write | ft << 1
-        if not control & 1:
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+async def interrupts(dut):
+    """Each status bit raises its interrupt while its own bit of IRQ_ENABLE is set, and no other
+    interrupt; clearing it ends that."""
+    async with Testbench(dut) as tb:
+        tb.name = "interrupts"
+        scene = Scene(tb)
+        queues = Queues(tb, fq_log2=1)
+        space = scene.space()
+        await scene.enable()
+        nowhere = (1 << 52) - PAGE
+        tb.memory.poison(nowhere, PAGE)
+
+        async def faults(n=1):
+            for _ in range(n):
+                await tb.drivers[0].request(space.access(1, 0, AREA))
+
+        async def command(*word):
+            queues.put(word)
+            await queues.ring()
+
+        async def illegal():
+            await command(int(Opcode.PREFETCH.value) + 1, 0)
+
+        async def unstorable():
+            await command(*fence(nowhere))
+
+        async def raised():
+            await command(*fence(signal=1))
+
+        async def overflow():
+            await faults(2)
+
+        async def limited():
+            await tb.regs.set(offset("FQ_QUOTA"), 1)
+            await tb.regs.set(offset("FQ_HEAD"), 0)
+            await faults(2)
+            await tb.regs.set(offset("FQ_QUOTA"), 0)
+
+        sources = {"CQ_ILLEGAL": illegal, "CQ_ERROR": unstorable, "CQ_FENCE": raised,
+                   "FQ_RECORD": faults, "FQ_OVERFLOW": overflow, "FQ_LIMITED": limited,
+                   "FQ_ERROR": faults}
+        for name, provoke in sources.items():
+            queue = name[:2]
+            field = register("IRQ_ENABLE").field(name)
+            status = register(f"{queue}_STATUS")
+            bit = status.field(name).mask
+            await queues.start()
+            if name == "FQ_ERROR":
+                await tb.regs.set(offset("FQ_CTRL"), 0)
+                await tb.regs.set(offset("FQ_BASE_LOW"), nowhere & ALL)
+                await tb.regs.set(offset("FQ_BASE_HIGH"), nowhere >> 32)
+                await tb.regs.set(offset("FQ_CTRL"), 1)
+            await provoke()
+            await tb.cycles(400)
+            found = await tb.regs.get(status.offset)
+            assert found & bit, f"{name} is not provoked: {found:#x}"
+
+            async def lines():
+                await tb.cycles(3)
+                return tuple(int(getattr(dut, irq).value)
+                             for irq in ("irq_command", "irq_fault", "irq_counter"))
+
+            for enabled in range(9):
+                await tb.regs.set(offset("IRQ_ENABLE"), 1 << enabled)
+                low = register("IRQ_ENABLE").field(
+                    "CQ_ILLEGAL" if queue == "CQ" else "FQ_OVERFLOW").low
+                expected = enabled >= low and found >> enabled - low & 1 and (
+                    enabled < 3 if queue == "CQ" else 4 <= enabled < 8)
+                wanted = (int(bool(expected)), 0, 0) if queue == "CQ" else (0, int(bool(expected)),
+                                                                          0)
+                assert await lines() == wanted, (name, enabled)
+            await tb.regs.set(offset("IRQ_ENABLE"), field.mask)
+            assert sum(await lines()) == 1
+            for switch in ("CQ_CTRL", "FQ_CTRL"):
+                await tb.regs.set(offset(switch), 0)
+            while await tb.regs.get(STATUS):
+                pass
+            await tb.regs.set(status.offset, ALL & ~bit)
+            assert await tb.regs.get(status.offset) == bit
+            assert sum(await lines()) == 1
+            await tb.regs.set(status.offset, bit)
+            assert sum(await lines()) == 0
+            for other in ("CQ_STATUS", "FQ_STATUS"):
+                await tb.regs.set(offset(other), ALL)
+        tb.log(f"{len(sources)} status bits")
+
+
+# -- translations for software -----------------------------------------------------------------
+
+async def debug(tb, access):
+    """A debug translation: fields of DBG_RESULT, and DBG_PHYS."""
+    regs = tb.regs
+    for name, value in (("DBG_ADDR_LOW", access.addr & ALL), ("DBG_ADDR_HIGH", access.addr >> 32),
+                        ("DBG_SOURCE", access.device), ("DBG_PASID", access.pasid)):
+        await regs.set(offset(name), value)
+    choice = access.write << 1 | access.ft << 2
+    await regs.set(offset("DBG_CTRL"), 1 | choice)
+    for _ in range(2000):
+        now = await regs.get(offset("DBG_CTRL"))
+        assert now & ~1 == choice
+        if not now & 1:
             break
     else:
-        raise AssertionError("the debug translation does not end")
-    word, result = await tb.regs.get(offset("DBG_RESULT")), register("DBG_RESULT")
-    fields = [(word & result.field(name).mask) >> result.field(name).low
-              for name in ("CAUSE", "DISPOSITION", "READ", "WRITE", "SIZE")]
-    phys = await tb.regs.get(offset("DBG_PHYS_LOW"))
-    return (Cause(fields[0]), Disposition(fields[1]), *fields[2:4], Size(fields[4])), \
-        phys | await tb.regs.get(offset("DBG_PHYS_HIGH")) << 32, poll
+        raise AssertionError("it stays busy")
+    result = await regs.get(offset("DBG_RESULT"))
+    phys = await regs.get(offset("DBG_PHYS_LOW")) | await regs.get(offset("DBG_PHYS_HIGH")) << 32
+    found = {field.name.lower(): (result & field.mask) >> field.low
+             for field in register("DBG_RESULT").fields}
+    return {**found, "phys": phys}
 
 
-@cocotb.test(timeout_time=20, timeout_unit="ms")
-async def debug_translations(dut):
-    """Each answer is that of the golden model; caches are used, and nothing is recorded."""
+async def debugs(tb, *accesses):
+    """Debug translations that must be what the golden model says; returns their results."""
+    found = []
+    for access in accesses:
+        (answer,) = tb.golden.translate(access)
+        granted = answer.cause is Cause.OK
+        result = await debug(tb, access)
+        assert result == {
+            "cause": answer.cause.value, "disposition": answer.disposition.value,
+            "read": int(granted and answer.read), "write": int(granted and answer.write),
+            "size": answer.size.value if granted else 0,
+            "phys": answer.addr if granted else 0}, f"{access}: {result}, {answer}"
+        found.append(result)
+    return found
+
+
+async def _start(tb, name):
+    tb.name = name
+    scene, queues = Scene(tb), Queues(tb)
+    await scene.enable()
+    await queues.start()
+    return scene, queues
+
+
+@cocotb.test(timeout_time=10, timeout_unit="ms")
+async def debug_grants(dut):
+    """Grants of every size, for reads and writes, memory and blocks; untranslated ones."""
     async with Testbench(dut) as tb:
-        scene, queues = Scene(tb), Queues(tb)
-        deny, ok = Disposition.DENY, Cause.OK
-        assert (await _debug(tb, AREA + 5))[:2] == ((Cause.CORE_OFF, deny, 0, 0, Size.PAGE_4K), 0)
-        await scene.enable()
-        await queues.start()
+        scene, queues = await _start(tb, "debug_grants")
         space = scene.space()
-        small = space.map(0, AREA, write=False)
-        page_2m = space.map(1, AREA, size=Size.PAGE_2M)
-        page_1g = space.map(1, 2 * AREA, size=Size.PAGE_1G, read=False)
-        for addr, ft, write, want, phys in (
-                (AREA + 0x123, 0, 0, (ok, deny, 1, 0, Size.PAGE_4K), small + 0x123),
-                (AREA + 0x54321, 1, 1, (ok, deny, 1, 1, Size.PAGE_2M), page_2m + 0x54321),
-                (2 * AREA + 0x1234567, 1, 1, (ok, deny, 0, 1, Size.PAGE_1G), page_1g + 0x1234567),
-                (2 * AREA, 1, 0, (Cause.READ_DENIED, Disposition.REMAP, 0, 0, Size.PAGE_4K), 0),
-                (AREA, 0, 1, (Cause.WRITE_DENIED, Disposition.OS, 0, 0, Size.PAGE_4K), 0),
-                (AREA + PAGE, 0, 0, (Cause.NOT_PRESENT, deny, 0, 0, Size.PAGE_4K), 0),
-                (1 << 60, 0, 0, (Cause.NON_CANONICAL, deny, 0, 0, Size.PAGE_4K), 0)):
-            got = await _debug(tb, addr, ft=ft, write=write)
-            assert got[:2] == (want, phys), (hex(addr), got)
-        assert (await _debug(tb, AREA, device=99))[0][0] is Cause.DEVICE_INVALID
-        assert (await _debug(tb, AREA, pasid=9999))[0][0] is Cause.PASID_INVALID
-        # caches: what it loaded, a device finds, and the other way round
-        await _debug(tb, AREA + 7)
-        await tb.cycles(50)
-        reads = tb.axi.reads
-        await _debug(tb, AREA + 9)
-        await tb.drivers[0].request(space.access(0, 0, AREA))
-        assert tb.axi.reads == reads
-        # it is busy while the memory is slow; a second GO starts nothing
-        tb.axi.latency = (300, 300)
-        space.map(0, 3 * AREA)
-        assert (await _debug(tb, 3 * AREA))[2] > 10
-        await tb.cycles(1000)
-        assert not await queues.take()
-        assert [await queues.counter(name) for name in
-                ("requests", "pages", "l1_hits", "l2_hits", "misses", "faults", "miss_cycles")] \
-            == [1, 1, 1, 0, 0, 0, 0]
-        assert await queues.counter("walks") > 0
-        tb.axi.latency = (1, 1)
+        places = {Size.PAGE_4K: AREA, Size.PAGE_2M: 2 * AREA, Size.PAGE_1G: 3 * AREA}
+        for ft in (0, 1):
+            for size, addr in places.items():
+                space.map(ft, addr, size=size)
+            space.map(ft, AREA + (1 << 30), write=False)
+        sizes = set()
+        for ft in (0, 1):
+            for write in (0, 1):
+                for addr in places.values():
+                    (result,) = await debugs(tb, space.access(ft, write, addr + 0xABC))
+                    assert not result["cause"]
+                    sizes.add(result["size"])
+            (result,) = await debugs(tb, space.access(ft, 0, AREA + (1 << 30)))
+            assert (result["read"], result["write"]) == (1, 0)
+        assert sizes == {0, 1, 2}
         await tb.set_mode(Mode.ABORT)
+        (result,) = await debugs(tb, space.access(1, 0, AREA))
+        assert result["cause"] == Cause.CORE_OFF.value
         await tb.set_mode(Mode.BYPASS)
-        assert (await _debug(tb, 0xFEDC_BA98_7654_3210))[:2] == (
-            (ok, deny, 1, 1, Size.BYPASS), 0xFEDC_BA98_7654_3210)
+        (result,) = await debugs(tb, space.access(1, 1, 0xFEDC_BA98_7654_3210, device=0xFFFF))
+        assert (result["size"], result["phys"]) == (3, 0xFEDC_BA98_7654_3210)
+
+
+@cocotb.test(timeout_time=10, timeout_unit="ms")
+async def debug_faults(dut):
+    """Faults tell cause and disposition; they leave no record, and debug translations are counted
+    neither as requests nor as faults."""
+    async with Testbench(dut) as tb:
+        scene, queues = await _start(tb, "debug_faults")
+        space = scene.space()
+        space.map(1, AREA, write=False)
+        space.map(0, AREA + PAGE, user=False)
+        space.map(1, AREA + 2 * PAGE, read=False)
+        space.map(1, AREA + 3 * PAGE, devid=space.devid ^ 1)
+        results = await debugs(
+            tb, space.access(1, 1, AREA), space.access(0, 0, AREA + PAGE),
+            space.access(1, 0, AREA + 2 * PAGE), space.access(1, 0, AREA + 3 * PAGE),
+            space.access(1, 0, 2 * AREA), space.access(0, 0, 1 << 60),
+            space.access(0, 0, AREA, device=200), space.access(0, 0, AREA, device=0xFFFF),
+            space.access(1, 1, AREA, pasid=0xF_FFFF))
+        causes = [Cause(result["cause"]) for result in results]
+        assert causes[0] is Cause.WRITE_DENIED and results[0]["disposition"]
+        assert set(causes) == {
+            Cause.WRITE_DENIED, Cause.SUPERVISOR, Cause.READ_DENIED, Cause.DEVICE_MISMATCH,
+            Cause.NOT_PRESENT, Cause.NON_CANONICAL, Cause.DEVICE_INVALID, Cause.PASID_INVALID}
+        await tb.cycles(300)
+        assert not await queues.take()
+        assert await tb.regs.get(offset("FQ_STATUS")) == 0
+        for name in ("requests", "pages", "faults", "faults_lost", "l1_hits"):
+            assert await queues.counter(name) == 0, name
+        await tb.drivers[0].request(space.access(1, 1, AREA))
+        await tb.cycles(300)
+        (record,) = await queues.take()
+        assert record["port"] == 0
+
+
+@cocotb.test(timeout_time=10, timeout_unit="ms")
+async def debug_uses_the_caches(dut):
+    """A second one reads no table, nor does a device's request after it, nor one after a
+    device's."""
+    async with Testbench(dut) as tb:
+        scene, queues = await _start(tb, "debug_uses_the_caches")
+        space = scene.space()
+        space.map(1, AREA)
+        space.map(1, 2 * AREA)
+        await debugs(tb, space.access(1, 0, AREA))
+        await tb.cycles(100)
+        before = tb.axi.reads
+        await debugs(tb, space.access(1, 0, AREA))
+        await tb.drivers[0].request(space.access(1, 0, AREA))
+        assert tb.axi.reads == before
+        await tb.drivers[0].request(space.access(1, 0, 2 * AREA))
+        await tb.cycles(100)
+        before = tb.axi.reads
+        await debugs(tb, space.access(1, 0, 2 * AREA))
+        assert tb.axi.reads == before
+
+
+@cocotb.test(timeout_time=10, timeout_unit="ms")
+async def debug_while_busy(dut):
+    """GO reads 1 until the answer is there; asking once more meanwhile asks for nothing. Under
+    traffic, and with every port disabled, it is answered all the same."""
+    async with Testbench(dut) as tb:
+        scene, queues = await _start(tb, "debug_while_busy")
+        space = scene.space()
+        space.map(1, AREA, 64)
+        tb.axi.latency = (400, 400)
+        regs = tb.regs
+        for name, value in (("DBG_ADDR_LOW", AREA & ALL), ("DBG_ADDR_HIGH", AREA >> 32),
+                            ("DBG_SOURCE", space.device), ("DBG_PASID", space.pasid)):
+            await regs.set(offset(name), value)
+        await regs.set(offset("DBG_CTRL"), 5)
+        for _ in range(20):
+            assert await regs.get(offset("DBG_CTRL")) == 5
+            assert await regs.get(STATUS) & 1, "a request is in flight"
+            await regs.set(offset("DBG_CTRL"), 5)
+        while await regs.get(offset("DBG_CTRL")) & 1:
+            pass
+        assert await regs.get(offset("DBG_RESULT")) & 0xFF == 0
+        assert await queues.counter("walks") == 1
+        await tb.cycles(1000)
+        assert await regs.get(STATUS) == 0
+        tb.axi.latency = (1, 20)
+        for page in range(200):
+            tb.port(page).send(space.access(1, 0, AREA + PAGE * (page % 64)))
+        for page in range(8):
+            await debugs(tb, space.access(1, 1, AREA + PAGE * 8 * page))
+        await tb.drain()
+        await tb.regs.set(PORT_ENABLE, 0)
+        await debugs(tb, space.access(1, 1, AREA), space.access(1, 1, 2 * AREA))
