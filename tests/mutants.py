@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 UNIT = {name: name for name in (
     "tlb", "second_level", "sets", "walk_cache", "lines", "walk_step", "walker", "walk_slots",
     "parking", "look_ahead", "ports", "registers", "resolve", "invalidate", "commands",
-    "fault_queue", "counters", "software")}
+    "fault_queue", "counters", "software", "axi_share")}
 REGRESSION = ("causes", "runs", "caching", "isolation", "random_worlds", "registers", "figures",
               "commands", "faults", "counting", "revocation")
 
