@@ -27,6 +27,9 @@ DEVICE = "--85k", "--package", "CABGA756"       #: LFE5U-85F
 SYNTH = ("scratchpad -set abc9.script \"+&scorr;&sweep;&st;&syn3;&b,-s;&dch,-f;&ps;"
          "&if,-W,700,{D},{R},-v;&mfs\"; synth_ecp5")
 
+#: Amaranth's temporaries ($1 ...) collide with ABC9's names otherwise.
+HIDE = "rename -hide w:$*"
+
 #: Cells of the ECP5 that are reported, by Yosys's names.
 CELLS = {"LUT4": "LUT4", "CCU2C": "carry", "TRELLIS_FF": "FF", "TRELLIS_DPR16X4": "LUT RAM",
          "DP16KD": "block RAM"}
@@ -130,7 +133,7 @@ class Netlist:
 def netlist(config):
     """Synthesises the exported Verilog of ``config`` inside the harness; a ``Netlist``."""
     text = verilog(config)
-    folder = _yosys(f"read_verilog siommu.v harness.v; {SYNTH} -top top -json netlist.json; "
+    folder = _yosys(f"read_verilog siommu.v harness.v; {HIDE}; {SYNTH} -top top -json netlist.json; "
                     "tee -q -o stat.json stat -json",
                     {"siommu.v": text, "harness.v": harness_verilog(text)},
                     ["netlist.json", "stat.json"])
@@ -159,7 +162,7 @@ def harness_luts(design):
 
 def core_size(config):
     """Cells of ``siommu`` synthesised on its own, by the names of ``CELLS``."""
-    return _cells(_yosys(f"read_verilog siommu.v; {SYNTH} -top siommu; "
+    return _cells(_yosys(f"read_verilog siommu.v; {HIDE}; {SYNTH} -top siommu; "
                          "tee -q -o stat.json stat -json",
                          {"siommu.v": verilog(config)}, ["stat.json"]))
 
@@ -177,7 +180,6 @@ def module_sizes(config):
     for index, name in enumerate(names):
         boxes = " ".join(f"=\\{other}" for other in names if other != name)
         script += ["design -load all", f"select {boxes}" if boxes else "select -none",
-                   # Amaranth's temporaries ($1 ...) collide with ABC9's names otherwise.
                    "blackbox %", "select -clear", "rename -hide w:*",
                    f"{SYNTH} -top {name}", f"select =\\{name}",
                    f"tee -q -o {index}.json stat -json", "select -clear"]
