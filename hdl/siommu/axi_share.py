@@ -64,7 +64,8 @@ class ReadShare(wiring.Component):
 class WriteShare(wiring.Component):
     """The write channels: one burst after the other, from the fault queue or from a fence.
 
-    A burst's address and data are offered side by side, and neither waits for the other.
+    A burst's address and data are offered side by side, and neither waits for the other. It is over
+    when nothing of it is on offer any more.
 
     Members
     -------
@@ -89,31 +90,22 @@ class WriteShare(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        busy, fence = Signal(), Signal()
-        addressed, written = Signal(), Signal()     # that part of the burst is over
-        address_ends, data_ends = Signal(), Signal()
-        aw = Mux(fence, self.fences_aw.payload.as_value(), self.records_aw.payload.as_value())
-        w = Mux(fence, self.fences_w.payload.as_value(), self.records_w.payload.as_value())
-        m.d.comb += [
-            self.aw.valid.eq(busy & ~addressed), self.aw.payload.eq(aw),
-            self.w.valid.eq(busy & ~written), self.w.payload.eq(w),
-            address_ends.eq(self.aw.valid & self.aw.ready),
-            data_ends.eq(self.w.valid & self.w.ready & self.w.payload.last),
-        ]
-        for mine, address, content in ((fence, self.fences_aw, self.fences_w),
-                                       (~fence, self.records_aw, self.records_w)):
+        busy, fence, over = Signal(), Signal(), Signal()
+        for shared, ours, theirs in ((self.aw, self.fences_aw, self.records_aw),
+                                     (self.w, self.fences_w, self.records_w)):
             m.d.comb += [
-                address.ready.eq(self.aw.valid & self.aw.ready & mine),
-                content.ready.eq(self.w.valid & self.w.ready & mine),
+                shared.valid.eq(busy & Mux(fence, ours.valid, theirs.valid)),
+                shared.payload.eq(Mux(fence, ours.payload.as_value(), theirs.payload.as_value())),
+                ours.ready.eq(busy & fence & shared.ready),
+                theirs.ready.eq(busy & ~fence & shared.ready),
             ]
+        m.d.comb += over.eq((~self.aw.valid | self.aw.ready)
+                            & (~self.w.valid | (self.w.ready & self.w.payload.last)))
         with m.If(~busy):
             m.d.sync += [busy.eq(self.fences_aw.valid | self.records_aw.valid),
-                         fence.eq(self.fences_aw.valid), addressed.eq(0), written.eq(0)]
-        with m.Else():
-            m.d.sync += [
-                addressed.eq(addressed | address_ends), written.eq(written | data_ends),
-                busy.eq(~((addressed | address_ends) & (written | data_ends))),
-            ]
+                         fence.eq(self.fences_aw.valid)]
+        with m.Elif(over):
+            m.d.sync += busy.eq(0)
         m.d.comb += [
             self.records_b.valid.eq(self.b.valid & (self.b.payload.id == RECORDS_ID)),
             self.fences_b.valid.eq(self.b.valid & (self.b.payload.id == FENCES_ID)),

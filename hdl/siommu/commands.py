@@ -44,9 +44,8 @@ class CommandState(enum.Enum, shape=4):
     STORING = 8
     STORED = 9
     PREFETCHING = 10
-    PREFETCHED = 11
-    RETIRING = 12
-    STOPPED = 13
+    RETIRING = 11
+    STOPPED = 12
 
 
 class CommandQueue(wiring.Component):
@@ -160,8 +159,6 @@ class CommandQueue(wiring.Component):
                         self._stop(m, self.error)
                     with m.Else():
                         self._fenced(m)
-            with m.Case(CommandState.PREFETCHED):
-                m.d.sync += [state.eq(CommandState.RETIRING), self.prefetches.eq(1)]
             with m.Case(CommandState.RETIRING):
                 m.d.sync += state.eq(CommandState.IDLE)
                 with m.If(~self._gave_up):
@@ -311,7 +308,7 @@ class CommandQueue(wiring.Component):
         with m.If(self.request.valid & self.request.ready):
             m.d.sync += sent.eq(1)
         with m.If((state == CommandState.PREFETCHING) & ~sent & ~left.any()):
-            m.d.sync += state.eq(CommandState.PREFETCHED)
+            m.d.sync += [state.eq(CommandState.RETIRING), self.prefetches.eq(1)]
         with m.If(self.response.valid):
             with m.If(beat.last):
                 m.d.sync += sent.eq(0)

@@ -130,19 +130,18 @@ class FaultQueue(wiring.Component):
                 m.d.sync += used[port].eq(used[port] + 1)
 
         # One record is decided about: its neighbours' changes have settled.
-        settled, decides, silent, full, drops = (Signal() for _ in range(5))
+        decides, silent, full, refused = (Signal() for _ in range(4))
         lost_here, lost_there = Signal(), Signal()
         rested = Signal(2)
         m.d.comb += [
-            settled.eq(waiting.r_rdy & ~writing & rested.all() & (in_flight != IN_FLIGHT)
+            decides.eq(waiting.r_rdy & ~writing & rested.all() & (in_flight != IN_FLIGHT)
                        & (on == wanted)),
             silent.eq(fault.quiet | ~on),
             full.eq(behind == self.head),
-            decides.eq(settled),
-            drops.eq(silent | broken | spent | full),
-            adds.eq(decides & ~drops),
-            lost_here.eq(decides & ~silent & (broken | spent | full)),
-            waiting.r_en.eq((decides & drops) | last),
+            refused.eq(broken | spent | full),
+            adds.eq(decides & ~silent & ~refused),
+            lost_here.eq(decides & ~silent & refused),
+            waiting.r_en.eq((decides & ~adds) | last),
         ]
         with m.If(decides | last | self.head_written | ~waiting.r_rdy):
             m.d.sync += rested.eq(0)

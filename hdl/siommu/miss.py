@@ -335,10 +335,11 @@ class MissUnit(wiring.Component):
             "certain": Signal(len(taken), name="acted_certain"),
             "operation": Signal(Operation, name="acted_operation"),
         }
-        self._count(m, found, unanswered, second)
+        has_waited = waited(operation)
+        self._count(m, found, has_waited, unanswered, second)
         acted = {"fate": fate, "joins": joins & ~operation.silent, "stays": stays,
-                 "waited": waited(operation) | ~second, "walked": ~second, "run": found.run, "joinable": joinable, "certain": certain,
-                 "operation": operation}
+                 "waited": has_waited | ~second, "walked": ~second, "run": found.run,
+                 "joinable": joinable, "certain": certain, "operation": operation}
         m.d.sync += assign(self._acted, acted)
         m.d.comb += ahead.operation.eq(self._acted["operation"])
 
@@ -527,7 +528,7 @@ class MissUnit(wiring.Component):
             self.promoted_operation.eq(left["operation"]),
             self.promoted_outcome.eq(outcome),
         ]
-        counts = exits & (left["operation"].port != self._config.ports)
+        counts = exits & self._of_port(left["operation"])
         m.d.comb += [
             self._leaves.eq(counts & ~damaged & has_waited),
             self._comes_back.eq(counts & damaged & ~has_waited),
@@ -536,12 +537,15 @@ class MissUnit(wiring.Component):
         self._more, self._damaged = resolver.more, damaged
         self._pages = resolver.beat.pages
 
+    def _of_port(self, operation):
+        """Whether it came from a port: what software asks for leaves no record and is not counted."""
+        return operation.port != self._config.ports
+
     def _record(self, m, exits, operation, outcome):
         """The fault of stage 8, one cycle later."""
         fault = self.fault.payload
         m.d.sync += [
-            self.fault.valid.eq(exits & (outcome.cause != Cause.OK)
-                                & (operation.port != self._config.ports)),
+            self.fault.valid.eq(exits & (outcome.cause != Cause.OK) & self._of_port(operation)),
             fault.cause.eq(outcome.cause.as_value()),
             fault.disposition.eq(outcome.disposition.as_value()),
             fault.level.eq(outcome.level), fault.entry.eq(outcome.entry),
@@ -551,17 +555,15 @@ class MissUnit(wiring.Component):
         m.d.sync += [fault[name].eq(operation[name]) for name in (
             "write", "ft", "device", "pasid", "tag", "port", "addr")]
 
-    def _count(self, m, found, unanswered, second):
+    def _count(self, m, found, has_waited, unanswered, second):
         """What the counters (§7) hear of the act stage, and how many requests wait."""
-        operation = found.operation
-        again = waited(operation)
-        counts = (operation.port != self._config.ports) & ~operation.silent
+        counts = self._of_port(found.operation) & ~found.operation.silent
         self._leaves, self._comes_back = Signal(), Signal()      # by the second exit
         answered = Signal()
         m.d.sync += [
-            self.missed.eq(counts & unanswered & ~second & ~again),
-            self.second_hits.eq(counts & unanswered & second & ~again),
-            answered.eq(counts & found.valid & found.answered & again),
+            self.missed.eq(counts & unanswered & ~second & ~has_waited),
+            self.second_hits.eq(counts & unanswered & second & ~has_waited),
+            answered.eq(counts & found.valid & found.answered & has_waited),
             self.waiting.eq(self.waiting + self.missed + self._comes_back
                             - answered - self._leaves),
         ]

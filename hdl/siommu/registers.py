@@ -3,7 +3,9 @@
 The block knows how each kind of register behaves; what a register means is wired in ``control.py``.
 """
 
-from amaranth import Cat, Const, Module, Mux, Signal
+import functools
+
+from amaranth import Cat, Const, Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -19,6 +21,7 @@ __all__ = ["RegisterBlock", "counter_words"]
 INDEXES = {"CQ_TAIL": "CQ", "FQ_HEAD": "FQ"}
 
 
+@functools.cache
 def counter_words():
     """By register name: number of the counter, and whether it is its high word."""
     return {f"{name.upper()}_{half}": (number, half == "HIGH")

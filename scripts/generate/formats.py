@@ -1,13 +1,13 @@
 """What the generated files tell of ``siommu.formats``, by kind."""
 
 import re
-from dataclasses import dataclass
 
 from amaranth.lib import data
 
 from siommu import formats
+from siommu.register_map import Field
 
-__all__ = ["CONSTANTS", "ENUMS", "WORDS", "Member", "members", "named", "others", "snake", "text"]
+__all__ = ["CONSTANTS", "ENUMS", "WORDS", "members", "named", "others", "snake", "text"]
 
 #: Numbers that software needs.
 CONSTANTS = ("PAGE_SHIFT", "PAGE_BYTES", "INDEX_BITS", "TABLE_ENTRIES", "ENTRY_BYTES",
@@ -30,27 +30,9 @@ WORDS = {
 _OTHERS = ("reserved", "ignored", "zero")
 
 
-@dataclass(frozen=True)
-class Member:
-    """A field of a word: bits ``high`` to ``low``."""
-
-    name: str
-    high: int
-    low: int
-
-    @property
-    def width(self):
-        return self.high - self.low + 1
-
-    @property
-    def mask(self):
-        """Its bits in the word."""
-        return ((1 << self.width) - 1) << self.low
-
-
 def members(struct):
     """The fields of ``struct`` from bit 0 upwards."""
-    return [Member(name, field.offset + field.width - 1, field.offset)
+    return [Field(name, field.offset + field.width - 1, field.offset)
             for name, field in data.Layout.cast(struct)]
 
 

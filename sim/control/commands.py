@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from siommu.formats import (PREFETCH_MAX_N, CommandAddress, CommandWord0, FenceWord0, Opcode,
                             pack, unpack)
 
-__all__ = ["Command", "aligned_pieces", "fence", "inval_context", "inval_tlb", "prefetch"]
+__all__ = ["Command", "aligned_pieces", "fence", "inval_context", "inval_tlb", "prefetch",
+           "selected"]
 
 PAGE = 4096
 MAX_PIECES = 8                          #: a range that takes more commands is enlarged instead
@@ -64,7 +65,8 @@ def _covering(addr, pages):
     return (first >> n << n) * PAGE, n
 
 
-def _selected(device, pasid, ft=None):
+def selected(device, pasid, ft=None):
+    """Fields of ``CommandWord0`` that select by what is not ``None``."""
     fields = {}
     for name, value in (("device", device), ("pasid", pasid), ("ft", ft)):
         if value is not None:
@@ -84,7 +86,7 @@ def inval_tlb(device=None, pasid=None, ft=None, addr=None, pages=1):
     ValueError
         A value does not fit its field, or the range is empty.
     """
-    fields = _selected(device, pasid, ft)
+    fields = selected(device, pasid, ft)
     if addr is None:
         return [Command(pack(CommandWord0, opcode=Opcode.INVAL_TLB, **fields))]
     if pages < 1:
@@ -98,7 +100,7 @@ def inval_tlb(device=None, pasid=None, ft=None, addr=None, pages=1):
 
 def inval_context(device=None, pasid=None):
     """The INVAL_CONTEXT command, a list of one, for the contexts of a device or PASID or both."""
-    return [Command(pack(CommandWord0, opcode=Opcode.INVAL_CONTEXT, **_selected(device, pasid)))]
+    return [Command(pack(CommandWord0, opcode=Opcode.INVAL_CONTEXT, **selected(device, pasid)))]
 
 
 def prefetch(device, pasid, ft, addr, pages=1):

@@ -1,6 +1,5 @@
 """Directed tests of the command queue (§6)."""
 
-import random
 from itertools import product
 
 import cocotb
@@ -60,7 +59,7 @@ async def every_selector(dut):
             await tb.cycles(50)     # what is on its way into a cache would be stale
             for key in keys:        # in the caches, and not in the tables
                 where[key].edit(key[2], key[3], 1, p=0, w=0, u=0)
-            target = dict(zip(SELECTORS, rng_key(keys, chosen)))
+            target = dict(zip(SELECTORS, key_for(keys, chosen)))
             await queues.run(inval_tlb(**{name: target[name] if on else None
                                           for name, on in zip(SELECTORS, chosen)}))
             causes = await _causes(tb, accesses)
@@ -79,7 +78,7 @@ async def every_selector(dut):
         tb.log("16 combinations of selectors")
 
 
-def rng_key(keys, chosen):
+def key_for(keys, chosen):
     """A key to invalidate by, another one for each combination."""
     return keys[int("".join(map(str, chosen)), 2)]
 

@@ -4,9 +4,10 @@ This is the tests' own driver, close to the registers so that it can misuse them
 system's is ``sim.control``.
 """
 
-from siommu.formats import (CommandAddress, CommandWord0, FaultWord0, FenceWord0, Opcode, pack,
-                            unpack)
+from siommu.formats import CommandAddress, CommandWord0, FaultWord0, Opcode, pack, unpack
 from siommu.register_map import register
+from sim.control import commands
+from sim.control.commands import selected
 
 __all__ = ["Queues", "offset", "inval_tlb", "inval_context", "fence", "prefetch"]
 
@@ -20,32 +21,29 @@ def _command(opcode, **fields):
     return pack(CommandWord0, opcode=opcode, **fields)
 
 
-def _selectors(device, pasid, ft, addr):
-    chosen = {"device": device, "pasid": pasid, "ft": ft}
-    words = {name: value for name, value in chosen.items() if value is not None}
-    words |= {f"by_{name}": 1 for name in words}
-    return words | ({"by_addr": 1} if addr is not None else {})
+def _words(single):
+    (command,) = single
+    return command.word0, command.word1
 
 
 def inval_tlb(device=None, pasid=None, ft=None, addr=None, n=0):
-    """INVAL_TLB by what is not ``None``."""
-    fields = _selectors(device, pasid, ft, addr)
-    return _command(Opcode.INVAL_TLB, n=n, **fields), addr or 0
+    """INVAL_TLB by what is not ``None``, aligned or not."""
+    return _command(Opcode.INVAL_TLB, n=n, by_addr=addr is not None,
+                    **selected(device, pasid, ft)), addr or 0
 
 
 def inval_context(device=None, pasid=None):
     """INVAL_CONTEXT by what is not ``None``."""
-    return _command(Opcode.INVAL_CONTEXT, **_selectors(device, pasid, None, None)), 0
+    return _words(commands.inval_context(device, pasid))
 
 
 def fence(store=None, data=0, signal=0):
-    """FENCE; ``store`` is the address of the store."""
-    return pack(FenceWord0, opcode=Opcode.FENCE, store=store is not None, signal=signal,
-                data=data), store or 0
+    """FENCE; ``store`` is the address of the store, aligned or not."""
+    return _words(commands.fence(store, data, signal))
 
 
 def prefetch(device, pasid, ft, addr, n=0):
-    """PREFETCH."""
+    """PREFETCH, aligned or not."""
     fields = dict(device=device, pasid=pasid, ft=ft)
     return _command(Opcode.PREFETCH, n=n, **fields), \
         pack(CommandAddress, page=addr >> 12, offset=addr & 4095)

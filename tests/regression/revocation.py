@@ -10,7 +10,7 @@ import random
 
 import cocotb
 
-from siommu.formats import Cause, Mode, Size, TableEntry, field_mask
+from siommu.formats import Mode, Size, TableEntry, field_mask
 from sim.golden import Access, GoldenModel
 from sim.page_tables import ADDR
 from sim.tables import PageTable
@@ -195,7 +195,6 @@ class _Judge:
     def __init__(self, tb, devices):
         self.tb, self.devices = tb, devices
         self.old = self.grants = self.faults = self.requests = 0
-        self._models = {}
 
     def __call__(self, transaction):
         self.requests += 1
