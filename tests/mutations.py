@@ -97,7 +97,7 @@ MUTATIONS = {
         "answer.addr.eq(self._slot ^ 1)"),
     "owner-of-another": Mutation(
         "the owner of the walk beside gets an outcome", "miss",
-        "owner.addr.eq(slot)", "owner.addr.eq(slot ^ 1)"),
+        "owner.addr.eq(Mux(free, slot,", "owner.addr.eq(Mux(free, slot ^ 1,"),
     "ends-too-soon": Mutation(
         "an owner is answered as soon as a word of its walk has come", "miss",
         "slots.served.eq(tried & self.finished & owes", "slots.served.eq(tried & owes"),

@@ -187,8 +187,9 @@ class MissUnit(wiring.Component):
         m.submodules.parking = self._parking = Parking(config)
         m.submodules.look_ahead = self._ahead = LookAhead(config)
 
-        # By slot: its owner, its outcome, how many pages follow.
-        m.submodules.owners = owners = memory.Memory(shape=Operation, depth=slots, init=[])
+        # By slot: its owner, its outcome, how many pages follow. The last place among the owners
+        # is for operations that pass while no slot is free.
+        m.submodules.owners = owners = memory.Memory(shape=Operation, depth=slots + 1, init=[])
         m.submodules.outcomes = outcomes = memory.Memory(shape=Outcome, depth=slots, init=[])
         m.submodules.extents = extents = memory.Memory(
             shape=LINE_BITS, depth=slots, init=[])
@@ -201,6 +202,7 @@ class MissUnit(wiring.Component):
         ]
 
         slots, settles = self._slots, outcomes.read_port(domain="comb")
+        settling = owners.read_port(domain="comb")
         self._granted, self._by_line = Signal(), Signal()
         m.d.comb += [
             self._granted.eq(self.outcome.cause == Cause.OK),
@@ -216,8 +218,9 @@ class MissUnit(wiring.Component):
             self.stale.eq(slots.stale), self.outdated.eq(slots.outdated),
             self.granted.eq(~slots.settled),
             self.walking.eq(slots.busy | self._ahead.active),
-            self.key.eq(slots.keys[self.slot]), self.way.eq(slots.ways[self.slot]),
+            self.way.eq(slots.ways[self.slot]),
             settles.addr.eq(self.slot), self.kept.eq(settles.data),
+            settling.addr.eq(self.slot), assign(self.key, walk_key(settling.data)),
         ]
         self._act(m, owners)
         self._join(m)
@@ -298,9 +301,9 @@ class MissUnit(wiring.Component):
         ]
         m.d.sync += slots.leave.eq(
             (found.valid & operation.claims & ~stays) << operation.slot)
+        # Every operation passes through a place among the owners; it stays there if it owns.
         own = owners.write_port()
-        m.d.comb += [own.en.eq(slots.any_free), own.addr.eq(slots.next_index),
-                     own.data.eq(operation)]
+        m.d.comb += [own.en.eq(1), own.addr.eq(slots.next_index), own.data.eq(operation)]
         self._start(m, takes)
 
         # Look-aheads: what became of one; whether this operation deserves some.
@@ -329,17 +332,19 @@ class MissUnit(wiring.Component):
         self._acted = {
             "fate": Signal(Fate, name="acted_fate"), "joins": Signal(name="acted_joins"),
             "stays": Signal(name="acted_stays"), "waited": Signal(name="acted_waited"),
-            "walked": Signal(name="acted_walked"),
+            "walked": Signal(name="acted_walked", init=1),
             "run": Signal(PAGES_BITS, name="acted_run"),
             "joinable": Signal(len(taken), name="acted_joinable"),
             "certain": Signal(len(taken), name="acted_certain"),
             "operation": Signal(Operation, name="acted_operation"),
+            "place": Signal(SLOT_BITS, name="acted_place"),     # among the owners
         }
         has_waited = waited(operation)
         self._count(m, found, has_waited, unanswered, second)
         acted = {"fate": fate, "joins": joins & ~operation.silent, "stays": stays,
                  "waited": has_waited | ~second, "walked": ~second, "run": found.run,
-                 "joinable": joinable, "certain": certain, "operation": operation}
+                 "joinable": joinable, "certain": certain, "operation": operation,
+                 "place": slots.next_index}
         m.d.sync += assign(self._acted, acted)
         m.d.comb += ahead.operation.eq(self._acted["operation"])
 
@@ -412,17 +417,13 @@ class MissUnit(wiring.Component):
         acted = self._acted
         # Stage 7.
         self._fate, self._reason, self._run = Signal(Fate), Signal(Reason), Signal(PAGES_BITS)
-        self._operation, self._walked, self._waited = Signal(Operation), Signal(), Signal()
-        operation = acted["operation"]
+        self._operation, self._waited = Signal(Operation), Signal()
+        self._walked = Signal(init=1)
         m.d.sync += [
             self._fate.eq(acted["fate"]), self._run.eq(acted["run"]),
             self._walked.eq(acted["walked"]), self._waited.eq(acted["waited"]),
-            self._operation.eq(operation), self._operation.reserved.eq(0),
-            self._operation.claims.eq(acted["joins"] | acted["stays"]),
             self._reason.eq(Mux(acted["joins"] | acted["stays"], Reason.JOINED, Reason.WANTS)),
         ]
-        with m.If(acted["joins"]):
-            m.d.sync += self._operation.tries.eq(operation.tries + 1)
         slots, first = self._slots, Signal(self._config.walk_slots)
         self._joins, self._slot_joined, self._in_time = Signal(), Signal(SLOT_BITS), Signal()
         certain = Signal(len(first))
@@ -472,14 +473,20 @@ class MissUnit(wiring.Component):
                         Mux(delayed.r.valid, delayed.r.payload, self.stepping_slot))),
             prompt.r.ready.eq(free),
             delayed.r.ready.eq(free & ~prompt.r.valid),
-            owner.addr.eq(slot),
+            owner.addr.eq(Mux(free, slot, acted["place"])),
         ]
         m.d.sync += [slots.answered.eq(free & waits), slots.answered_slot.eq(slot)]
         self._slot = Signal(SLOT_BITS)          # whose outcome is read, for stage 7
         m.d.comb += self._slot.eq(Mux(free, slot, acted["operation"].slot))
         with m.If(free):
             m.d.sync += [self._fate.eq(Mux(waits, Fate.EXIT, Fate.NONE)),
-                         self._operation.eq(owner.data), self._walked.eq(1), self._waited.eq(1)]
+                         self._walked.eq(1), self._waited.eq(1)]
+        operation = self._operation         # the owner, or whoever comes from stage 6
+        m.d.sync += [
+            operation.eq(owner.data), operation.reserved.eq(0),
+            operation.claims.eq(acted["joins"] | acted["stays"]),
+            operation.tries.eq(owner.data.tries + acted["joins"]),
+        ]
         refused = Signal(range(PATIENCE + 1))   # cycles in a row
         m.d.sync += self.pause.eq(waits & ~free & (refused == PATIENCE - 2))
         with m.If(~waits | free):
@@ -497,7 +504,8 @@ class MissUnit(wiring.Component):
             "run": Signal(PAGES_BITS, name="left_run"),
             "operation": Signal(Operation, name="left_operation"),
         }
-        outcome, walked, damaged, has_waited = Signal(Outcome), Signal(), Signal(), Signal()
+        outcome, damaged, has_waited = Signal(Outcome), Signal(), Signal()
+        walked = Signal(init=1)         # always, where there is no second level
         m.d.sync += [
             left["fate"].eq(Mux(self._ends, Fate.EXIT, self._fate)),
             left["reason"].eq(self._reason), left["run"].eq(self._run),
@@ -580,15 +588,15 @@ class MissUnit(wiring.Component):
             run.eq(left["run"]), pages.eq(self._pages),
         ]
         rest, continues, again = Signal(Operation), Signal(), Signal()
-        rest_of(m, rest, operation, Mux(fate == Fate.REST, run, pages))
         m.d.comb += [
             continues.eq((fate == Fate.REST) | ((fate == Fate.EXIT) & ~damaged & more)),
             again.eq((fate == Fate.EXIT) & damaged),
         ]
+        rest_of(m, rest, operation, Mux(fate == Fate.REST, run, pages), continues)
         m.d.sync += [
             parking.push.eq(continues | again | (fate == Fate.PARK)),
             parking.reason.eq(Mux(continues, Reason.CONTINUES, Mux(again, Reason.WANTS, reason))),
-            parking.operation.eq(Mux(continues, rest.as_value(), operation.as_value())),
+            parking.operation.eq(rest),
         ]
         with m.If(again):
             m.d.sync += parking.operation.distrusts.eq(1)

@@ -4,7 +4,7 @@ Both ways out of the core, the hit path and the miss path, answer with this one 
 that a hit and a walk cannot differ in what they report (§2.1 rules a to c, §4 step 7).
 """
 
-from amaranth import Array, C, Cat, Const, Module, Mux, Signal
+from amaranth import Array, C, Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -95,13 +95,17 @@ class Resolver(wiring.Component):
         return m
 
 
-def rest_of(m, rest, operation, run):
-    """Assigns to ``rest`` the operation for the pages of ``operation`` behind its first
-    ``run`` + 1; a new beginning, as far as its earlier passes are concerned."""
-    page = operation.addr[PAGE_SHIFT:]
-    for name in ("port", "ft", "write", "device", "pasid", "tag"):
-        m.d.comb += rest[name].eq(operation[name])
+def rest_of(m, rest, operation, run, continues):
+    """Assigns to ``rest`` what waits: if it ``continues``, the operation for the pages of
+    ``operation`` behind its first ``run`` + 1; a new beginning, as far as its earlier passes are
+    concerned. Else the operation as it is."""
+    page, passed = operation.addr[PAGE_SHIFT:], Signal(PAGES_BITS + 1)
+    m.d.comb += passed.eq(Mux(continues, run + 1, 0))
+    for name, field in data.Layout.cast(Operation):
+        kept = name in ("port", "ft", "write", "device", "pasid", "tag")
+        m.d.comb += rest[name].eq(operation[name] if kept else Mux(continues, 0, operation[name]))
     m.d.comb += [
-        rest.addr.eq(Cat(Const(0, PAGE_SHIFT), (page + run + 1)[:len(page)])),
-        rest.pages.eq(operation.pages - run - 1),
+        rest.addr.eq(Cat(operation.addr[:PAGE_SHIFT] & (~continues).replicate(PAGE_SHIFT),
+                         (page + passed)[:len(page)])),
+        rest.pages.eq(operation.pages - passed),
     ]

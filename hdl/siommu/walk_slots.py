@@ -16,7 +16,7 @@ sent, and a fault must not be old (§4, "only memory denies"). The others get wa
 from functools import reduce
 from operator import or_
 
-from amaranth import Cat, Module, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -50,11 +50,12 @@ class WalkSlots(wiring.Component):
         Slots that are settled with a fault.
     settled : Out(slots)
     next_free : Out(slots), next_index : Out(SLOT_BITS), any_free : Out(1)
-        One-hot, and its index: the slot to take next; 0 when none is known to be free.
+        One-hot, and its index: the slot to take next. When none is known to be free, 0, and the
+        number of slots.
     allocate : In(1), key : In(WalkKey), port : In(PORT_BITS), way : In(WAY_BITS)
         Takes the next free slot. ``owned``: an operation owns it, ``asks_several``: which
         asks for several pages.
-    keys : Out, ways : Out
+    ways : Out
     join : In(slots), join_port : In(PORT_BITS), leave : In(slots)
         One-hot: an operation of the port begins to claim the slot, in the second cycle after
         it was ``joinable``; has passed with its claim.
@@ -100,7 +101,7 @@ class WalkSlots(wiring.Component):
             "faulty": Out(slots),
             "settled": Out(slots),
             "next_free": Out(slots),
-            "next_index": Out(SLOT_BITS),
+            "next_index": Out(SLOT_BITS, init=slots),
             "any_free": Out(1),
             "allocate": In(1),
             "key": In(WalkKey),
@@ -108,7 +109,6 @@ class WalkSlots(wiring.Component):
             "way": In(WAY_BITS),
             "owned": In(1),
             "asks_several": In(1),
-            "keys": Out(data.ArrayLayout(WalkKey, slots)),
             "ways": Out(data.ArrayLayout(WAY_BITS, slots)),
             "join": In(slots),
             "join_port": In(PORT_BITS),
@@ -152,8 +152,10 @@ class WalkSlots(wiring.Component):
             m.d.sync += behind.eq(chosen)
         m.d.sync += free.eq(free & ~chosen | released)
         with m.If(self.allocate | ~self.any_free):
-            m.d.sync += [self.next_free.eq(behind), self.next_index.eq(one_hot_index(behind)),
-                         self.any_free.eq(behind.any())]
+            m.d.sync += [
+                self.next_free.eq(behind), self.any_free.eq(behind.any()),
+                self.next_index.eq(Mux(behind.any(), one_hot_index(behind), slots)),
+            ]
             with m.If(behind.any()):
                 m.d.sync += behind.eq(0)
 
@@ -167,7 +169,7 @@ class WalkSlots(wiring.Component):
         m.d.sync += [self.joinable.eq(joinable), self.any_joinable.eq(joinable.any())]
         overdue = []
         for index in range(slots):
-            key, way = self.keys[index], self.ways[index]
+            key, way = Signal(WalkKey, name=f"key_{index}"), self.ways[index]
             stale, settled, several = self.stale[index], self.settled[index], self.several[index]
             anew = Signal(name=f"anew_{index}")
             faulty = Signal(name=f"faulty_{index}")

@@ -16,7 +16,7 @@ def run(cases):
     m = Module()
     m.submodules.dut = dut = Resolver()
     rest = Signal(Operation)
-    rest_of(m, rest, dut.operation, dut.beat.pages)
+    rest_of(m, rest, dut.operation, dut.beat.pages, dut.more)
     m.d.comb += assign(dut.lengths, lengths(dut.operation))
     m.d.sync += Signal().eq(0)
 
@@ -63,6 +63,9 @@ def test_grants():
                 # a new beginning: nothing of the passes before it
                 assert not (rest.reserved or rest.claims or rest.in_time or rest.tries
                             or rest.distrusts or rest.silent)
+            else:       # it is left as it is
+                assert (rest.addr, rest.pages, rest.slot, rest.tries) == (addr, pages, 5, 2)
+                assert rest.reserved and rest.claims and rest.in_time and rest.distrusts
 
         cases.append((
             {"port": 3, "tag": 0x5A, "ft": 1, "device": 0xBEEF, "pasid": 0xABCDE, "reserved": 1,
