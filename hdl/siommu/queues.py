@@ -13,7 +13,8 @@ __all__ = ["PairQueue", "RingQueue"]
 
 
 class PairQueue(wiring.Component):
-    """A queue of two: one entry a cycle, with ``w.ready`` and ``r.valid`` from registers.
+    """A queue of two in LUT RAM: one entry a cycle, with ``w.ready`` and ``r.valid`` from
+    registers.
 
     Latency: what is written in cycle *n* is offered in *n* + 1.
 
@@ -35,20 +36,19 @@ class PairQueue(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        first, second = (Signal(self._shape, name=f"entry_{index}") for index in range(2))
+        m.submodules.entries = entries = memory.Memory(shape=self._shape, depth=2, init=[])
+        write, read = entries.write_port(), entries.read_port(domain="comb")
         some, both = Signal(), Signal()
-        oldest = Signal()           # the second entry is the older one
+        oldest = Signal()           # which entry that is
         pushes, pops = Signal(), Signal()
         m.d.comb += [
             self.w.ready.eq(~both), self.r.valid.eq(some),
-            self.r.payload.eq(Mux(oldest, second.as_value(), first.as_value())),
+            read.addr.eq(oldest), self.r.payload.eq(read.data),
+            # A free entry takes what is there: nobody looks at it unless it counts.
+            write.en.eq(~both), write.addr.eq(oldest ^ some), write.data.eq(self.w.payload),
             pushes.eq(self.w.valid & ~both), pops.eq(self.r.ready & some),
             self.stays.eq(both | pushes),
         ]
-        # A free entry takes what is there: nobody looks at it unless it counts.
-        for index, entry in enumerate((first, second)):
-            with m.If(~both & ((oldest ^ some) == index)):
-                m.d.sync += entry.eq(self.w.payload)
         m.d.sync += [
             oldest.eq(oldest ^ pops),
             some.eq(self.stays | (some & ~pops)),
