@@ -20,7 +20,7 @@ from amaranth.utils import exact_log2
 
 from .bundles import WAY_BITS
 
-__all__ = ["SetStore", "ignored", "parity", "parity_bits", "parity_sums", "sound",
+__all__ = ["FEW_SETS", "SetStore", "ignored", "parity", "parity_bits", "parity_sums", "sound",
            "space_index"]
 
 PARITY_SPAN = 15        #: bits that one parity bit watches over: with it, two levels of LUT4
@@ -102,6 +102,8 @@ class SetStore(wiring.Component):
     block_ram : bool
         Made for block RAM, else for LUT RAM; by default, as ``sets`` suggests. The behaviour is
         the same.
+    guarded : bool
+        Rows carry parity.
 
     Members
     -------
@@ -133,9 +135,10 @@ class SetStore(wiring.Component):
         In cycle *n* + 2: rows that were read with wrong parity.
     """
 
-    def __init__(self, *, key, value, ways, sets, index, block_ram=None):
+    def __init__(self, *, key, value, ways, sets, index, block_ram=None,
+                 guarded=True):
         self._key, self._value, self._ways, self._sets = key, value, ways, sets
-        self._index = index
+        self._index, self._guarded = index, guarded
         self._block_ram = sets > FEW_SETS if block_ram is None else block_ram
         super().__init__({
             "key": In(key),
@@ -162,8 +165,9 @@ class SetStore(wiring.Component):
         ways, sets = self._ways, self._sets
         bits = exact_log2(sets)
         width = data.Layout.cast(self._key).size + data.Layout.cast(self._value).size + 1
+        guarded = width if self._guarded else 0     # bits that the parity watches over
         row = data.StructLayout({"key": self._key, "value": self._value, "valid": 1,
-                                 "parity": parity_bits(width)})
+                                 "parity": parity_bits(guarded)})
 
         look_at, write_at, swept = (Signal(max(bits, 1)) for _ in range(3))
         m.d.comb += look_at.eq(Mux(self.scan & ~self.scan_natural, self.scan_set,
@@ -198,11 +202,10 @@ class SetStore(wiring.Component):
             m.d.sync += drops.eq(0)
         with m.If(self.sweeping):
             m.d.comb += write_at.eq(swept)
-        with m.Elif(~dropping):
-            m.d.comb += [
-                written.eq(content),
-                written.parity.eq(parity(content.as_value()[:width])),
-            ]
+        m.d.comb += [       # an empty row may hold anything
+            written.eq(content), written.valid.eq(content.valid & ~self.sweeping & ~dropping),
+            written.parity.eq(parity(written.as_value()[:guarded])),
+        ]
 
         trusted, answered = Signal(), Signal()      # the look-up in the RAM, in the comparison
         scanned, scanned_at = Signal(), Signal.like(look_at)
@@ -232,7 +235,7 @@ class SetStore(wiring.Component):
                 found = answer
             writes, wrote, undefined = Signal(), Signal(), Signal()
             alike = Signal(-(-len(key) // 2))
-            sums, clean = Signal(4 * parity_bits(width)), Signal()
+            sums, clean = Signal(4 * parity_bits(guarded)), Signal()
             value, valid = Signal(self._value), Signal()
             m.d.comb += [
                 writes.eq(self.sweeping | (dropping & drops[way])
@@ -245,7 +248,7 @@ class SetStore(wiring.Component):
                 wrote.eq(writes), undefined.eq(wrote & (wrote_at == looked_at)),
                 alike.eq(Cat(stored[low:low + 2] == key[low:low + 2]
                              for low in range(0, len(key), 2))),
-                sums.eq(parity_sums(found.as_value()[:width], found.parity)),
+                sums.eq(parity_sums(found.as_value()[:guarded], found.parity)),
                 value.eq(found.value), valid.eq(found.valid),
             ]
             m.d.comb += [

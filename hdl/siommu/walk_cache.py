@@ -14,7 +14,7 @@ from .bundles import WAY_BITS, Invalidation, RegionInfo, RegionKey
 from .choose import lowest, one_of
 from .config import Config
 from .formats import INDEX_BITS
-from .sets import SetStore, ignored, space_index
+from .sets import FEW_SETS, SetStore, ignored, space_index
 
 __all__ = ["WalkCache"]
 
@@ -24,7 +24,8 @@ def _index(key, bits):
 
 
 class WalkCache(wiring.Component):
-    """Set-associative, in block RAM.
+    """Set-associative, in block RAM with parity; a small one in LUT RAM, which is trusted without
+    as flip-flops are.
 
     Parameters
     ----------
@@ -68,9 +69,10 @@ class WalkCache(wiring.Component):
         m = Module()
         config = self._config
         ways = config.walk_cache_ways
+        sets = config.walk_entries // ways
         m.submodules.store = store = SetStore(
-            key=RegionKey, value=RegionInfo, ways=ways, index=_index,
-            sets=config.walk_entries // ways)
+            key=RegionKey, value=RegionInfo, ways=ways, sets=sets, index=_index,
+            guarded=sets > FEW_SETS)
         m.d.comb += [
             store.key.eq(self.key),
             store.write.eq(self.fill), store.write_way.eq(self.fill_way),

@@ -84,13 +84,14 @@ def test_place():
     simulate(dut, bench, cycles=300)
 
 
-@pytest.mark.parametrize("block_ram", [False, True])
+@pytest.mark.parametrize("block_ram,guarded", [(False, True), (True, True), (False, False)])
 @pytest.mark.parametrize("ways", [1, 2, 4])
-def test_random_traffic(ways, block_ram):
+def test_random_traffic(ways, block_ram, guarded):
     """A look-up in every cycle, writes and flushes among them. What matches was written before the
     look-up began, with that content, and not overwritten, emptied or flushed since; and where
     nothing was written meanwhile, it does match."""
-    dut, rng = store(ways, block_ram=block_ram), seeded(f"sets/{ways}")
+    dut = store(ways, block_ram=block_ram, guarded=guarded)
+    rng = seeded(f"sets/{ways}/{guarded}")
     hits = misses = collisions = 0
 
     async def bench(ctx):
