@@ -13,8 +13,8 @@ class ContextCache(wiring.Component):
     """Keeps the latest contexts, replaced in turn.
 
     As in the TLB, a tag is written one cycle before its value, so that a look-up that compared
-    before the tag changed reads the value that belonged to the old one. A fill of a key that is
-    being filled already (one or two cycles before) is dropped.
+    before the tag changed reads the value that belonged to the old one. A fill that comes one or
+    two cycles behind another one is dropped, so that no key ever has two entries.
 
     Parameters
     ----------
@@ -38,8 +38,8 @@ class ContextCache(wiring.Component):
 
     def __init__(self, *, key, value, entries):
         self._entries, self._key, self._value = entries, key, value
-        self._fields = list(data.Layout.cast(key)) if not isinstance(key, int) \
-            else [(None, data.Field(key, 0))]
+        self._spans = [slice(0, key)] if isinstance(key, int) else [
+            slice(field.offset, field.offset + field.width) for _, field in data.Layout.cast(key)]
         super().__init__({
             "key": In(key),
             "hit": Out(1),
@@ -50,7 +50,7 @@ class ContextCache(wiring.Component):
             "flush": In(1),
             "drop": In(1),
             "drop_key": In(key),
-            "drop_by": In(len(self._fields)),
+            "drop_by": In(len(self._spans)),
         })
 
     def elaborate(self, platform):
@@ -62,11 +62,8 @@ class ContextCache(wiring.Component):
         m.submodules.values = values = memory.Memory(shape=self._value, depth=places, init=[])
         write, read = values.write_port(), values.read_port(domain="comb")
 
-        def matches(key):
-            return [valid[index] & (tag == key) for index, tag in enumerate(tags)]
-
-        for index, matched in enumerate(matches(self.key)):
-            m.d.sync += match[index].eq(matched)
+        for index, tag in enumerate(tags):
+            m.d.sync += match[index].eq(valid[index] & (tag == self.key))
         m.d.comb += [
             self.hit.eq(match.any()),
             read.addr.eq(one_hot_index(match)),
@@ -74,22 +71,24 @@ class ContextCache(wiring.Component):
         ]
 
         # A fill in three cycles: its key compared, its place chosen, its tag written; then its
-        # value. While one of the same key is under way, it is not needed, so that no key has two
-        # entries.
-        came, chooses, key, value = Signal(), Signal(), Signal(self._key), Signal(self._value)
+        # value.
+        came, key, value = Signal(), Signal(self._key), Signal(self._value)
         place, place_key, place_value = Signal(), Signal(self._key), Signal(self._value)
-        present, twins = Signal(entries), Signal(2)
+        present = Signal(entries)
         turn, index = Signal(range(places)), Signal(range(places))
-        m.d.comb += chooses.eq(came & ~twins.any())
         m.d.sync += [
-            twins.eq(Cat(chooses & (key == self.fill_key), place & (place_key == self.fill_key))),
-            came.eq(self.fill), key.eq(self.fill_key), value.eq(self.fill_value),
-            place.eq(chooses), place_key.eq(key), place_value.eq(value),
+            came.eq(self.fill & ~came & ~place), key.eq(self.fill_key), value.eq(self.fill_value),
+            place.eq(came), place_key.eq(key), place_value.eq(value),
             index.eq(Mux(present.any(), one_hot_index(present), turn)),
         ]
-        for bit, matched in zip(present, matches(self.fill_key)):
-            m.d.sync += bit.eq(matched)
-        with m.If(chooses & ~present.any()):
+        # A fill's key is compared, or else that of a drop, which the fill does not survive.
+        wanted = Mux(self.drop, Value.cast(self.drop_key), Value.cast(self.fill_key))
+        for number, tag in enumerate(tags):
+            same = Cat(Value.cast(tag)[span] == wanted[span] for span in self._spans)
+            m.d.sync += present[number].eq(valid[number] & same.all())
+            with m.If(self.drop & (same | ~self.drop_by).all()):
+                m.d.sync += valid[number].eq(0)
+        with m.If(came & ~present.any()):
             with m.If(turn == entries - 1):
                 m.d.sync += turn.eq(0)
             with m.Else():
@@ -102,14 +101,6 @@ class ContextCache(wiring.Component):
                 with m.If(index == number):
                     m.d.sync += [tag.eq(place_key), valid[number].eq(1)]
         m.d.sync += [write.en.eq(lands), write.addr.eq(index), write.data.eq(place_value)]
-        wanted = Value.cast(self.drop_key)
-        for number, tag in enumerate(tags):
-            agrees = []
-            for bit, (_, field) in zip(self.drop_by, self._fields):
-                span = slice(field.offset, field.offset + field.width)
-                agrees.append(~bit | (Value.cast(tag)[span] == wanted[span]))
-            with m.If(self.drop & Cat(agrees).all()):
-                m.d.sync += valid[number].eq(0)
         with m.If(self.drop):
             m.d.sync += [came.eq(0), place.eq(0)]
         with m.If(self.flush):
