@@ -29,7 +29,7 @@ from .formats import (DEVICE_BITS, PAGE_SHIFT, PFN_BITS, VPN_BITS, Cause, Mode, 
 from .invalidate import Invalidator
 from .lines import FillRequest, TableLines, pages_between
 from .miss import MissUnit, waited
-from .ports import PortEgress, PortIngress
+from .ports import PortEgress, PortIngress, SoftwareEgress, SoftwareIngress
 from .resolve import Resolver, lengths
 from .second_level import SecondLevelTlb
 from .tlb import Tlb
@@ -42,7 +42,6 @@ FILL_SPACING = 3        #: cycles between two fills of the first level
 COMPARE = 2             #: stage in which the first level's tags are compared, those of a fill too
 RESOLVE = 4             #: stage in which the first level answers
 SECOND_EXIT = 8         #: stage in which the second level answers, which compares in RESOLVE
-SOFTWARE_DEPTH = 4      #: requests that software may have outstanding
 FILL_VISIBLE = 7        #: stage behind which no look-up of before a fill's compare is left
 
 
@@ -156,9 +155,9 @@ class Core(wiring.Component):
         marked = []
         for index, name in enumerate((*config.port_names, "software")):
             software = index == config.ports
-            depth = SOFTWARE_DEPTH if software else config.port_depth
-            m.submodules[f"{name}_ingress"] = ingress = PortIngress(depth)
-            m.submodules[f"{name}_egress"] = egress = PortEgress(depth, records=not software)
+            ingress = SoftwareIngress() if software else PortIngress(config.port_depth)
+            egress = SoftwareEgress() if software else PortEgress(config.port_depth)
+            m.submodules[f"{name}_ingress"], m.submodules[f"{name}_egress"] = ingress, egress
             connect(m, wiring.flipped(self.requests[index]), ingress.port)
             connect(m, egress.port, wiring.flipped(self.responses[index]))
             m.d.comb += [
@@ -187,11 +186,12 @@ class Core(wiring.Component):
         # Fills keep a distance; a promotion takes the cycle after one that nobody wanted. Both
         # are decided on one cycle ahead.
         fill = self._lines.fill
-        promotion, filled = Signal(FillRequest), Signal(FillRequest)    # a promotion is of no walk
+        promotion = Signal(FillRequest)     # of no walk
         offered, internal, recent = Signal(), Signal(), Signal(FILL_SPACING - 1)
         wanted = Signal(ports + 1)      # by whom the cycle is wanted, who may have it
         then, unwanted = Signal(ports + 1), Signal(ports + 1, init=-1)
         fills, promotes, drops, blocks = Signal(), Signal(), Signal(), Signal()
+        filled, dropped = Signal(), Signal()        # in the cycle before
         invalidator, step = self._invalidator, Signal(FillRequest)
         page = invalidator.request.page
         sign = VPN_BITS - 1     # nothing is cached for an address that is not canonical
@@ -216,12 +216,8 @@ class Core(wiring.Component):
             wanted.eq(then), unwanted.eq(~then),
             recent.eq(Cat(fills | promotes | drops, recent)),
             internal.eq(fills | promotes | drops),
-            filled.eq(promotion),
+            filled.eq(fills), dropped.eq(drops),
         ]
-        with m.If(fills):
-            m.d.sync += filled.eq(fill.payload)
-        with m.Elif(drops):
-            m.d.sync += filled.eq(step)
         with m.If(self._promoted(m, promotion)):
             m.d.sync += offered.eq(1)
         with m.Elif(promotes):
@@ -229,14 +225,14 @@ class Core(wiring.Component):
         with m.If(self._forget):
             m.d.sync += offered.eq(0)
 
-        candidates = []
+        ways, heads = [], []            # by which an operation comes, and what
         for index, (ingress, egress) in enumerate(zip(self._ingresses, self._egresses)):
-            candidate = Signal(Operation, name=f"candidate_{index}")
-            retries, granted = Signal(name=f"retries_{index}"), Signal(name=f"granted_{index}")
+            head, granted = Signal(Operation, name=f"head_{index}"), Signal(name=f"granted_{index}")
             request = ingress.requests.payload
             m.d.comb += [
-                retries.eq(miss.retry_port[index]),
-                granted.eq(turns.grant[index] & ~retries),
+                head.port.eq(index),
+                *assign(head, {name: request[name] for name, _ in data.Layout.cast(Request)}),
+                granted.eq(turns.grant[index] & ~miss.retry_port[index]),
                 ingress.requests.ready.eq(granted),
                 egress.begins.eq(granted), egress.continues.eq(miss.credit_taken[index]),
                 egress.rests.eq(miss.continues[index]), miss.credits[index].eq(egress.some),
@@ -244,13 +240,8 @@ class Core(wiring.Component):
             begins = Mux(granted, ingress.stays & egress.admits_another,
                          (ingress.stays | ingress.requests.valid) & egress.admits)
             m.d.comb += then[index].eq(~blocks & (miss.retry_port_next[index] | begins))
-            with m.If(retries):
-                m.d.comb += candidate.eq(miss.retry.payload)
-            with m.Else():
-                m.d.comb += candidate.port.eq(index)
-                for name, _ in data.Layout.cast(Request):
-                    m.d.comb += candidate[name].eq(request[name])
-            candidates.append(candidate)
+            ways.append(twin.grant[index] & ~miss.retry_port[index])
+            heads.append(head)
         m.d.comb += [
             miss.retry.ready.eq((turns.grant & miss.retry_port).any()),
             miss.silent.ready.eq(turns.grant[ports] & ~internal),
@@ -258,21 +249,28 @@ class Core(wiring.Component):
         m.d.comb += then[ports].eq(
             fills | promotes | drops | (miss.silent.valid & ~miss.silent.ready & ~miss.pause))
 
+        # What the core itself sends: its payload stays for another cycle, that of a promotion
+        # until a later one takes its place.
+        inward = Signal(FillRequest)
+        m.d.comb += inward.eq(one_of(Cat(filled, dropped, ~filled & ~dropped),
+                                      [fill.payload, step, promotion]))
         own = Signal(Operation)
         m.d.comb += own.eq(miss.silent.payload)
         with m.If(internal):
             m.d.comb += [
-                own.ft.eq(filled.key.ft), own.device.eq(filled.key.device),
-                own.pasid.eq(filled.key.pasid), own.addr.eq(filled.key.page << PAGE_SHIFT),
+                own.ft.eq(inward.key.ft), own.device.eq(inward.key.device),
+                own.pasid.eq(inward.key.pasid), own.addr.eq(inward.key.page << PAGE_SHIFT),
             ]
         operations = {"valid": Signal(), "operation": Signal(Operation)}
         coming = {"valid": Signal(), "request": Signal(FillRequest)}
         m.d.sync += [
             operations["valid"].eq(wanted[:ports].any()
                                    | (wanted[ports] & miss.silent.valid & ~internal)),
-            operations["operation"].eq(one_of(twin.grant, [*candidates, own])),
-            coming["valid"].eq(internal & (filled.walked | filled.drops | ~self._forget)),
-            coming["request"].eq(filled),
+            operations["operation"].eq(one_of(
+                [*ways, (twin.grant & miss.retry_port).any(), twin.grant[ports]],
+                [*heads, miss.retry.payload, own])),
+            coming["valid"].eq(internal & (filled | dropped | ~self._forget)),
+            coming["request"].eq(inward),
         ]
         return operations, coming
 

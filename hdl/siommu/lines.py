@@ -76,7 +76,8 @@ class TableLines(wiring.Component):
     stale : In(slots)
         Slots that must not be cached.
     fill : Out(stream.Signature(FillRequest))
-        To the first level; ready at least once in three cycles.
+        To the first level; ready at least once in three cycles. The payload stays for another
+        cycle after it was taken.
     measured : Out(1), measured_slot : Out(SLOT_BITS), extent : Out(LINE_BITS)
         How many more pages follow the one that ``measured_slot`` was walked for.
     tag_write, tag_valid, tag_way, tag_line, rights : Out

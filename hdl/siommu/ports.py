@@ -3,14 +3,16 @@
 Both ends are registered: no input of a port reaches an output of any port combinationally.
 """
 
-from amaranth import C, Module, Mux, Signal
+from amaranth import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect
 
 from .formats import Cause, Request, Response
 from .queues import PairQueue, RingQueue
 
-__all__ = ["PortIngress", "PortEgress"]
+__all__ = ["PortIngress", "PortEgress", "SoftwareIngress", "SoftwareEgress"]
+
+SOFTWARE_DEPTH = 2      #: requests that software has outstanding, at most: see ``SoftwarePort``
 
 
 #: By which paths the beats of one cycle came.
@@ -93,8 +95,6 @@ class PortEgress(wiring.Component):
     ----------
     depth : int
         Beats that may be held or promised.
-    records : bool
-        Faults wait for their records.
 
     Members
     -------
@@ -121,8 +121,8 @@ class PortEgress(wiring.Component):
         Beats that are held at a ``mark``, or come with it, are still here.
     """
 
-    def __init__(self, depth, *, records=True):
-        self._depth, self._records = depth, records
+    def __init__(self, depth):
+        self._depth = depth
         beat = stream.Signature(Response, always_ready=True)
         super().__init__({
             "hit": In(beat),
@@ -206,10 +206,53 @@ class PortEgress(wiring.Component):
 
     def _settled(self, m, leaves):
         """Whether the first fault of the miss path, which ``leaves``, has its record."""
-        if not self._records:
-            return C(1)
         settled, some = Signal(range(self._depth + 1)), Signal()
         after = Signal.like(settled)
         m.d.comb += after.eq(settled + self.recorded - leaves)
         m.d.sync += [settled.eq(after), some.eq(after.any())]
         return some
+
+
+class SoftwareIngress(PortIngress):
+    """The same for software's requests, which come from registers and are few: they need not
+    wait here. ``port.ready`` is combinational from ``requests.ready``."""
+
+    def __init__(self):
+        super().__init__(SOFTWARE_DEPTH)
+
+    def elaborate(self, platform):
+        m = Module()
+        connect(m, wiring.flipped(self.port), wiring.flipped(self.requests))
+        outstanding = Signal(range(self._depth + 1))
+        m.d.comb += self.active.eq(outstanding.any())
+        m.d.sync += outstanding.eq(
+            outstanding + (self.port.valid & self.port.ready) - self.retired)
+        return m
+
+
+class SoftwareEgress(PortEgress):
+    """The same for software's answers, which are taken at once. So a place for each path is
+    enough: of two beats that come together, that of the miss path is offered in *n* + 2, and no
+    other comes before its request is looked up again. Credits are there always; no fault waits
+    for a record, for there is none; and no mark needs to look for beats here."""
+
+    def __init__(self):
+        super().__init__(SOFTWARE_DEPTH)
+
+    def elaborate(self, platform):
+        m = Module()
+        hit, miss = (Signal(Response, name=name) for name in ("hit_held", "miss_held"))
+        from_hits, from_misses = Signal(), Signal()
+        m.d.sync += [
+            hit.eq(self.hit.payload), from_hits.eq(self.hit.valid),
+            from_misses.eq(self.miss.valid | (from_misses & from_hits)),
+            self.retired.eq(self.port.valid & self.port.payload.last),
+        ]
+        with m.If(self.miss.valid):
+            m.d.sync += miss.eq(self.miss.payload)
+        m.d.comb += [
+            self.port.valid.eq(from_hits | from_misses),
+            self.port.payload.eq(Mux(from_hits, hit.as_value(), miss.as_value())),
+            self.some.eq(1), self.admits.eq(1), self.admits_another.eq(1),
+        ]
+        return m
