@@ -238,7 +238,7 @@ MUTATIONS = {
         "listens.eq(selected[\"valid\"] << before.port)"),
     "look-ahead-misses-a-line": Mutation(
         "a look-ahead asks for the same line again", "look_ahead",
-        "m.d.sync += [sent.eq(0), line.eq(line + 1), left.eq(left - 1)]",
+        "m.d.sync += [sent.eq(0), ahead.eq(ahead + 1), left.eq(left - 1)]",
         "m.d.sync += [sent.eq(0), left.eq(left - 1)]"),
     "reservation-kept": Mutation(
         "a slot that was promised and not needed is lost", "miss",

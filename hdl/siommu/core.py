@@ -20,7 +20,8 @@ from amaranth.lib.wiring import In, Out, connect
 
 from .axi import ReadAddress, ReadData
 from .bundles import (LINE_BITS, SLOT_BITS, ContextInfo, DeviceInfo, FaultInfo, Invalidation,
-                      Operation, Outcome, assign, line_key, region_key, tlb_key, walk_key)
+                      Operation, Outcome, WalkKey, assign, line_key, region_key, tlb_key,
+                      walk_key)
 from .cache import ContextCache
 from .choose import RoundRobin, one_of
 from .config import Config
@@ -191,15 +192,15 @@ class Core(wiring.Component):
         wanted = Signal(ports + 1)      # by whom the cycle is wanted, who may have it
         then, unwanted = Signal(ports + 1), Signal(ports + 1, init=-1)
         fills, promotes, drops, blocks = Signal(), Signal(), Signal(), Signal()
-        filled, dropped = Signal(), Signal()        # in the cycle before
-        invalidator, step = self._invalidator, Signal(FillRequest)
+        promoted, dropped = Signal(), Signal()      # in the cycle before
+        invalidator, dropping = self._invalidator, Signal(WalkKey)
         page = invalidator.request.page
         sign = VPN_BITS - 1     # nothing is cached for an address that is not canonical
         m.d.comb += [
-            step.drops.eq(1), step.key.ft.eq(invalidator.request.ft),
-            step.key.device.eq(invalidator.request.device),
-            step.key.pasid.eq(invalidator.request.pasid),
-            step.key.page.eq(Cat(page[:sign], page[sign].replicate(len(page) - sign))),
+            dropping.ft.eq(invalidator.request.ft),
+            dropping.device.eq(invalidator.request.device),
+            dropping.pasid.eq(invalidator.request.pasid),
+            dropping.page.eq(Cat(page[:sign], page[sign].replicate(len(page) - sign))),
             invalidator.taken.eq(drops),
         ]
         m.d.comb += [
@@ -216,7 +217,7 @@ class Core(wiring.Component):
             wanted.eq(then), unwanted.eq(~then),
             recent.eq(Cat(fills | promotes | drops, recent)),
             internal.eq(fills | promotes | drops),
-            filled.eq(fills), dropped.eq(drops),
+            promoted.eq(promotes), dropped.eq(drops),
         ]
         with m.If(self._promoted(m, promotion)):
             m.d.sync += offered.eq(1)
@@ -252,8 +253,12 @@ class Core(wiring.Component):
         # What the core itself sends: its payload stays for another cycle, that of a promotion
         # until a later one takes its place.
         inward = Signal(FillRequest)
-        m.d.comb += inward.eq(one_of(Cat(filled, dropped, ~filled & ~dropped),
-                                      [fill.payload, step, promotion]))
+        m.d.comb += [
+            inward.eq(Mux(promoted, promotion.as_value(), fill.payload.as_value())),
+            inward.walked.eq(~promoted & ~dropped), inward.drops.eq(dropped),
+        ]
+        with m.If(dropped):
+            m.d.comb += inward.key.eq(dropping)
         own = Signal(Operation)
         m.d.comb += own.eq(miss.silent.payload)
         with m.If(internal):
@@ -269,7 +274,7 @@ class Core(wiring.Component):
             operations["operation"].eq(one_of(
                 [*ways, (twin.grant & miss.retry_port).any(), twin.grant[ports]],
                 [*heads, miss.retry.payload, own])),
-            coming["valid"].eq(internal & (filled | dropped | ~self._forget)),
+            coming["valid"].eq(internal & ~(promoted & self._forget)),
             coming["request"].eq(inward),
         ]
         return operations, coming

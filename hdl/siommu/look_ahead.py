@@ -55,7 +55,7 @@ class LookAhead(wiring.Component):
         followed = Signal(Operation)
         line = Signal(PAGE_NUMBER_BITS - LINE_BITS)
         left = Signal(PAGES_BITS - LINE_BITS + 1)       # further lines
-        lines = Signal.like(left)
+        lines, ahead = Signal.like(left), Signal.like(left)
         more = Signal()                                 # left is not 0
         offers, sent, may_walk = Signal(), Signal(), Signal()
         first, begun = Signal(LINE_BITS), Signal()
@@ -65,6 +65,7 @@ class LookAhead(wiring.Component):
             passed.eq(self.passed), refused.eq(self.refused), stop.eq(self.stop),
             may_walk.eq((self.may_walk >> followed.port)[0]),
             offers.eq(more & ~sent & may_walk & ~(offers & self.silent.ready) & ~stop),
+            line.eq(followed.addr[PAGE_SHIFT + LINE_BITS:] + ahead),    # in time for an offer
         ]
         m.d.comb += [
             self.active.eq(more | begun),
@@ -78,7 +79,7 @@ class LookAhead(wiring.Component):
         with m.If(self.silent.valid & self.silent.ready):
             m.d.sync += sent.eq(1)
         with m.If(passed & sent):
-            m.d.sync += [sent.eq(0), line.eq(line + 1), left.eq(left - 1)]
+            m.d.sync += [sent.eq(0), ahead.eq(ahead + 1), left.eq(left - 1)]
             m.d.sync += more.eq(left != 1)
         with m.If(refused):
             m.d.sync += sent.eq(0)
@@ -86,13 +87,9 @@ class LookAhead(wiring.Component):
             m.d.sync += [sent.eq(0), left.eq(0), more.eq(0)]
 
         with m.If(self.begin & ~self.active & ~sent):
-            m.d.sync += [begun.eq(1), followed.eq(self.operation)]
+            m.d.sync += [begun.eq(1), followed.eq(self.operation), ahead.eq(1)]
         with m.If(begun):
-            m.d.sync += [
-                begun.eq(0),
-                line.eq(followed.addr[PAGE_SHIFT + LINE_BITS:] + 1),
-                left.eq(lines), more.eq(lines.any()),
-            ]
+            m.d.sync += [begun.eq(0), left.eq(lines), more.eq(lines.any())]
         m.d.comb += lines.eq((first + followed.pages) >> LINE_BITS)
         m.d.comb += first.eq(followed.addr[PAGE_SHIFT:PAGE_SHIFT + LINE_BITS])
         return m
