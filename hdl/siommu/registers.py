@@ -13,7 +13,7 @@ from .axi import Resp
 from .config import Config
 from .formats import Mode
 from .register_map import COUNTERS, REGISTERS, existing, register, reset_value
-from .rings import above, ring_mask
+from .rings import INDEX_BITS, above, ring_mask
 
 __all__ = ["RegisterBlock", "counter_words"]
 
@@ -65,7 +65,8 @@ class RegisterBlock(wiring.Component):
     """AXI4-Lite slave of 32 bits with the registers of §7.
 
     A write takes effect one cycle after its address and data have both come, a read one cycle
-    after its address; both are answered in the next cycle, one at a time; the read of a counter,
+    after its address; a write is answered in the next cycle, a read in the one after that, one at
+    a time; the read of a counter,
     when the counters answer. Offsets without a register, writes to read-only registers and
     writes to locked ones answer SLVERR and change nothing.
 
@@ -156,6 +157,8 @@ class RegisterBlock(wiring.Component):
         with m.If(happens):
             m.d.sync += [addressed.eq(0), content_held.eq(0), self.b.valid.eq(1),
                          self.b.payload.eq(Resp.SLVERR)]
+        size, index = Signal(4), Signal(INDEX_BITS)     # an index counts modulo its ring's size
+        m.d.comb += index.eq(content & ring_mask(size))
         for entry in _of_kind("stored", "events"):
             selected, written = (Signal(name=f"{name}_{entry.name}")
                                  for name in ("selects", "writes"))
@@ -167,7 +170,12 @@ class RegisterBlock(wiring.Component):
             if entry.access == "RW1C":
                 self._clear(m, entry, written, content)
             else:
-                self._store(m, entry, written, content, strobes)
+                then = content
+                if entry.name in INDEXES:
+                    then = index
+                    with m.If(selected):
+                        m.d.comb += size.eq(self._stored[f"{INDEXES[entry.name]}_LOG2"])
+                self._store(m, entry, written, content, then, strobes)
 
     def _clear(self, m, entry, written, content):
         """A register of events, and the write that clears them."""
@@ -175,18 +183,16 @@ class RegisterBlock(wiring.Component):
         m.d.sync += stored.eq((stored & ~(content & written.replicate(32))
                                | self.events[entry.name]) & existing(entry, self._config))
 
-    def _store(self, m, entry, written, content, strobes):
+    def _store(self, m, entry, written, content, then, strobes):
         """A write of a stored register, behind its lock. Bytes without a strobe keep their bits;
         they are 0 in ``content``."""
-        now, then = self._stored[entry.name], content
+        now = self._stored[entry.name]
         exists = existing(entry, self._config)
         for field in entry.fields:
             if field.access == "GO":
                 exists &= ~field.mask
         if entry.maximum is not None or entry.minimum is not None:
             then = _limited(content[:exists.bit_length()], entry)
-        if entry.name in INDEXES:
-            then = content & ring_mask(self._stored[f"{INDEXES[entry.name]}_LOG2"])
         for byte, strobe in enumerate(strobes):
             mask = exists >> 8 * byte & 0xFF
             if mask:
@@ -208,8 +214,9 @@ class RegisterBlock(wiring.Component):
             m.d.sync += self.flush.eq(written & (aborts | (then[2] != now[2])))
 
     def _reads(self, m):
-        """With the address it is found out whose it is; in the next cycle the answer is or-ed from
-        what all registers give: 0 if they are not asked for."""
+        """With the address it is found out whose it is; in the next cycle that register is copied,
+        and all others' copies become 0; then the copies are or-ed. So a bit of a register costs a
+        flip-flop and a third of a LUT."""
         waits = self._waits = Signal(name="waits")      # a read is under way
         address, asked = Signal(WORD_BITS), Signal()
         answer = self.r.payload
@@ -229,14 +236,18 @@ class RegisterBlock(wiring.Component):
                 selected = Signal(name=f"reads_{entry.name}")
                 with m.If(self.ar.valid & self.ar.ready):
                     m.d.sync += selected.eq(self.ar.payload[2:] == entry.offset >> 2)
-                value = value | (self._value(entry) & selected.replicate(32))
+                copy = Signal(32, name=f"copy_{entry.name}")
+                m.d.sync += copy.eq(self._value(entry))
+                with m.If(~selected):
+                    m.d.sync += copy.eq(0)
+                value = value | copy
                 exists = exists | selected
         first = register(f"{COUNTERS[0].upper()}_LOW").offset
         assert all(register(name).offset == first + 8 * number + 4 * high
                    for name, (number, high) in words.items()) and first % 128 == 0
         m.d.comb += [self.ask.eq(asked & counts), self.high.eq(address[0]),
                      self.index.eq(address[1:])]
-        with m.If(waits & (self.done | ~counts)):
+        with m.If(waits & ~asked & (self.done | ~counts)):
             m.d.sync += [waits.eq(0), self.r.valid.eq(1), answer.data.eq(value),
                          answer.resp.eq(Mux(exists, Resp.OKAY.value, Resp.SLVERR.value))]
 
