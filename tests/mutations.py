@@ -320,7 +320,7 @@ MUTATIONS = {
         "with m.Elif(n > LINE_BITS):", "with m.Elif(n > 2 * INDEX_BITS):"),
     "range-bypasses-misalignment": Mutation(
         "a command for a range that is not aligned is carried out", "commands",
-        "(address.page & beyond).any()", "(address.page & beyond[:1]).any()"),
+        "(address.page & below).any()", "(address.page & below[:1]).any()"),
     "quiet-is-recorded": Mutation(
         "faults of a quiet device are recorded", "fault_queue",
         "silent.eq(fault.quiet | ~on)", "silent.eq(~on)"),
