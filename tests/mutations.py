@@ -329,10 +329,10 @@ MUTATIONS = {
         "full.eq(behind == self.head)", "full.eq(next_ == self.head)"),
     "quota-of-one-more": Mutation(
         "a port may add one record more than its quota", "fault_queue",
-        "used[fault.port] >= self.quota", "used[fault.port] > self.quota"),
+        "added >= self.quota", "added > self.quota"),
     "tail-before-memory": Mutation(
         "FQ_TAIL advances though the write failed", "fault_queue",
-        "with m.If(self.b.payload & ~broken):", "with m.If(0):"),
+        "& ~broken & ~self.b.payload)", "& ~broken)"),
     "loss-not-counted": Mutation(
         "records lost after a failed write are not counted", "fault_queue",
         "lost_there.eq(self.b.payload | broken)", "lost_there.eq(0)"),
