@@ -5,7 +5,7 @@ since its last turn is added to the RAM. That costs a tenth of as many counters 
 waits for the counter's turn, so it is exact: it holds all events of the cycles before.
 """
 
-from amaranth import Cat, Const, Module, Mux, Signal
+from amaranth import Cat, Const, Module, Signal
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
@@ -124,6 +124,7 @@ class Counters(wiring.Component):
 
         # Reading. In the first round of all, every high word that is kept becomes 0.
         reading, hits, started = Signal(), Signal(3), Signal()
+        low, high = Signal(32), Signal(32)      # 0 unless they are the answer
         keep, kept_high = kept.write_port(), kept.read_port(domain="comb")
         m.d.comb += [
             hits[0].eq(reading & (turn == self.index)),
@@ -133,8 +134,11 @@ class Counters(wiring.Component):
         m.d.sync += [
             hits[1:].eq(hits), self.done.eq(hits[2]), reading.eq(self.ask | (reading & ~hits[0])),
             started.eq(started | (third == TURNS - 1)),
-            self.value.eq(Mux(self.high, kept_high.data, sum_[:32])),
+            low.eq(sum_[:32]), high.eq(kept_high.data),
         ]
-        with m.If(~hits[2] | (self.high & ~started)):
-            m.d.sync += self.value.eq(0)
+        with m.If(~hits[2] | self.high):
+            m.d.sync += low.eq(0)
+        with m.If(~hits[2] | ~self.high | ~started):
+            m.d.sync += high.eq(0)
+        m.d.comb += self.value.eq(low | high)
         return m

@@ -65,10 +65,9 @@ class RegisterBlock(wiring.Component):
     """AXI4-Lite slave of 32 bits with the registers of §7.
 
     A write takes effect one cycle after its address and data have both come, a read one cycle
-    after its address; a write is answered in the next cycle, a read in the one after that, one at
-    a time; the read of a counter,
-    when the counters answer. Offsets without a register, writes to read-only registers and
-    writes to locked ones answer SLVERR and change nothing.
+    after its address. A write is answered in the next cycle, a read in the one after that, and
+    that of a counter when the counters answer; one at a time. Offsets without a register, writes
+    to read-only registers and writes to locked ones answer SLVERR and change nothing.
 
     Parameters
     ----------
@@ -169,13 +168,12 @@ class RegisterBlock(wiring.Component):
                 m.d.sync += self.b.payload.eq(Resp.OKAY)
             if entry.access == "RW1C":
                 self._clear(m, entry, written, content)
-            else:
-                then = content
-                if entry.name in INDEXES:
-                    then = index
-                    with m.If(selected):
-                        m.d.comb += size.eq(self._stored[f"{INDEXES[entry.name]}_LOG2"])
-                self._store(m, entry, written, content, then, strobes)
+                continue
+            if entry.name in INDEXES:
+                with m.If(selected):
+                    m.d.comb += size.eq(self._stored[f"{INDEXES[entry.name]}_LOG2"])
+            self._store(m, entry, written, index if entry.name in INDEXES else content, strobes)
+            self._start(m, entry, written, content, strobes)
 
     def _clear(self, m, entry, written, content):
         """A register of events, and the write that clears them."""
@@ -183,10 +181,10 @@ class RegisterBlock(wiring.Component):
         m.d.sync += stored.eq((stored & ~(content & written.replicate(32))
                                | self.events[entry.name]) & existing(entry, self._config))
 
-    def _store(self, m, entry, written, content, then, strobes):
-        """A write of a stored register, behind its lock. Bytes without a strobe keep their bits;
-        they are 0 in ``content``."""
-        now = self._stored[entry.name]
+    def _store(self, m, entry, written, content, strobes):
+        """A write of a stored register, behind its lock. Bytes without a strobe keep their
+        bits."""
+        now, then = self._stored[entry.name], content
         exists = existing(entry, self._config)
         for field in entry.fields:
             if field.access == "GO":
@@ -198,6 +196,10 @@ class RegisterBlock(wiring.Component):
             if mask:
                 with m.If(written & strobe):
                     m.d.sync += _byte(now, byte).eq(_byte(then, byte) & mask)
+
+    def _start(self, m, entry, written, content, strobes):
+        """What the write of a register starts; of bytes without a strobe, ``content`` is 0."""
+        now = self._stored[entry.name]
         for index, queue in INDEXES.items():
             if entry.name == f"{queue}_CTRL":
                 with m.If(written & content[0] & ~now[0]):
