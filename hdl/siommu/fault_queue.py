@@ -192,7 +192,8 @@ class FaultQueue(wiring.Component):
         """The FIFO; the oldest fault stands in front of its memory. One more than the ports'
         requests have room: one that is being recorded."""
         depth = 1 << (self._config.ports * self._config.port_depth - 1).bit_length()
-        m.submodules.waiting = waiting = memory.Memory(shape=FaultInfo, depth=depth, init=[])
+        m.submodules.waiting = waiting = memory.Memory(
+            shape=FaultInfo, depth=depth, init=[], attrs={"no_rw_check": 1})
         write, read = waiting.write_port(), waiting.read_port()
         came, left = Signal(range(2 * depth)), Signal(range(2 * depth))
         m.d.comb += [
