@@ -132,7 +132,8 @@ class FaultQueue(wiring.Component):
             used = used | (mine & ports[port].replicate(len(mine)))
         m.d.sync += [added.eq(used), spent.eq((added >= self.quota) & self.quota.any())]
 
-        # One record is decided about: its neighbours' changes have settled.
+        # One record is decided about: its neighbours' changes have settled, and so has what was
+        # compared.
         decides, silent, full, refused = (Signal() for _ in range(4))
         lost_here, lost_there = Signal(), Signal()
         rested = Signal(2)
@@ -218,7 +219,6 @@ class FaultQueue(wiring.Component):
         addressed, more, content = Signal(), Signal(), 0
         with m.If(adds):
             m.d.sync += address.eq(Cat(Const(0, 5), next_[:7], self.base + next_[7:]))
-        with m.If(adds):
             m.d.comb += following.eq(1)
         with m.Elif(self.w.ready):
             m.d.comb += following.eq(turns << 1)
@@ -226,15 +226,13 @@ class FaultQueue(wiring.Component):
             m.d.comb += following.eq(turns)
         m.d.sync += turns.eq(following)
         for beat in range(beats):
-            words_of_it = words[8 * size * beat:8 * size * (beat + 1)]
+            copy = words[8 * size * beat:8 * size * (beat + 1)]
             if beats > 1:
-                copy = Signal(8 * size, name=f"copy_{beat}")
-                m.d.sync += copy.eq(words_of_it)
+                original, copy = copy, Signal(8 * size, name=f"copy_{beat}")
+                m.d.sync += copy.eq(original)
                 with m.If(~following[beat]):
                     m.d.sync += copy.eq(0)
-                content = content | copy
-            else:
-                content = words_of_it
+            content = content | copy
         m.d.comb += [
             self.aw.valid.eq(writing & ~addressed),
             self.aw.payload.id.eq(RECORDS_ID), self.aw.payload.addr.eq(address),
