@@ -1,8 +1,8 @@
 """The event counters (§7): 64 bits each, in one LUT RAM with one adder.
 
 Every counter gathers its events in a few bits, which go round; in turn, one a cycle, what has come
-since its last turn is added to the RAM. That costs a tenth of as many counters in flip-flops. A read
-waits for the counter's turn, so it is exact: it holds all events of the cycles before.
+since its last turn is added to the RAM. That costs a tenth of as many counters in flip-flops. A
+read waits for the counter's turn, so it is exact: it holds all events of the cycles before.
 """
 
 from amaranth import Cat, Const, Module, Signal
