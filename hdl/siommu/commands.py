@@ -25,7 +25,7 @@ from .config import Config
 from .formats import (COMMAND_BYTES, PAGE_SHIFT, PFN_BITS, PREFETCH_MAX_N, Cause, CommandAddress,
                       CommandWord0, FenceWord0, Opcode, Request, Response)
 from .invalidate import SETTLING
-from .rings import INDEX_BITS, ring_mask
+from .rings import INDEX_BITS, above
 
 __all__ = ["CommandQueue", "CommandState"]
 
@@ -108,7 +108,7 @@ class CommandQueue(wiring.Component):
         self._state = Signal(CommandState, name="state")
         self._words = Signal(data.ArrayLayout(64, 2), name="words")
         self._gave_up = Signal(name="gave_up")        # the queue was turned off under the command
-        self._waited = Signal(range(SETTLING + 1), name="waited")
+        waited = Signal(range(SETTLING + 1), name="waited")
         state, on = self._state, Signal()
         m.d.sync += [
             on.eq(self.enable), self.mark.eq(0), self.invalidate.eq(0),
@@ -117,11 +117,10 @@ class CommandQueue(wiring.Component):
         ]
         with m.If(~self.enable):
             m.d.sync += self._gave_up.eq(1)
-        with m.If(self.enable & ~on):
-            m.d.sync += self.head.eq(0)
         m.d.comb += self.busy.eq(
             (state != CommandState.IDLE) | (self.enable & (self.head != self.tail)))
         self._bursts(m)
+        self._decide(m)
         self._pieces(m)
         with m.Switch(state):
             with m.Case(CommandState.IDLE):
@@ -133,20 +132,16 @@ class CommandQueue(wiring.Component):
                     m.d.sync += state.eq(CommandState.READING)
             with m.Case(CommandState.READING):
                 self._read(m)
-            with m.Case(CommandState.DECIDING):
-                self._decide(m)
             with m.Case(CommandState.INVALIDATING):
                 with m.If(self.invalidated):
                     m.d.sync += [state.eq(CommandState.RETIRING), self.invalidations.eq(1)]
             with m.Case(CommandState.OLD_WALKS):
-                m.d.sync += self._waited.eq(0)
                 with m.If(~self.outdated):
                     m.d.sync += state.eq(CommandState.SETTLING)
             with m.Case(CommandState.SETTLING):
-                m.d.sync += self._waited.eq(self._waited + 1)
-                with m.If(self._waited == SETTLING - 2):
+                with m.If(waited == SETTLING - 2):
                     m.d.sync += self.mark.eq(1)
-                with m.If(self._waited == SETTLING):
+                with m.If(waited == SETTLING):
                     m.d.sync += state.eq(CommandState.OLD_BEATS)
             with m.Case(CommandState.OLD_BEATS):
                 with m.If(~self.marked):
@@ -161,20 +156,26 @@ class CommandQueue(wiring.Component):
                         self._fenced(m)
             with m.Case(CommandState.RETIRING):
                 m.d.sync += state.eq(CommandState.IDLE)
-                with m.If(~self._gave_up):
-                    m.d.sync += self.head.eq((self.head + 1) & ring_mask(self.log2))
             with m.Case(CommandState.STOPPED):
-                # the status bit is set meanwhile
-                m.d.sync += self._waited.eq(self._waited + 1)
-                with m.If(self._waited == 3):
+                with m.If(waited == 3):     # the status bit is set meanwhile
                     m.d.sync += state.eq(CommandState.IDLE)
+        m.d.sync += waited.eq(waited + 1)
+        with m.If((state != CommandState.SETTLING) & (state != CommandState.STOPPED)):
+            m.d.sync += waited.eq(0)
+        following = Signal(INDEX_BITS + 1)
+        m.d.comb += following.eq(self.head + 1)
+        retires = (state == CommandState.RETIRING) & ~self._gave_up
+        with m.If(retires):
+            m.d.sync += self.head.eq(following)
+        with m.If((self.enable & ~on) | (retires & following.bit_select(self.log2[:4], 1))):
+            m.d.sync += self.head.eq(0)
         return m
 
     def _stop(self, m, status):
         """The command stays at the head; it is fetched again when software has cleared the bit."""
         with m.If(~self._gave_up):
             m.d.sync += status.eq(1)
-        m.d.sync += [self._state.eq(CommandState.STOPPED), self._waited.eq(0)]
+        m.d.sync += self._state.eq(CommandState.STOPPED)
 
     # -- fetching ------------------------------------------------------------------------------
 
@@ -238,34 +239,42 @@ class CommandQueue(wiring.Component):
     def _decide(self, m):
         command, fence = self._command, self._fence
         address = data.View(CommandAddress, self._words[1])
-        aligned, opcode = Signal(), command.opcode
-        beyond = Cat(command.n > bit for bit in range(len(address.page)))    # below 2^n pages
-        m.d.comb += aligned.eq(~address.offset.any() & ~(address.page & beyond).any())
-        target = self.invalidation
+        opcode, target, aligned = command.opcode, self.invalidation, Signal()
+        by_address = ((opcode == Opcode.INVAL_TLB) & command.by_addr) | (opcode == Opcode.PREFETCH)
+        # What must be 0 of the page number, 2^n - 1, becomes longer by a bit in each cycle.
+        self._below, bits = Signal(len(address.page), name="below"), Signal(len(command.n))
+        below = self._below
+        m.d.comb += aligned.eq(~address.offset.any() & ~(address.page & below).any())
+        m.d.comb += [target[name].eq(command[name]) for name in ("ft", "device", "pasid", "n")]
+        m.d.comb += target.page.eq(address.page)
         m.d.sync += [
-            target[name].eq(command[name]) for name in
-            ("by_device", "by_pasid", "by_ft", "by_addr", "ft", "device", "pasid", "n")]
-        m.d.sync += [target.page.eq(address.page), target.context.eq(0)]
-        with m.If(opcode == Opcode.INVAL_TLB):
-            with m.If(command.by_addr & ~aligned):
+            target.by_device.eq(command.by_device), target.by_pasid.eq(command.by_pasid),
+            target.by_ft.eq(command.by_ft & (opcode == Opcode.INVAL_TLB)),
+            target.by_addr.eq(command.by_addr & (opcode == Opcode.INVAL_TLB)),
+            target.context.eq(opcode == Opcode.INVAL_CONTEXT),
+        ]
+        m.d.sync += [below.eq(Cat(1, below)), bits.eq(bits + 1)]
+        with m.If(self._state == CommandState.DECIDING):
+            with m.If(by_address & (~aligned | ((opcode == Opcode.PREFETCH)
+                                                & below[PREFETCH_MAX_N]))):
                 self._stop(m, self.illegal)
-            with m.Else():
+            with m.Elif(by_address & (bits != command.n)):
+                pass        # not all of them are looked at
+            with m.Elif((opcode == Opcode.INVAL_TLB) | (opcode == Opcode.INVAL_CONTEXT)):
                 m.d.sync += [self._state.eq(CommandState.INVALIDATING), self.invalidate.eq(1)]
-        with m.Elif(opcode == Opcode.INVAL_CONTEXT):
-            m.d.sync += [self._state.eq(CommandState.INVALIDATING), self.invalidate.eq(1),
-                         target.context.eq(1), target.by_ft.eq(0), target.by_addr.eq(0)]
-        with m.Elif(opcode == Opcode.FENCE):
-            with m.If(fence.store & self._words[1][:2].any()):
-                self._stop(m, self.illegal)
-            with m.Else():
-                m.d.sync += self._state.eq(CommandState.OLD_WALKS)
-        with m.Elif(opcode == Opcode.PREFETCH):
-            with m.If(~aligned | (command.n > PREFETCH_MAX_N)):
-                self._stop(m, self.illegal)
-            with m.Else():
+            with m.Elif(opcode == Opcode.FENCE):
+                with m.If(fence.store & self._words[1][:2].any()):
+                    self._stop(m, self.illegal)
+                with m.Else():
+                    m.d.sync += self._state.eq(CommandState.OLD_WALKS)
+            with m.Elif(opcode == Opcode.PREFETCH):
                 m.d.sync += self._state.eq(CommandState.PREFETCHING)
-        with m.Else():
-            self._stop(m, self.illegal)
+            with m.Else():
+                self._stop(m, self.illegal)
+        with m.If(bits == command.n):
+            m.d.sync += [below.eq(below), bits.eq(bits)]
+        with m.If(self._state == CommandState.READING):
+            m.d.sync += [below.eq(0), bits.eq(0)]
 
     # -- fences --------------------------------------------------------------------------------
 
@@ -292,32 +301,32 @@ class CommandQueue(wiring.Component):
         not be read is tried for writing."""
         state, command, request = self._state, self._command, self.request.payload
         address = data.View(CommandAddress, self._words[1])
-        page, left, write, sent = (Signal(len(address.page)), Signal(PREFETCH_MAX_N + 1),
-                                   Signal(), Signal())
+        # The pages are numbered: as their address is aligned, the number is its last bits.
+        pages = self._below[:PREFETCH_MAX_N]
+        page, write, sent, over = Signal(PREFETCH_MAX_N + 1), Signal(), Signal(), Signal()
         m.d.comb += [
-            self.request.valid.eq((state == CommandState.PREFETCHING) & ~sent & left.any()),
+            over.eq((page & ~self._below[:PREFETCH_MAX_N + 1]).any()),
+            self.request.valid.eq((state == CommandState.PREFETCHING) & ~sent & ~over),
             request.ft.eq(command.ft), request.write.eq(write),
             request.device.eq(command.device), request.pasid.eq(command.pasid),
-            request.addr.eq(Cat(Const(0, PAGE_SHIFT), page)),
-            request.pages.eq(Mux(write, 0, left - 1)),
+            request.addr.eq(Cat(Const(0, PAGE_SHIFT), address.page | page[:PREFETCH_MAX_N])),
+            request.pages.eq(pages & ~page & ~write.replicate(len(pages))),
         ]
         beat = self.response.payload
-        with m.If(state == CommandState.DECIDING):
-            m.d.sync += [page.eq(address.page), write.eq(0), sent.eq(0),
-                         left.eq(Const(1, PREFETCH_MAX_N + 1) << command.n[:4])]
         with m.If(self.request.valid & self.request.ready):
             m.d.sync += sent.eq(1)
-        with m.If((state == CommandState.PREFETCHING) & ~sent & ~left.any()):
+        with m.If((state == CommandState.PREFETCHING) & ~sent & over):
             m.d.sync += [state.eq(CommandState.RETIRING), self.prefetches.eq(1)]
         with m.If(self.response.valid):
             with m.If(beat.last):
                 m.d.sync += sent.eq(0)
-            with m.If(beat.cause == Cause.OK):
-                m.d.sync += [page.eq(page + beat.pages + 1), left.eq(left - beat.pages - 1),
-                             write.eq(0)]
-            with m.Elif((beat.cause == Cause.READ_DENIED) & ~write):
+            with m.If((beat.cause == Cause.READ_DENIED) & ~write):
                 m.d.sync += write.eq(1)
-            with m.Elif(beat.cause.as_value() >= Cause.NOT_PRESENT.value):
-                m.d.sync += [page.eq(page + 1), left.eq(left - 1), write.eq(0)]
-            with m.Else():      # it would be the same for every page
-                m.d.sync += left.eq(0)
+            with m.Else():
+                # a fault's beat is for one page
+                m.d.sync += [page.eq(page + beat.pages + 1), write.eq(0)]
+            with m.If((beat.cause != Cause.OK)
+                      & ~above(beat.cause.as_value(), Cause.NOT_PRESENT.value - 1)):
+                m.d.sync += page[-1].eq(1)      # it would be the same for every page
+        with m.If(state == CommandState.DECIDING):
+            m.d.sync += [page.eq(0), write.eq(0), sent.eq(0)]

@@ -1,13 +1,14 @@
 """The event counters (§7): 64 bits each, in one LUT RAM with one adder.
 
-Every counter gathers its events in a few bits; in turn, one a cycle, they are added to the RAM.
-That costs a tenth of as many counters in flip-flops. A read waits for the counter's turn, so it
-is exact: it holds all events of the cycles before.
+Every counter gathers its events in a few bits, which go round; in turn, one a cycle, what has come
+since its last turn is added to the RAM. That costs a tenth of as many counters in flip-flops. A
+read waits for the counter's turn, so it is exact: it holds all events of the cycles before.
 """
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import Cat, Const, Module, Signal
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import exact_log2
 
 __all__ = ["Counters", "TURNS"]
 
@@ -21,7 +22,7 @@ class Counters(wiring.Component):
     ----------
     widths : dict of str to int
         At most 16 counters: name, and how many bits the events of one cycle have. The first one
-        counts cycles: it has no events, and its value is on ``cycles``.
+        counts cycles: it has no events, and its value is on ``cycles`` as well.
 
     Members
     -------
@@ -33,9 +34,11 @@ class Counters(wiring.Component):
         For one cycle: the counter went beyond 2^64.
     cycles : Out(64)
     ask : In(1), index : In(4), high : In(1)
-        Reads a counter's low or high word. Only when nothing is being read.
+        Reads a counter's low or high word. Only when nothing is being read; which one stays until
+        it is done.
     done : Out(1), value : Out(32)
-        The word, at most 20 cycles later. Reading the low word keeps the high one for later.
+        The word, at most 20 cycles later; else it is 0. Reading the low word keeps the high one
+        for later.
     """
 
     def __init__(self, widths):
@@ -56,74 +59,86 @@ class Counters(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        count = len(self._names)
-        counts = Signal()
-        m.d.comb += counts.eq(~self.freeze & ~self.clear)
+        widest = max(len(self.events[name]) for name in self._names) + exact_log2(TURNS)
         m.submodules.totals = self.totals = totals = memory.Memory(shape=64, depth=TURNS, init=[])
-        total, write = totals.read_port(domain="comb"), totals.write_port()
+        m.submodules.taken = taken = memory.Memory(shape=widest, depth=TURNS, init=[])
         m.submodules.kept = kept = memory.Memory(shape=32, depth=TURNS, init=[])
-        keep, kept_high = kept.write_port(), kept.read_port(domain="comb")
 
-        # Stage 1: whose turn it is.
+        # Whose turn it is: its number, and a bit for each. Two stages follow, for the turns before.
         self.turn = turn = Signal(range(TURNS))
-        m.d.sync += turn.eq(turn + 1)
-        fresh = Signal(count, init=-1)      # its total is 0, whatever stands in the RAM
-        gathered, takes = [], []
-        for number, name in enumerate(self._names):
-            events = self.events[name]
-            some = Signal(len(events) + 4, name=f"gathered_{name}")
-            mine = Signal(name=f"turn_{name}")
-            m.d.comb += mine.eq(turn == number)
-            m.d.sync += some.eq(Mux(mine | self.clear, 0, some) + Mux(counts, events, 0))
-            gathered.append(some)
-            takes.append(mine)
-        with m.If(self.clear):
-            m.d.sync += fresh.eq(-1)
-        with m.Else():
-            m.d.sync += fresh.eq(fresh & ~Cat(takes))
-        # Stage 2: the sum. Stage 3: the RAM.
-        widest = max(len(some) for some in gathered)
-        more, old, whose = Signal(widest), Signal(64), Signal(range(TURNS))
-        valid, cleared = Signal(), Signal()
-        m.d.comb += total.addr.eq(turn)
-        chosen = 0
-        for some, mine in zip(gathered, takes):
-            chosen = chosen | Mux(mine, some, 0)
-        m.d.sync += [
-            whose.eq(turn), more.eq(Mux(self.clear, 0, chosen)), valid.eq(Cat(takes).any()),
-            old.eq(Mux((fresh & Cat(takes)).any() | self.clear, 0, total.data)),
-        ]
-        sum_, carry = Signal(64), Signal()
-        m.d.comb += [Cat(sum_, carry).eq(old + more), cleared.eq(self.clear)]
-        m.d.comb += [write.en.eq(valid), write.addr.eq(whose), write.data.eq(sum_)]
-        m.d.sync += self.overflows.eq((valid & carry & ~cleared) << whose)
+        turns = Signal(TURNS, init=1)
+        second, third = Signal.like(turn), Signal.like(turn)
+        m.d.sync += [turn.eq(turn + 1), turns.eq(turns.rotate_left(1)),
+                     second.eq(turn), third.eq(second)]
+        # For a round, totals and what was taken are 0, whatever stands in the RAMs.
+        since, fresh, fresh_second = Signal(range(TURNS + 1)), Signal(), Signal()
+        m.d.comb += fresh.eq(since != TURNS)
+        m.d.sync += [since.eq(since + fresh), fresh_second.eq(fresh)]
 
-        # The first one.
+        # Stage 1: its gathered events, now and a round ago.
+        now, chosen, before = Signal(widest), 0, Signal(widest)
+        for number, name in enumerate(self._names):
+            events = self.events[name] if number else Const(1)
+            some = Signal(len(events) + exact_log2(TURNS), name=f"gathered_{name}")
+            with m.If(~self.freeze):
+                m.d.sync += some.eq(some + events)
+            with m.If(self.clear):
+                m.d.sync += some.eq(0)
+            chosen = chosen | (some & turns[number].replicate(len(some)))
+        remember, remembered = taken.write_port(), taken.read_port(domain="comb")
+        m.d.comb += [remember.en.eq(1), remember.addr.eq(turn), remember.data.eq(chosen),
+                     remembered.addr.eq(turn)]
+        m.d.sync += [now.eq(chosen), before.eq(remembered.data)]
+        with m.If(fresh):
+            m.d.sync += before.eq(0)
+        # Stage 2: those between, modulo what the counter can gather.
+        more, old = Signal(widest), Signal(64)
+        total, write = totals.read_port(domain="comb"), totals.write_port()
+        m.d.comb += total.addr.eq(second)
+        m.d.sync += [more.eq(now - before), old.eq(total.data)]
+        for place in range(exact_log2(TURNS), widest):
+            owners = Cat(len(self.events[name]) + exact_log2(TURNS) > place
+                         for name in self._names)
+            with m.If(~(turns.rotate_right(1)[:len(self._names)] & owners).any()):
+                m.d.sync += more[place].eq(0)
+        with m.If(fresh_second):
+            m.d.sync += old.eq(0)
+        # Stage 3: the sum.
+        sum_, carry = Signal(64), Signal()
+        m.d.comb += [Cat(sum_, carry).eq(old + more),
+                     write.en.eq(1), write.addr.eq(third), write.data.eq(sum_)]
+        m.d.sync += self.overflows.eq(turns.rotate_right(2))
+        with m.If(~carry | self.clear):
+            m.d.sync += self.overflows.eq(0)
+        with m.If(self.clear):
+            m.d.sync += [since.eq(0), now.eq(0), before.eq(0), more.eq(0), old.eq(0)]
+
+        # The first one, once more.
+        following, wraps = Signal(64), Signal()
+        m.d.comb += Cat(following, wraps).eq(self.cycles + 1)
+        with m.If(~self.freeze):
+            m.d.sync += self.cycles.eq(following)
         with m.If(self.clear):
             m.d.sync += self.cycles.eq(0)
-        with m.Elif(~self.freeze):
-            m.d.sync += self.cycles.eq(self.cycles + 1)
-            with m.If(self.cycles.all()):
-                m.d.sync += self.overflows[0].eq(1)
+        m.d.sync += self.overflows[0].eq(wraps & ~self.freeze & ~self.clear)
 
-        # Reading.
-        reading, index, known = Signal(), Signal(4), Signal(TURNS)
+        # Reading. In the first round of all, every high word that is kept becomes 0.
+        reading, hits, started = Signal(), Signal(3), Signal()
+        low, high = Signal(32), Signal(32)      # 0 unless they are the answer
+        keep, kept_high = kept.write_port(), kept.read_port(domain="comb")
         m.d.comb += [
-            keep.addr.eq(index), kept_high.addr.eq(index),
-            keep.data.eq(Mux(index == 0, self.cycles[32:], sum_[32:])),
-            self.done.eq(0),
+            hits[0].eq(reading & (turn == self.index)),
+            keep.addr.eq(third), keep.data.eq(sum_[32:]),
+            keep.en.eq(~started | (hits[2] & ~self.high)), kept_high.addr.eq(third),
         ]
-        high = Signal()
-        with m.If(self.ask):
-            m.d.sync += [reading.eq(1), index.eq(self.index), high.eq(self.high)]
-        with m.If(reading & high):
-            m.d.comb += [self.done.eq(1),
-                         self.value.eq(Mux((known >> index)[0], kept_high.data, 0))]
-            m.d.sync += reading.eq(0)
-        with m.Elif(reading & valid & (whose == index)):
-            m.d.comb += [
-                self.done.eq(1), keep.en.eq(1),
-                self.value.eq(Mux(index == 0, self.cycles[:32], sum_[:32])),
-            ]
-            m.d.sync += [reading.eq(0), known.eq(known | 1 << index)]
+        m.d.sync += [
+            hits[1:].eq(hits), self.done.eq(hits[2]), reading.eq(self.ask | (reading & ~hits[0])),
+            started.eq(started | (third == TURNS - 1)),
+            low.eq(sum_[:32]), high.eq(kept_high.data),
+        ]
+        with m.If(~hits[2] | self.high):
+            m.d.sync += low.eq(0)
+        with m.If(~hits[2] | ~self.high | ~started):
+            m.d.sync += high.eq(0)
+        m.d.comb += self.value.eq(low | high)
         return m

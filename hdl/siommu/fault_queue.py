@@ -14,7 +14,7 @@ responses.
 """
 
 from amaranth import Cat, Const, Module, Mux, Signal
-from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
@@ -23,7 +23,7 @@ from .axi_share import RECORDS_ID
 from .bundles import FaultInfo
 from .config import Config
 from .formats import PFN_BITS, RECORD_BYTES, FaultWord0
-from .rings import INDEX_BITS, ring_mask
+from .rings import INDEX_BITS
 
 __all__ = ["FaultQueue"]
 
@@ -84,24 +84,21 @@ class FaultQueue(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self._config
-        layout = data.Layout.cast(FaultInfo)
-        m.submodules.waiting = waiting = fifo.SyncFIFOBuffered(
-            width=layout.size, depth=config.ports * config.port_depth + 1)
-        fault = data.View(layout, waiting.r_data)
-        m.d.comb += [waiting.w_en.eq(self.fault.valid),
-                     waiting.w_data.eq(self.fault.payload.as_value())]
+        fault, ready, take = Signal(FaultInfo, name="oldest"), Signal(), Signal()
+        self._wait(m, fault, ready, take)
 
         # Which ring: it changes when nothing is on the way to the old one, even if the queue was
         # off for a moment only.
         was_off, wanted, stale = Signal(), Signal(), Signal()
         on, next_ = Signal(name="on"), Signal(INDEX_BITS, name="next")
         in_flight = Signal(range(IN_FLIGHT + 1), name="in_flight")
-        mask = Signal(INDEX_BITS)
         writing, last = Signal(name="writing"), Signal(name="last")
-        behind, tail = Signal(INDEX_BITS), Signal(INDEX_BITS)
+        tail, behind = Signal(INDEX_BITS), Signal(INDEX_BITS)
+        following, wraps = self._following(m, next_)
+        m.d.sync += behind.eq(following)
+        with m.If(wraps):
+            m.d.sync += behind.eq(0)
         m.d.comb += [
-            mask.eq(ring_mask(self.log2)),
-            behind.eq((next_ + 1) & mask),
             wanted.eq(self.enable & ~was_off), stale.eq(self.enable & was_off),
             self.tail.eq(Mux((self.enable & ~on) | stale, 0, tail)),
         ]
@@ -116,39 +113,46 @@ class FaultQueue(wiring.Component):
         broken, seen = Signal(name="broken"), Signal(name="seen")
         with m.If(broken & self.failed):
             m.d.sync += seen.eq(1)
-        with m.If(broken & seen & ~self.failed & idle):
+        mends, starts = Signal(), Signal()
+        m.d.comb += [mends.eq(broken & seen & ~self.failed & idle),
+                     starts.eq(~on & self.enable & idle)]
+        with m.If(mends):
             m.d.sync += [broken.eq(0), seen.eq(0), next_.eq(tail)]
 
-        # How many records each port has added.
-        used = Signal(data.ArrayLayout(16, config.ports))
-        spent, adds = Signal(), Signal()
-        m.d.sync += spent.eq((used[fault.port] >= self.quota) & self.quota.any())
+        # How many records each port has added, up to 2^16.
+        spent, adds, ports = Signal(), Signal(), Signal(config.ports)
+        added, used = Signal(17), 0
         for port in range(config.ports):
+            mine = Signal(len(added), name=f"used_{port}")
+            m.d.comb += ports[port].eq((fault.port == port) if config.ports > 1 else 1)
+            with m.If(adds & ports[port] & ~mine[-1]):
+                m.d.sync += mine.eq(mine + 1)
             with m.If(self.head_written):
-                m.d.sync += used[port].eq(0)
-            with m.Elif(adds & (fault.port == port) & (used[port] != 0xFFFF)):
-                m.d.sync += used[port].eq(used[port] + 1)
+                m.d.sync += mine.eq(0)
+            used = used | (mine & ports[port].replicate(len(mine)))
+        m.d.sync += [added.eq(used), spent.eq((added >= self.quota) & self.quota.any())]
 
-        # One record is decided about: its neighbours' changes have settled.
+        # One record is decided about: its neighbours' changes have settled, and so has what was
+        # compared.
         decides, silent, full, refused = (Signal() for _ in range(4))
         lost_here, lost_there = Signal(), Signal()
         rested = Signal(2)
         m.d.comb += [
-            decides.eq(waiting.r_rdy & ~writing & rested.all() & (in_flight != IN_FLIGHT)
-                       & (on == wanted)),
+            decides.eq(ready & ~writing & rested.all() & (in_flight != IN_FLIGHT)
+                       & (on == wanted) & ~self.head_written),
             silent.eq(fault.quiet | ~on),
-            full.eq(behind == self.head),
             refused.eq(broken | spent | full),
             adds.eq(decides & ~silent & ~refused),
             lost_here.eq(decides & ~silent & refused),
-            waiting.r_en.eq((decides & ~adds) | last),
+            take.eq((decides & ~adds) | last),
         ]
-        with m.If(decides | last | self.head_written | ~waiting.r_rdy):
+        m.d.sync += full.eq(behind == self.head)
+        with m.If(decides | last | self.head_written | ~ready | mends | starts):
             m.d.sync += rested.eq(0)
         with m.Else():
             m.d.sync += rested.eq(Cat(1, rested[0]))
         m.d.sync += [
-            self.recorded.eq(decides << fault.port),
+            self.recorded.eq(ports & decides.replicate(config.ports)),
             self.limited.eq(decides & ~silent & ~broken & spent),
             self.overflow.eq(decides & ~silent & ~broken & ~spent & full),
             self.lost.eq(lost_here + lost_there),
@@ -164,15 +168,41 @@ class FaultQueue(wiring.Component):
             in_flight.eq(in_flight + last - acknowledged),
             self.record.eq(0), self.error.eq(0),
         ]
+        following, wraps = self._following(m, tail)
+        moves = Signal()
+        m.d.comb += moves.eq(acknowledged & on & ~broken & ~self.b.payload)
         with m.If(acknowledged & on):
             with m.If(self.b.payload & ~broken):
                 m.d.sync += [broken.eq(1), self.error.eq(~stale)]
-            with m.Elif(~broken):
-                m.d.sync += [tail.eq((tail + 1) & mask), self.record.eq(~stale)]
             m.d.comb += lost_there.eq(self.b.payload | broken)
-        with m.If(~on & self.enable & idle):
-            m.d.sync += [tail.eq(0), next_.eq(0), broken.eq(0), seen.eq(0)]
+        with m.If(moves):
+            m.d.sync += [tail.eq(following), self.record.eq(~stale)]
+        with m.If((moves & wraps) | starts):
+            m.d.sync += tail.eq(0)
+        with m.If(starts):
+            m.d.sync += [next_.eq(0), broken.eq(0), seen.eq(0)]
         return m
+
+    def _following(self, m, index):
+        """The number behind ``index``, and whether the ring begins there anew."""
+        following, wraps = Signal(INDEX_BITS + 1), Signal()
+        m.d.comb += [following.eq(index + 1), wraps.eq(following.bit_select(self.log2[:4], 1))]
+        return following[:INDEX_BITS], wraps
+
+    def _wait(self, m, fault, ready, take):
+        """The FIFO; the oldest fault stands in front of its memory. One more than the ports'
+        requests have room: one that is being recorded."""
+        depth = 1 << (self._config.ports * self._config.port_depth - 1).bit_length()
+        m.submodules.waiting = waiting = memory.Memory(
+            shape=FaultInfo, depth=depth, init=[], attrs={"no_rw_check": 1})
+        write, read = waiting.write_port(), waiting.read_port()
+        came, left = Signal(range(2 * depth)), Signal(range(2 * depth))
+        m.d.comb += [
+            write.en.eq(self.fault.valid), write.addr.eq(came), write.data.eq(self.fault.payload),
+            read.en.eq((came != left) & (~ready | take)), read.addr.eq(left), fault.eq(read.data),
+        ]
+        m.d.sync += [came.eq(came + self.fault.valid), left.eq(left + read.en),
+                     ready.eq(read.en | (ready & ~take))]
 
     def _write(self, m, fault, stamp, writing, last, next_, adds):
         """The record on the bus: one burst."""
@@ -184,35 +214,42 @@ class FaultQueue(wiring.Component):
             "cause", "disposition", "write", "ft", "level", "device", "pasid", "tag", "port")]
         words = Cat(first.as_value(), fault.addr, fault.entry, Const(0, 64 - len(fault.entry)),
                     stamp)
-        beat, address = Signal(range(max(beats, 2))), Signal(64)
-        addressed, written = Signal(), Signal()
+        # One bit for the beat on offer. Of the others' data there is a copy that is 0.
+        turns, following, address = Signal(beats), Signal(beats), Signal(64)
+        addressed, more, content = Signal(), Signal(), 0
         with m.If(adds):
             m.d.sync += address.eq(Cat(Const(0, 5), next_[:7], self.base + next_[7:]))
-        data_ends = Signal()
+            m.d.comb += following.eq(1)
+        with m.Elif(self.w.ready):
+            m.d.comb += following.eq(turns << 1)
+        with m.Else():
+            m.d.comb += following.eq(turns)
+        m.d.sync += turns.eq(following)
+        for beat in range(beats):
+            copy = words[8 * size * beat:8 * size * (beat + 1)]
+            if beats > 1:
+                original, copy = copy, Signal(8 * size, name=f"copy_{beat}")
+                m.d.sync += copy.eq(original)
+                with m.If(~following[beat]):
+                    m.d.sync += copy.eq(0)
+            content = content | copy
         m.d.comb += [
             self.aw.valid.eq(writing & ~addressed),
             self.aw.payload.id.eq(RECORDS_ID), self.aw.payload.addr.eq(address),
             self.aw.payload.len.eq(beats - 1), self.aw.payload.size.eq(exact_log2(size)),
-            self.w.valid.eq(writing & ~written),
-            self.w.payload.last.eq(beat == beats - 1),
-            data_ends.eq(self.w.valid & self.w.ready & self.w.payload.last),
-            last.eq(writing & (addressed | self.aw.ready) & (written | data_ends)),
+            self.w.valid.eq(turns.any()), self.w.payload.last.eq(turns[-1]),
+            more.eq(turns[:-1].any() | (turns[-1] & ~self.w.ready)),
+            last.eq(writing & (addressed | self.aw.ready) & ~more),
         ]
         if config.axi_bytes > RECORD_BYTES:     # either half of a beat
             half = address[5]
             m.d.comb += [
-                self.w.payload.data.eq(words.replicate(2)),
+                self.w.payload.data.eq(content.replicate(2)),
                 self.w.payload.strb.eq(Cat((~half).replicate(RECORD_BYTES),
                                            half.replicate(RECORD_BYTES))),
             ]
         else:
-            m.d.comb += [self.w.payload.data.eq(words.word_select(beat, 8 * size)),
-                         self.w.payload.strb.eq(-1)]
-        with m.If(self.w.valid & self.w.ready):
-            m.d.sync += beat.eq(Mux(self.w.payload.last, 0, beat + 1))
-        m.d.sync += [
-            addressed.eq((addressed | (self.aw.valid & self.aw.ready)) & ~last),
-            written.eq((written | data_ends) & ~last),
-        ]
+            m.d.comb += [self.w.payload.data.eq(content), self.w.payload.strb.eq(-1)]
+        m.d.sync += addressed.eq((addressed | (self.aw.valid & self.aw.ready)) & ~last)
         with m.If(last):
             m.d.sync += writing.eq(0)

@@ -1,13 +1,21 @@
 """Rings in memory (§5.1, §6), as far as their indexes go."""
 
-from amaranth import Const
+from amaranth import Cat, Const
 
-__all__ = ["INDEX_BITS", "ring_mask"]
+__all__ = ["INDEX_BITS", "above", "ring_mask"]
 
 INDEX_BITS = 15     #: of a ring's index
+
+
+def above(number, limit):
+    """Whether ``number`` is larger than the constant ``limit``: gates, and no carry chain."""
+    result = Const(0)
+    for place, bit in enumerate(number):
+        result = bit & result if limit >> place & 1 else bit | result
+    return result
 
 
 def ring_mask(log2):
     """The bits that an index has in a ring of 2^``log2`` slots; ``log2`` (a signal of 4 or more
     bits) is at most 15."""
-    return ((Const(1, INDEX_BITS + 1) << log2[:4]) - 1)[:INDEX_BITS]
+    return Cat(above(log2[:4], bit) for bit in range(INDEX_BITS))

@@ -81,9 +81,12 @@ class SoftwarePort(wiring.Component):
             self.prefetched.valid.eq(self.responses.valid & (beat.tag == PREFETCH)),
             self.prefetched.payload.eq(beat),
         ]
-        with m.If(self.responses.valid & (beat.tag == DEBUG)):
+        answered = Signal()
+        m.d.comb += answered.eq(self.responses.valid & (beat.tag == DEBUG))
+        with m.If(answered):
             m.d.sync += [self.result[name].eq(beat[name]) for name in (
                 "cause", "disposition", "read", "write", "size")]
-            m.d.sync += [self.busy.eq(0),
-                         self.phys.eq(Mux(beat.cause == Cause.OK, beat.addr, 0))]
+            m.d.sync += [self.busy.eq(0), self.phys.eq(beat.addr)]
+        with m.If(answered & (beat.cause != Cause.OK)):
+            m.d.sync += self.phys.eq(0)
         return m
