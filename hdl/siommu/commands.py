@@ -239,12 +239,17 @@ class CommandQueue(wiring.Component):
     def _decide(self, m):
         command, fence = self._command, self._fence
         address = data.View(CommandAddress, self._words[1])
-        opcode, target, aligned = command.opcode, self.invalidation, Signal()
+        opcode, target = command.opcode, self.invalidation
         by_address = ((opcode == Opcode.INVAL_TLB) & command.by_addr) | (opcode == Opcode.PREFETCH)
         # What must be 0 of the page number, 2^n - 1, becomes longer by a bit in each cycle.
         self._below, bits = Signal(len(address.page), name="below"), Signal(len(command.n))
         below = self._below
-        m.d.comb += aligned.eq(~address.offset.any() & ~(address.page & below).any())
+        misaligned, compared = Signal(), Signal()       # in the cycle before
+        m.d.sync += [
+            misaligned.eq(address.offset.any() | (address.page & below).any()),
+            compared.eq((self._state == CommandState.DECIDING)
+                        & (~by_address | (bits == command.n))),
+        ]
         m.d.comb += [target[name].eq(command[name]) for name in ("ft", "device", "pasid", "n")]
         m.d.comb += target.page.eq(address.page)
         m.d.sync += [
@@ -254,12 +259,10 @@ class CommandQueue(wiring.Component):
             target.context.eq(opcode == Opcode.INVAL_CONTEXT),
         ]
         m.d.sync += [below.eq(Cat(1, below)), bits.eq(bits + 1)]
-        with m.If(self._state == CommandState.DECIDING):
-            with m.If(by_address & (~aligned | ((opcode == Opcode.PREFETCH)
-                                                & below[PREFETCH_MAX_N]))):
+        with m.If((self._state == CommandState.DECIDING) & compared):
+            with m.If(by_address & (misaligned | ((opcode == Opcode.PREFETCH)
+                                                  & below[PREFETCH_MAX_N]))):
                 self._stop(m, self.illegal)
-            with m.Elif(by_address & (bits != command.n)):
-                pass        # not all of them are looked at
             with m.Elif((opcode == Opcode.INVAL_TLB) | (opcode == Opcode.INVAL_CONTEXT)):
                 m.d.sync += [self._state.eq(CommandState.INVALIDATING), self.invalidate.eq(1)]
             with m.Elif(opcode == Opcode.FENCE):

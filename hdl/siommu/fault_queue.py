@@ -158,8 +158,10 @@ class FaultQueue(wiring.Component):
             self.lost.eq(lost_here + lost_there),
         ]
         stamp = Signal(64)
+        with m.If(~writing):        # that of the cycle of the decision stays
+            m.d.sync += stamp.eq(self.cycles)
         with m.If(adds):
-            m.d.sync += [writing.eq(1), next_.eq(behind), stamp.eq(self.cycles)]
+            m.d.sync += [writing.eq(1), next_.eq(behind)]
         self._write(m, fault, stamp, writing, last, next_, adds)
 
         # Responses, in the order of the records.
@@ -216,9 +218,11 @@ class FaultQueue(wiring.Component):
                     stamp)
         # One bit for the beat on offer. Of the others' data there is a copy that is 0.
         turns, following, address = Signal(beats), Signal(beats), Signal(64)
-        addressed, more, content = Signal(), Signal(), 0
-        with m.If(adds):
+        begins, addressing, more, content = Signal(), Signal(), Signal(), 0
+        m.d.sync += begins.eq(adds)     # address and data are on offer from the next cycle on
+        with m.If(~writing):
             m.d.sync += address.eq(Cat(Const(0, 5), next_[:7], self.base + next_[7:]))
+        with m.If(begins):
             m.d.comb += following.eq(1)
         with m.Elif(self.w.ready):
             m.d.comb += following.eq(turns << 1)
@@ -234,12 +238,12 @@ class FaultQueue(wiring.Component):
                     m.d.sync += copy.eq(0)
             content = content | copy
         m.d.comb += [
-            self.aw.valid.eq(writing & ~addressed),
+            self.aw.valid.eq(addressing),
             self.aw.payload.id.eq(RECORDS_ID), self.aw.payload.addr.eq(address),
             self.aw.payload.len.eq(beats - 1), self.aw.payload.size.eq(exact_log2(size)),
             self.w.valid.eq(turns.any()), self.w.payload.last.eq(turns[-1]),
             more.eq(turns[:-1].any() | (turns[-1] & ~self.w.ready)),
-            last.eq(writing & (addressed | self.aw.ready) & ~more),
+            last.eq(writing & ~begins & (~addressing | self.aw.ready) & ~more),
         ]
         if config.axi_bytes > RECORD_BYTES:     # either half of a beat
             half = address[5]
@@ -250,6 +254,6 @@ class FaultQueue(wiring.Component):
             ]
         else:
             m.d.comb += [self.w.payload.data.eq(content), self.w.payload.strb.eq(-1)]
-        m.d.sync += addressed.eq((addressed | (self.aw.valid & self.aw.ready)) & ~last)
+        m.d.sync += addressing.eq(begins | (addressing & ~self.aw.ready))
         with m.If(last):
             m.d.sync += writing.eq(0)

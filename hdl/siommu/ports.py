@@ -118,7 +118,8 @@ class PortEgress(wiring.Component):
     recorded : In(1)
         The next fault of the miss path has its record, or needs none.
     mark : In(1), marked : Out(1)
-        Beats that are held at a ``mark``, or come with it, are still here.
+        Beats that are held at a ``mark``, or come with it, are still here: from the second cycle
+        behind it on, until the second one after the last of them has left.
     """
 
     def __init__(self, depth):
@@ -172,22 +173,23 @@ class PortEgress(wiring.Component):
             m.d.sync += second.eq(~all_gone)
         m.d.sync += self.retired.eq(gone & self.port.payload.last)
 
-        # Beats held, and those of them that a mark found.
+        # Beats held, and those of them that a mark found: all of it one cycle late.
         held, before = Signal(range(self._depth + 1)), Signal(range(self._depth + 1))
+        came, returned, marks = Signal(2), Signal(), Signal()
         after = Signal.like(held)
-        m.d.comb += [
-            after.eq(held + self.hit.valid + self.miss.valid - gone),
-            self.marked.eq(before.any()),
+        m.d.comb += [after.eq(held + came - returned), self.marked.eq(before.any())]
+        m.d.sync += [
+            came.eq(self.hit.valid + self.miss.valid), returned.eq(gone),
+            marks.eq(self.mark), held.eq(after),
         ]
-        m.d.sync += held.eq(after)
-        with m.If(self.mark):
+        with m.If(marks):
             m.d.sync += before.eq(after)
         with m.Elif(before.any()):
-            m.d.sync += before.eq(before - gone)
+            m.d.sync += before.eq(before - returned)
 
         # What will be left is compared before it is known how many are taken. While something
         # waits for a credit, it is taken to leave in this very cycle, and one more is kept.
-        unused, returned = Signal(range(self._depth + 1), init=self._depth), Signal()
+        unused = Signal(range(self._depth + 1), init=self._depth)
         at_least = {number: Mux(returned, unused > number - 2, unused >= number) if number > 1
                     else returned | unused.any() for number in range(1, 6)}
         left = (unused + returned)[:len(unused)]
@@ -196,7 +198,6 @@ class PortEgress(wiring.Component):
             self.admits_another.eq(Mux(self.rests, at_least[5], at_least[2])),
         ]
         m.d.sync += [
-            returned.eq(gone),
             unused.eq(Mux(self.begins & self.continues, left - 2,
                           Mux(self.begins | self.continues, left - 1, left))),
             self.some.eq(Mux(self.begins & self.continues, at_least[3], Mux(

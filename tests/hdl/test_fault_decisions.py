@@ -47,6 +47,7 @@ class Bench:
                                    "deep", "wraps"), 0)
         self.lost = self.counted = 0
         self.before = None                  # what counted in the cycle before
+        self.begun = False                  # a record is on the bus from the next cycle on
         # what the bench does, as probabilities
         self.rates = {"fault": .3, "aw": .5, "w": .5, "b": .3, "error": .02, "read": .2,
                       "clear": .1, "quiet": .1}
@@ -194,6 +195,9 @@ class Bench:
         dut = self.dut
         if self.before is None:
             return
+        if self.begun:
+            assert ctx.get(dut.aw.valid) and ctx.get(dut.w.valid), "it is written"
+            self.begun = False
         enable, head, used, written, broken, late = self.before
         recorded, overflow, limited = (ctx.get(getattr(dut, name))
                                        for name in ("recorded", "overflow", "limited"))
@@ -227,7 +231,7 @@ class Bench:
         self.seen["overflow"] += overflow
         if here:
             return
-        assert ctx.get(dut.aw.valid), "it is written"
+        self.begun = True
         if not written:
             self.used[port] += 1
         record = (self.now - 1, fault, self.next)
