@@ -144,10 +144,9 @@ class FaultQueue(wiring.Component):
             refused.eq(broken | spent | full),
             adds.eq(decides & ~silent & ~refused),
             lost_here.eq(decides & ~silent & refused),
-            take.eq((decides & ~adds) | last),
         ]
-        m.d.sync += full.eq(behind == self.head)
-        with m.If(decides | last | self.head_written | ~ready | mends | starts):
+        m.d.sync += [take.eq((decides & ~adds) | last), full.eq(behind == self.head)]
+        with m.If(decides | last | take | self.head_written | ~ready | mends | starts):
             m.d.sync += rested.eq(0)
         with m.Else():
             m.d.sync += rested.eq(Cat(1, rested[0]))
