@@ -165,9 +165,8 @@ class SetStore(wiring.Component):
         ways, sets = self._ways, self._sets
         bits = exact_log2(sets)
         width = data.Layout.cast(self._key).size + data.Layout.cast(self._value).size + 1
-        guarded = width if self._guarded else 0     # bits that the parity watches over
         row = data.StructLayout({"key": self._key, "value": self._value, "valid": 1,
-                                 "parity": parity_bits(guarded)})
+                                 **({"parity": parity_bits(width)} if self._guarded else {})})
 
         look_at, write_at, swept = (Signal(max(bits, 1)) for _ in range(3))
         m.d.comb += look_at.eq(Mux(self.scan & ~self.scan_natural, self.scan_set,
@@ -204,8 +203,9 @@ class SetStore(wiring.Component):
             m.d.comb += write_at.eq(swept)
         m.d.comb += [       # an empty row may hold anything
             written.eq(content), written.valid.eq(content.valid & ~self.sweeping & ~dropping),
-            written.parity.eq(parity(written.as_value()[:guarded])),
         ]
+        if self._guarded:
+            m.d.comb += written.parity.eq(parity(written.as_value()[:width]))
 
         trusted, answered = Signal(), Signal()      # the look-up in the RAM, in the comparison
         scanned, scanned_at = Signal(), Signal.like(look_at)
@@ -235,7 +235,7 @@ class SetStore(wiring.Component):
                 found = answer
             writes, wrote, undefined = Signal(), Signal(), Signal()
             alike = Signal(-(-len(key) // 2))
-            sums, clean = Signal(4 * parity_bits(guarded)), Signal()
+            clean = Signal(init=1)
             value, valid = Signal(self._value), Signal()
             m.d.comb += [
                 writes.eq(self.sweeping | (dropping & drops[way])
@@ -248,11 +248,13 @@ class SetStore(wiring.Component):
                 wrote.eq(writes), undefined.eq(wrote & (wrote_at == looked_at)),
                 alike.eq(Cat(stored[low:low + 2] == key[low:low + 2]
                              for low in range(0, len(key), 2))),
-                sums.eq(parity_sums(found.as_value()[:guarded], found.parity)),
                 value.eq(found.value), valid.eq(found.valid),
             ]
+            if self._guarded:
+                sums = Signal(4 * parity_bits(width))
+                m.d.sync += sums.eq(parity_sums(found.as_value()[:width], found.parity))
+                m.d.comb += clean.eq(sound(sums))
             m.d.comb += [
-                clean.eq(sound(sums)),
                 equal[way].eq(Cat(valid, alike).all()),
                 free[way].eq(~valid),
                 self.match[way].eq(equal[way] & clean & ~undefined & answered),
