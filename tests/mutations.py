@@ -98,6 +98,9 @@ MUTATIONS = {
     "owner-of-another": Mutation(
         "the owner of the walk beside gets an outcome", "miss",
         "owner.addr.eq(Mux(free, slot,", "owner.addr.eq(Mux(free, slot ^ 1,"),
+    "key-of-another": Mutation(
+        "what a walk found is kept under the key of the walk beside", "miss",
+        "settling.addr.eq(self.slot)", "settling.addr.eq(self.slot ^ 1)"),
     "ends-too-soon": Mutation(
         "an owner is answered as soon as a word of its walk has come", "miss",
         "slots.served.eq(tried & self.finished & owes", "slots.served.eq(tried & owes"),

@@ -25,7 +25,7 @@ from .config import Config
 from .formats import (COMMAND_BYTES, PAGE_SHIFT, PFN_BITS, PREFETCH_MAX_N, Cause, CommandAddress,
                       CommandWord0, FenceWord0, Opcode, Request, Response)
 from .invalidate import SETTLING
-from .rings import INDEX_BITS, above
+from .rings import INDEX_BITS, above, following
 
 __all__ = ["CommandQueue", "CommandState"]
 
@@ -162,12 +162,11 @@ class CommandQueue(wiring.Component):
         m.d.sync += waited.eq(waited + 1)
         with m.If((state != CommandState.SETTLING) & (state != CommandState.STOPPED)):
             m.d.sync += waited.eq(0)
-        following = Signal(INDEX_BITS + 1)
-        m.d.comb += following.eq(self.head + 1)
+        behind, wraps = following(m, self.head, self.log2)
         retires = (state == CommandState.RETIRING) & ~self._gave_up
         with m.If(retires):
-            m.d.sync += self.head.eq(following)
-        with m.If((self.enable & ~on) | (retires & following.bit_select(self.log2[:4], 1))):
+            m.d.sync += self.head.eq(behind)
+        with m.If((self.enable & ~on) | (retires & wraps)):
             m.d.sync += self.head.eq(0)
         return m
 
@@ -244,11 +243,12 @@ class CommandQueue(wiring.Component):
         # What must be 0 of the page number, 2^n - 1, becomes longer by a bit in each cycle.
         self._below, bits = Signal(len(address.page), name="below"), Signal(len(command.n))
         below = self._below
-        misaligned, compared = Signal(), Signal()       # in the cycle before
+        unfit, compared = Signal(), Signal()        # of the cycles before, in this state
+        deciding = self._state == CommandState.DECIDING
         m.d.sync += [
-            misaligned.eq(address.offset.any() | (address.page & below).any()),
-            compared.eq((self._state == CommandState.DECIDING)
-                        & (~by_address | (bits == command.n))),
+            unfit.eq(deciding & (address.offset.any() | (address.page & below).any() | (
+                (opcode == Opcode.PREFETCH) & below[PREFETCH_MAX_N]))),
+            compared.eq(deciding & (~by_address | unfit | (bits == command.n))),
         ]
         m.d.comb += [target[name].eq(command[name]) for name in ("ft", "device", "pasid", "n")]
         m.d.comb += target.page.eq(address.page)
@@ -259,9 +259,8 @@ class CommandQueue(wiring.Component):
             target.context.eq(opcode == Opcode.INVAL_CONTEXT),
         ]
         m.d.sync += [below.eq(Cat(1, below)), bits.eq(bits + 1)]
-        with m.If((self._state == CommandState.DECIDING) & compared):
-            with m.If(by_address & (misaligned | ((opcode == Opcode.PREFETCH)
-                                                  & below[PREFETCH_MAX_N]))):
+        with m.If(deciding & compared):
+            with m.If(by_address & unfit):
                 self._stop(m, self.illegal)
             with m.Elif((opcode == Opcode.INVAL_TLB) | (opcode == Opcode.INVAL_CONTEXT)):
                 m.d.sync += [self._state.eq(CommandState.INVALIDATING), self.invalidate.eq(1)]

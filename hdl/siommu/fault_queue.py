@@ -23,7 +23,7 @@ from .axi_share import RECORDS_ID
 from .bundles import FaultInfo
 from .config import Config
 from .formats import PFN_BITS, RECORD_BYTES, FaultWord0
-from .rings import INDEX_BITS
+from .rings import INDEX_BITS, following
 
 __all__ = ["FaultQueue"]
 
@@ -94,8 +94,8 @@ class FaultQueue(wiring.Component):
         in_flight = Signal(range(IN_FLIGHT + 1), name="in_flight")
         writing, last = Signal(name="writing"), Signal(name="last")
         tail, behind = Signal(INDEX_BITS), Signal(INDEX_BITS)
-        following, wraps = self._following(m, next_)
-        m.d.sync += behind.eq(following)
+        after, wraps = following(m, next_, self.log2)
+        m.d.sync += behind.eq(after)
         with m.If(wraps):
             m.d.sync += behind.eq(0)
         m.d.comb += [
@@ -169,7 +169,7 @@ class FaultQueue(wiring.Component):
             in_flight.eq(in_flight + last - acknowledged),
             self.record.eq(0), self.error.eq(0),
         ]
-        following, wraps = self._following(m, tail)
+        after, wraps = following(m, tail, self.log2)
         moves = Signal()
         m.d.comb += moves.eq(acknowledged & on & ~broken & ~self.b.payload)
         with m.If(acknowledged & on):
@@ -177,18 +177,12 @@ class FaultQueue(wiring.Component):
                 m.d.sync += [broken.eq(1), self.error.eq(~stale)]
             m.d.comb += lost_there.eq(self.b.payload | broken)
         with m.If(moves):
-            m.d.sync += [tail.eq(following), self.record.eq(~stale)]
+            m.d.sync += [tail.eq(after), self.record.eq(~stale)]
         with m.If((moves & wraps) | starts):
             m.d.sync += tail.eq(0)
         with m.If(starts):
             m.d.sync += [next_.eq(0), broken.eq(0), seen.eq(0)]
         return m
-
-    def _following(self, m, index):
-        """The number behind ``index``, and whether the ring begins there anew."""
-        following, wraps = Signal(INDEX_BITS + 1), Signal()
-        m.d.comb += [following.eq(index + 1), wraps.eq(following.bit_select(self.log2[:4], 1))]
-        return following[:INDEX_BITS], wraps
 
     def _wait(self, m, fault, ready, take):
         """The FIFO; the oldest fault stands in front of its memory. One more than the ports'
@@ -216,24 +210,24 @@ class FaultQueue(wiring.Component):
         words = Cat(first.as_value(), fault.addr, fault.entry, Const(0, 64 - len(fault.entry)),
                     stamp)
         # One bit for the beat on offer. Of the others' data there is a copy that is 0.
-        turns, following, address = Signal(beats), Signal(beats), Signal(64)
+        turns, then, address = Signal(beats), Signal(beats), Signal(64)
         begins, addressing, more, content = Signal(), Signal(), Signal(), 0
         m.d.sync += begins.eq(adds)     # address and data are on offer from the next cycle on
         with m.If(~writing):
             m.d.sync += address.eq(Cat(Const(0, 5), next_[:7], self.base + next_[7:]))
         with m.If(begins):
-            m.d.comb += following.eq(1)
+            m.d.comb += then.eq(1)
         with m.Elif(self.w.ready):
-            m.d.comb += following.eq(turns << 1)
+            m.d.comb += then.eq(turns << 1)
         with m.Else():
-            m.d.comb += following.eq(turns)
-        m.d.sync += turns.eq(following)
+            m.d.comb += then.eq(turns)
+        m.d.sync += turns.eq(then)
         for beat in range(beats):
             copy = words[8 * size * beat:8 * size * (beat + 1)]
             if beats > 1:
                 original, copy = copy, Signal(8 * size, name=f"copy_{beat}")
                 m.d.sync += copy.eq(original)
-                with m.If(~following[beat]):
+                with m.If(~then[beat]):
                     m.d.sync += copy.eq(0)
             content = content | copy
         m.d.comb += [

@@ -101,9 +101,10 @@ def rest_of(m, rest, operation, run, continues):
     concerned. Else the operation as it is."""
     page, passed = operation.addr[PAGE_SHIFT:], Signal(PAGES_BITS + 1)
     m.d.comb += passed.eq(Mux(continues, run + 1, 0))
-    for name, field in data.Layout.cast(Operation):
-        kept = name in ("port", "ft", "write", "device", "pasid", "tag")
-        m.d.comb += rest[name].eq(operation[name] if kept else Mux(continues, 0, operation[name]))
+    for name in ("port", "ft", "write", "device", "pasid", "tag"):
+        m.d.comb += rest[name].eq(operation[name])
+    for name in ("silent", "reserved", "claims", "in_time", "slot", "tries", "distrusts"):
+        m.d.comb += rest[name].eq(Mux(continues, 0, operation[name]))
     m.d.comb += [
         rest.addr.eq(Cat(operation.addr[:PAGE_SHIFT] & (~continues).replicate(PAGE_SHIFT),
                          (page + passed)[:len(page)])),

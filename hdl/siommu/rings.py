@@ -1,8 +1,8 @@
 """Rings in memory (§5.1, §6), as far as their indexes go."""
 
-from amaranth import Cat, Const
+from amaranth import Cat, Const, Signal
 
-__all__ = ["INDEX_BITS", "above", "ring_mask"]
+__all__ = ["INDEX_BITS", "above", "following", "ring_mask"]
 
 INDEX_BITS = 15     #: of a ring's index
 
@@ -13,6 +13,14 @@ def above(number, limit):
     for place, bit in enumerate(number):
         result = bit & result if limit >> place & 1 else bit | result
     return result
+
+
+def following(m, index, log2):
+    """The number behind ``index``, and whether the ring of 2^``log2`` slots begins there anew: then
+    the index that follows is 0."""
+    behind = Signal(INDEX_BITS + 1)
+    m.d.comb += behind.eq(index + 1)
+    return behind[:INDEX_BITS], behind.bit_select(log2[:4], 1)
 
 
 def ring_mask(log2):

@@ -135,8 +135,7 @@ class SetStore(wiring.Component):
         In cycle *n* + 2: rows that were read with wrong parity.
     """
 
-    def __init__(self, *, key, value, ways, sets, index, block_ram=None,
-                 guarded=True):
+    def __init__(self, *, key, value, ways, sets, index, block_ram=None, guarded=True):
         self._key, self._value, self._ways, self._sets = key, value, ways, sets
         self._index, self._guarded = index, guarded
         self._block_ram = sets > FEW_SETS if block_ram is None else block_ram

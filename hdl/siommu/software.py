@@ -23,7 +23,8 @@ class DebugResult(data.Struct):
 
 
 class SoftwarePort(wiring.Component):
-    """Joins both, and keeps the result of the last debug translation.
+    """Joins both, and keeps the result of the last debug translation. Of each there is at most one
+    under way: prefetches come one at a time.
 
     Members
     -------
