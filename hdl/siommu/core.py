@@ -57,6 +57,7 @@ class Core(wiring.Component):
     -------
     requests : Array of In(stream.Signature(Request)), one for each port, and one for software
     responses : Array of Out(stream.Signature(Response))
+        Software has two requests outstanding at most, and takes its beats at once.
     ar : Out(stream.Signature(ReadAddress)), r : In(stream.Signature(ReadData))
     mode, check_ad, ddt_base, ddt_log2, port_enable, flush : In
         From the registers (§7).

@@ -244,9 +244,11 @@ class SoftwareEgress(PortEgress):
         m = Module()
         hit, miss = (Signal(Response, name=name) for name in ("hit_held", "miss_held"))
         from_hits, from_misses = Signal(), Signal()
+        self.waits = Signal()       # a beat of the miss path, behind one of the hit path
+        m.d.comb += self.waits.eq(from_misses & from_hits)
         m.d.sync += [
             hit.eq(self.hit.payload), from_hits.eq(self.hit.valid),
-            from_misses.eq(self.miss.valid | (from_misses & from_hits)),
+            from_misses.eq(self.miss.valid | self.waits),
             self.retired.eq(self.port.valid & self.port.payload.last),
         ]
         with m.If(self.miss.valid):
