@@ -25,7 +25,8 @@ from .config import Config
 from .formats import (COMMAND_BYTES, PAGE_SHIFT, PFN_BITS, PREFETCH_MAX_N, Cause, CommandAddress,
                       CommandWord0, FenceWord0, Opcode, Request, Response)
 from .invalidate import SETTLING
-from .rings import INDEX_BITS, above, following
+from .payload import Payload, payload_of
+from .rings import INDEX_BITS, above, following, ring_mask
 
 __all__ = ["CommandQueue", "CommandState"]
 
@@ -106,7 +107,7 @@ class CommandQueue(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         self._state = Signal(CommandState, name="state")
-        self._words = Signal(data.ArrayLayout(64, 2), name="words")
+        self._words = Payload(data.ArrayLayout(64, 2), name="words")
         self._gave_up = Signal(name="gave_up")        # the queue was turned off under the command
         waited = Signal(range(SETTLING + 1), name="waited")
         state, on = self._state, Signal()
@@ -145,7 +146,9 @@ class CommandQueue(wiring.Component):
                     m.d.sync += state.eq(CommandState.OLD_BEATS)
             with m.Case(CommandState.OLD_BEATS):
                 with m.If(~self.marked):
-                    m.d.sync += state.eq(CommandState.STORING)
+                    m.d.sync += [state.eq(CommandState.STORING),
+                                 self.aw.valid.eq(self._fence.store),
+                                 self.w.valid.eq(self._fence.store)]
             with m.Case(CommandState.STORING):
                 self._store(m)
             with m.Case(CommandState.STORED):
@@ -162,11 +165,11 @@ class CommandQueue(wiring.Component):
         m.d.sync += waited.eq(waited + 1)
         with m.If((state != CommandState.SETTLING) & (state != CommandState.STOPPED)):
             m.d.sync += waited.eq(0)
-        behind, wraps = following(m, self.head, self.log2)
-        retires = (state == CommandState.RETIRING) & ~self._gave_up
-        with m.If(retires):
-            m.d.sync += self.head.eq(behind)
-        with m.If((self.enable & ~on) | (retires & wraps)):
+        mask = Payload(INDEX_BITS, name="mask")     # it changes while the queue is off
+        m.d.sync += mask.eq(ring_mask(self.log2))
+        with m.If((state == CommandState.RETIRING) & ~self._gave_up):
+            m.d.sync += self.head.eq(following(self.head, mask))
+        with m.If(self.enable & ~on):
             m.d.sync += self.head.eq(0)
         return m
 
@@ -181,10 +184,9 @@ class CommandQueue(wiring.Component):
     def _bursts(self, m):
         """The read of a command and the store of a fence, as they stand on the bus."""
         config, state = self._config, self._state
-        address = self.ar.payload
+        address, place = self.ar.payload, payload_of(m, self.ar.payload.addr, "place")
         with m.If(state == CommandState.IDLE):
-            m.d.sync += address.addr.eq(Cat(Const(0, 4), self.head[:8],
-                                            self.base + self.head[8:]))
+            m.d.sync += place.eq(Cat(Const(0, 4), self.head[:8], self.base + self.head[8:]))
         m.d.comb += [
             self.ar.valid.eq(state == CommandState.FETCHING),
             address.id.eq(READ_ID(config)),
@@ -193,12 +195,9 @@ class CommandQueue(wiring.Component):
         ]
         store, target = self._fence, self._words[1]
         lane = target[2:exact_log2(config.axi_bytes)]
-        self._addressed, self._written = Signal(), Signal()
         m.d.comb += [
-            self.aw.valid.eq((state == CommandState.STORING) & store.store & ~self._addressed),
             self.aw.payload.id.eq(FENCES_ID), self.aw.payload.addr.eq(target),
             self.aw.payload.size.eq(2),
-            self.w.valid.eq((state == CommandState.STORING) & store.store & ~self._written),
             self.w.payload.data.eq(store.data.replicate(config.axi_data_width // 32)),
             self.w.payload.strb.eq(Const(0xF, config.axi_bytes) << Cat(Const(0, 2), lane)),
             self.w.payload.last.eq(1),
@@ -281,16 +280,14 @@ class CommandQueue(wiring.Component):
     # -- fences --------------------------------------------------------------------------------
 
     def _store(self, m):
-        m.d.sync += [
-            self._addressed.eq(self._addressed | self.aw.ready),
-            self._written.eq(self._written | self.w.ready),
-        ]
+        with m.If(self.aw.ready):
+            m.d.sync += self.aw.valid.eq(0)
+        with m.If(self.w.ready):
+            m.d.sync += self.w.valid.eq(0)
         with m.If(~self._fence.store):
-            m.d.sync += [self._addressed.eq(0), self._written.eq(0)]
             self._fenced(m)
-        with m.Elif((self._addressed | self.aw.ready) & (self._written | self.w.ready)):
-            m.d.sync += [self._addressed.eq(0), self._written.eq(0),
-                         self._state.eq(CommandState.STORED)]
+        with m.Elif((~self.aw.valid | self.aw.ready) & (~self.w.valid | self.w.ready)):
+            m.d.sync += self._state.eq(CommandState.STORED)
 
     def _fenced(self, m):
         m.d.sync += [self._state.eq(CommandState.RETIRING), self.fences.eq(1),
@@ -306,8 +303,10 @@ class CommandQueue(wiring.Component):
         # The pages are numbered: as their address is aligned, the number is its last bits.
         pages = self._below[:PREFETCH_MAX_N]
         page, write, sent, over = Signal(PREFETCH_MAX_N + 1), Signal(), Signal(), Signal()
+        answered = Signal()         # in the cycle before
+        m.d.sync += [over.eq((page & ~self._below[:PREFETCH_MAX_N + 1]).any()),
+                     answered.eq(self.response.valid & self.response.payload.last)]
         m.d.comb += [
-            over.eq((page & ~self._below[:PREFETCH_MAX_N + 1]).any()),
             self.request.valid.eq((state == CommandState.PREFETCHING) & ~sent & ~over),
             request.ft.eq(command.ft), request.write.eq(write),
             request.device.eq(command.device), request.pasid.eq(command.pasid),
@@ -319,9 +318,9 @@ class CommandQueue(wiring.Component):
             m.d.sync += sent.eq(1)
         with m.If((state == CommandState.PREFETCHING) & ~sent & over):
             m.d.sync += [state.eq(CommandState.RETIRING), self.prefetches.eq(1)]
+        with m.If(answered):
+            m.d.sync += sent.eq(0)
         with m.If(self.response.valid):
-            with m.If(beat.last):
-                m.d.sync += sent.eq(0)
             with m.If((beat.cause == Cause.READ_DENIED) & ~write):
                 m.d.sync += write.eq(1)
             with m.Else():

@@ -30,6 +30,7 @@ from .formats import (DEVICE_BITS, PAGE_SHIFT, PFN_BITS, VPN_BITS, Cause, Mode, 
 from .invalidate import Invalidator
 from .lines import FillRequest, TableLines, pages_between
 from .miss import MissUnit, waited
+from .payload import Payload
 from .ports import PortEgress, PortIngress, SoftwareEgress, SoftwareIngress
 from .resolve import Resolver, lengths
 from .second_level import SecondLevelTlb
@@ -188,12 +189,12 @@ class Core(wiring.Component):
         # Fills keep a distance; a promotion takes the cycle after one that nobody wanted. Both
         # are decided on one cycle ahead.
         fill = self._lines.fill
-        promotion = Signal(FillRequest)     # of no walk
+        promotion = Payload(FillRequest)    # of no walk
         offered, internal, recent = Signal(), Signal(), Signal(FILL_SPACING - 1)
         wanted = Signal(ports + 1)      # by whom the cycle is wanted, who may have it
         then, unwanted = Signal(ports + 1), Signal(ports + 1, init=-1)
         fills, promotes, drops, blocks = Signal(), Signal(), Signal(), Signal()
-        promoted, dropped = Signal(), Signal()      # in the cycle before
+        promoted, dropped, forgot = (Signal() for _ in range(3))    # in the cycle before
         invalidator, dropping = self._invalidator, Signal(WalkKey)
         page = invalidator.request.page
         sign = VPN_BITS - 1     # nothing is cached for an address that is not canonical
@@ -208,7 +209,7 @@ class Core(wiring.Component):
             fill.ready.eq(~recent.any()),
             fills.eq(fill.valid & fill.ready),
             drops.eq(invalidator.asks & ~fill.valid & ~recent.any()),
-            promotes.eq(offered & ~wanted.any() & ~fill.valid & ~recent.any() & ~self._forget
+            promotes.eq(offered & ~wanted.any() & ~fill.valid & ~recent.any()
                         & ~invalidator.asks),
             blocks.eq(fills | promotes | drops | miss.pause),
             turns.requests.eq(wanted), twin.requests.eq(~unwanted),
@@ -218,7 +219,7 @@ class Core(wiring.Component):
             wanted.eq(then), unwanted.eq(~then),
             recent.eq(Cat(fills | promotes | drops, recent)),
             internal.eq(fills | promotes | drops),
-            promoted.eq(promotes), dropped.eq(drops),
+            promoted.eq(promotes), dropped.eq(drops), forgot.eq(self._forget),
         ]
         with m.If(self._promoted(m, promotion)):
             m.d.sync += offered.eq(1)
@@ -267,15 +268,15 @@ class Core(wiring.Component):
                 own.ft.eq(inward.key.ft), own.device.eq(inward.key.device),
                 own.pasid.eq(inward.key.pasid), own.addr.eq(inward.key.page << PAGE_SHIFT),
             ]
-        operations = {"valid": Signal(), "operation": Signal(Operation)}
-        coming = {"valid": Signal(), "request": Signal(FillRequest)}
+        operations = {"valid": Signal(), "operation": Payload(Operation)}
+        coming = {"valid": Signal(), "request": Payload(FillRequest)}
         m.d.sync += [
             operations["valid"].eq(wanted[:ports].any()
                                    | (wanted[ports] & miss.silent.valid & ~internal)),
             operations["operation"].eq(one_of(
                 [*ways, (twin.grant & miss.retry_port).any(), twin.grant[ports]],
                 [*heads, miss.retry.payload, own])),
-            coming["valid"].eq(internal & ~(promoted & self._forget)),
+            coming["valid"].eq(internal & ~(promoted & (forgot | self._forget))),
             coming["request"].eq(inward),
         ]
         return operations, coming
@@ -321,7 +322,7 @@ class Core(wiring.Component):
 
         # The operation beside the caches' stages.
         selected, resolved = ({"valid": Signal(name=f"valid_{stage}"),
-                               "operation": Signal(Operation, name=f"operation_{stage}")}
+                               "operation": Payload(Operation, name=f"operation_{stage}")}
                               for stage in (COMPARE + 1, RESOLVE))
         for stage, before in ((selected, compared), (resolved, selected)):
             m.d.sync += [stage[name].eq(before[name]) for name in stage]

@@ -31,7 +31,7 @@ class Counters(wiring.Component):
     freeze : In(1), clear : In(1)
         Nothing counts; everything becomes 0, the events of this cycle included.
     overflows : Out(counters)
-        For one cycle: the counter went beyond 2^64.
+        For one cycle, a cycle after that was known: the counter went beyond 2^64.
     cycles : Out(64)
     ask : In(1), index : In(4), high : In(1)
         Reads a counter's low or high word. Only when nothing is being read; which one stays until
@@ -103,24 +103,25 @@ class Counters(wiring.Component):
                 m.d.sync += more[place].eq(0)
         with m.If(fresh_second):
             m.d.sync += old.eq(0)
-        # Stage 3: the sum.
-        sum_, carry = Signal(64), Signal()
+        # Stage 3: the sum. Its carry comes late in the cycle, and tells in the next one.
+        sum_, carry, carried = Signal(64), Signal(), Signal()
         m.d.comb += [Cat(sum_, carry).eq(old + more),
                      write.en.eq(1), write.addr.eq(third), write.data.eq(sum_)]
-        m.d.sync += self.overflows.eq(turns.rotate_right(2))
-        with m.If(~carry | self.clear):
+        m.d.sync += [carried.eq(carry & ~self.clear), self.overflows.eq(turns.rotate_right(3))]
+        with m.If(~carried | self.clear):
             m.d.sync += self.overflows.eq(0)
         with m.If(self.clear):
             m.d.sync += [since.eq(0), now.eq(0), before.eq(0), more.eq(0), old.eq(0)]
 
         # The first one, once more.
-        following, wraps = Signal(64), Signal()
+        following, wraps, wrapped = Signal(64), Signal(), Signal()
         m.d.comb += Cat(following, wraps).eq(self.cycles + 1)
         with m.If(~self.freeze):
             m.d.sync += self.cycles.eq(following)
         with m.If(self.clear):
             m.d.sync += self.cycles.eq(0)
-        m.d.sync += self.overflows[0].eq(wraps & ~self.freeze & ~self.clear)
+        m.d.sync += [wrapped.eq(wraps & ~self.freeze & ~self.clear),
+                     self.overflows[0].eq(wrapped & ~self.clear)]
 
         # Reading. In the first round of all, every high word that is kept becomes 0.
         reading, hits, started = Signal(), Signal(3), Signal()

@@ -23,7 +23,8 @@ from .axi_share import RECORDS_ID
 from .bundles import FaultInfo
 from .config import Config
 from .formats import PFN_BITS, RECORD_BYTES, FaultWord0
-from .rings import INDEX_BITS, following
+from .payload import Payload
+from .rings import INDEX_BITS, following, ring_mask
 
 __all__ = ["FaultQueue"]
 
@@ -42,7 +43,8 @@ class FaultQueue(wiring.Component):
     enable, base, log2, head, quota, failed : In
         FQ_CTRL.ENABLE, FQ_BASE, FQ_LOG2, FQ_HEAD, FQ_QUOTA; FQ_ERROR is set.
     head_written : In(1)
-        FQ_HEAD is written in this cycle: every port may add ``quota`` records again.
+        FQ_HEAD has changed, and every port may add ``quota`` records again. A decision of this
+        very cycle still goes by what was before.
     tail : Out
         FQ_TAIL.
     overflow, error, record, limited : Out(1)
@@ -94,17 +96,15 @@ class FaultQueue(wiring.Component):
         in_flight = Signal(range(IN_FLIGHT + 1), name="in_flight")
         writing, last = Signal(name="writing"), Signal(name="last")
         tail, behind = Signal(INDEX_BITS), Signal(INDEX_BITS)
-        after, wraps = following(m, next_, self.log2)
-        m.d.sync += behind.eq(after)
-        with m.If(wraps):
-            m.d.sync += behind.eq(0)
+        mask = Payload(INDEX_BITS, name="mask")     # it changes while the queue is off
+        m.d.sync += [mask.eq(ring_mask(self.log2)), behind.eq(following(next_, mask))]
         m.d.comb += [
             wanted.eq(self.enable & ~was_off), stale.eq(self.enable & was_off),
             self.tail.eq(Mux((self.enable & ~on) | stale, 0, tail)),
         ]
-        idle = Signal()
+        idle, decides = Signal(), Signal()
         m.d.comb += idle.eq(~writing & ~in_flight.any())
-        with m.If(idle):
+        with m.If(idle & ~decides):
             m.d.sync += [on.eq(wanted), was_off.eq(0)]
         with m.Elif(on & ~self.enable):
             m.d.sync += was_off.eq(1)
@@ -121,42 +121,43 @@ class FaultQueue(wiring.Component):
 
         # How many records each port has added, up to 2^16.
         spent, adds, ports = Signal(), Signal(), Signal(config.ports)
+        renewed = Signal()
+        m.d.sync += renewed.eq(self.head_written)
         added, used = Signal(17), 0
         for port in range(config.ports):
             mine = Signal(len(added), name=f"used_{port}")
             m.d.comb += ports[port].eq((fault.port == port) if config.ports > 1 else 1)
             with m.If(adds & ports[port] & ~mine[-1]):
                 m.d.sync += mine.eq(mine + 1)
-            with m.If(self.head_written):
+            with m.If(renewed):
                 m.d.sync += mine.eq(0)
             used = used | (mine & ports[port].replicate(len(mine)))
         m.d.sync += [added.eq(used), spent.eq((added >= self.quota) & self.quota.any())]
 
         # One record is decided about: its neighbours' changes have settled, and so has what was
-        # compared.
-        decides, silent, full, refused = (Signal() for _ in range(4))
+        # compared. What it waits for is looked at one cycle ahead.
+        silent, full, refused = (Signal() for _ in range(3))
         lost_here, lost_there = Signal(), Signal()
-        rested = Signal(2)
+        rested, unsettled = Signal(), Signal()
         m.d.comb += [
-            decides.eq(ready & ~writing & rested.all() & (in_flight != IN_FLIGHT)
-                       & (on == wanted) & ~self.head_written),
             silent.eq(fault.quiet | ~on),
             refused.eq(broken | spent | full),
             adds.eq(decides & ~silent & ~refused),
             lost_here.eq(decides & ~silent & refused),
         ]
         m.d.sync += [take.eq((decides & ~adds) | last), full.eq(behind == self.head)]
-        with m.If(decides | last | take | self.head_written | ~ready | mends | starts):
-            m.d.sync += rested.eq(0)
-        with m.Else():
-            m.d.sync += rested.eq(Cat(1, rested[0]))
+        m.d.comb += unsettled.eq(writing | take | self.head_written | renewed | ~ready
+                                 | mends | starts)
         m.d.sync += [
+            rested.eq(~unsettled & ~decides),
+            decides.eq(~unsettled & ~decides & rested & (in_flight != IN_FLIGHT)
+                       & (on == wanted)),
             self.recorded.eq(ports & decides.replicate(config.ports)),
             self.limited.eq(decides & ~silent & ~broken & spent),
             self.overflow.eq(decides & ~silent & ~broken & ~spent & full),
             self.lost.eq(lost_here + lost_there),
         ]
-        stamp = Signal(64)
+        stamp = Payload(64)
         with m.If(~writing):        # that of the cycle of the decision stays
             m.d.sync += stamp.eq(self.cycles)
         with m.If(adds):
@@ -169,7 +170,6 @@ class FaultQueue(wiring.Component):
             in_flight.eq(in_flight + last - acknowledged),
             self.record.eq(0), self.error.eq(0),
         ]
-        after, wraps = following(m, tail, self.log2)
         moves = Signal()
         m.d.comb += moves.eq(acknowledged & on & ~broken & ~self.b.payload)
         with m.If(acknowledged & on):
@@ -177,11 +177,9 @@ class FaultQueue(wiring.Component):
                 m.d.sync += [broken.eq(1), self.error.eq(~stale)]
             m.d.comb += lost_there.eq(self.b.payload | broken)
         with m.If(moves):
-            m.d.sync += [tail.eq(after), self.record.eq(~stale)]
-        with m.If((moves & wraps) | starts):
-            m.d.sync += tail.eq(0)
+            m.d.sync += [tail.eq(following(tail, mask)), self.record.eq(~stale)]
         with m.If(starts):
-            m.d.sync += [next_.eq(0), broken.eq(0), seen.eq(0)]
+            m.d.sync += [tail.eq(0), next_.eq(0), broken.eq(0), seen.eq(0)]
         return m
 
     def _wait(self, m, fault, ready, take):
@@ -210,7 +208,7 @@ class FaultQueue(wiring.Component):
         words = Cat(first.as_value(), fault.addr, fault.entry, Const(0, 64 - len(fault.entry)),
                     stamp)
         # One bit for the beat on offer. Of the others' data there is a copy that is 0.
-        turns, then, address = Signal(beats), Signal(beats), Signal(64)
+        turns, then, address = Signal(beats), Signal(beats), Payload(64)
         begins, addressing, more, content = Signal(), Signal(), Signal(), 0
         m.d.sync += begins.eq(adds)     # address and data are on offer from the next cycle on
         with m.If(~writing):
@@ -225,7 +223,7 @@ class FaultQueue(wiring.Component):
         for beat in range(beats):
             copy = words[8 * size * beat:8 * size * (beat + 1)]
             if beats > 1:
-                original, copy = copy, Signal(8 * size, name=f"copy_{beat}")
+                original, copy = copy, Payload(8 * size, name=f"copy_{beat}")
                 m.d.sync += copy.eq(original)
                 with m.If(~then[beat]):
                     m.d.sync += copy.eq(0)

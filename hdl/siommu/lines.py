@@ -20,6 +20,7 @@ from .bundles import (LINE_BITS, LINE_PAGES, SLOT_BITS, WAY_BITS, LineKey, Outco
                       Translation, WalkKey, assign, line_key)
 from .config import Config
 from .formats import PFN_BITS, Size
+from .payload import Payload, payload_of
 from .second_level import ROWS, LinePage, LineRights
 
 __all__ = ["LineWords", "FillRequest", "TableLines", "pages_between"]
@@ -132,8 +133,8 @@ class TableLines(wiring.Component):
         # The next walk, and how many cycles ago the last ones began.
         layout = self.granted.payload.shape()
         m.submodules.waiting = waiting = fifo.SyncFIFO(width=layout.size, depth=config.walk_slots)
-        coming, comes = Signal(layout), Signal()
-        upcoming, present = Signal(layout), Signal()
+        coming, comes = Payload(layout), Signal()
+        upcoming, present = Payload(layout), Signal()
         starts, ago = Signal(), Signal(9)           # ago[i]: i + 1 cycles ago
         blocked = Signal()
         m.d.comb += [
@@ -157,15 +158,15 @@ class TableLines(wiring.Component):
             ]
 
         # What is known of it: for cycles 1 to 5, and for 6 to 10.
-        early = {"slot": Signal(SLOT_BITS, name="early_slot"), "line": Signal(name="early_line"),
-                 "keep": Signal(name="early_keep"), "key": Signal(WalkKey, name="early_key"),
-                 "way": Signal(WAY_BITS, name="early_way"),
-                 "outcome": Signal(Outcome, name="early_outcome")}
-        late = {"slot": Signal(SLOT_BITS, name="late_slot"), "line": Signal(name="late_line"),
-                "keep": Signal(name="late_keep"), "key": Signal(WalkKey, name="late_key"),
-                "way": Signal(WAY_BITS, name="late_way")}
-        rights, base = Signal(Rights), Signal(PFN_BITS)     # for cycles 6 to 10
-        wanted = Signal(LINE_BITS)                          # for cycles 4 to 8
+        early = {"slot": Payload(SLOT_BITS, name="early_slot"), "line": Payload(name="early_line"),
+                 "keep": Payload(name="early_keep"), "key": Payload(WalkKey, name="early_key"),
+                 "way": Payload(WAY_BITS, name="early_way"),
+                 "outcome": Payload(Outcome, name="early_outcome")}
+        late = {"slot": Payload(SLOT_BITS, name="late_slot"), "line": Payload(name="late_line"),
+                "keep": Payload(name="late_keep"), "key": Payload(WalkKey, name="late_key"),
+                "way": Payload(WAY_BITS, name="late_way")}
+        rights, base = Payload(Rights), Payload(PFN_BITS)   # for cycles 6 to 10
+        wanted = Payload(LINE_BITS)                         # for cycles 4 to 8
         small = early["outcome"].rights.size == Size.PAGE_4K
         with m.If(starts):
             m.d.sync += [
@@ -189,7 +190,7 @@ class TableLines(wiring.Component):
         reading = Signal(SLOT_BITS)
         m.d.comb += reading.eq(Mux(starts, upcoming.slot, early["slot"]))
         for number, read in enumerate(halves):
-            address = Signal(len(read.addr), name=f"address_{number}")
+            address = Payload(len(read.addr), name=f"address_{number}")
             m.d.sync += address.eq(Cat(row, reading[:slot_bits]))
             m.d.comb += read.addr.eq(address)
         last = self._runs(m, halves, ago, wanted)
@@ -202,7 +203,7 @@ class TableLines(wiring.Component):
             self.measured_slot.eq(late["slot"]),
             self.extent.eq(Mux(late["line"], last - page, 0)),
         ]
-        fill, whole = self.fill.payload, Signal(LINE_PAGES)
+        fill, whole = payload_of(m, self.fill.payload), Signal(LINE_PAGES)
         first = self._first
         m.d.comb += whole.eq(pages_between(first, last))
         with m.If(self.fill.ready):
@@ -224,11 +225,10 @@ class TableLines(wiring.Component):
     def _runs(self, m, halves, ago, wanted):
         """Extents of all pages, and the run around ``wanted``: from ``_first`` to what is
         returned."""
-        low, high = (Signal(_Page, name=name, reset_less=True)      # cycle k + 2
-                     for name in ("low", "high"))
+        low, high = (Payload(_Page, name=name) for name in ("low", "high"))     # cycle k + 2
         m.d.sync += [low.eq(halves[0].data), high.eq(halves[1].data)]
-        low_3, high_3, above_3 = Signal(_Page), Signal(_Page), Signal(_Page)
-        after_low, after_high = Signal(PFN_BITS), Signal(PFN_BITS)  # pages that would follow
+        low_3, high_3, above_3 = Payload(_Page), Payload(_Page), Payload(_Page)
+        after_low, after_high = Payload(PFN_BITS), Payload(PFN_BITS)  # pages that would follow
         m.d.sync += [
             low_3.eq(low), high_3.eq(high), above_3.eq(low_3),
             after_low.eq(low.pfn + 1), after_high.eq(high.pfn + 1),
@@ -238,8 +238,8 @@ class TableLines(wiring.Component):
             return (Cat(page.read, page.write, page.dirty)
                     == Cat(other.read, other.write, other.dirty)) & (page.read | page.write)
 
-        low_4, high_4 = Signal(_Page), Signal(_Page)
-        low_followed, high_followed = Signal(), Signal()
+        low_4, high_4 = Payload(_Page), Payload(_Page)
+        low_followed, high_followed = Payload(), Payload()
         m.d.sync += [
             low_4.eq(low_3), high_4.eq(high_3),
             low_followed.eq((high_3.pfn == after_low) & alike(low_3, high_3)),
@@ -254,8 +254,9 @@ class TableLines(wiring.Component):
             low_extent.eq(Mux(low_followed, high_extent + 1, 0)),
         ]
         m.d.sync += above.eq(low_extent)
+        pages = payload_of(m, self.pages)
         for number, page, extent in ((0, low_4, low_extent), (1, high_4, high_extent)):
-            target = self.pages[number]
+            target = pages[number]
             m.d.sync += [
                 target.pfn.eq(page.pfn), target.read.eq(page.read), target.write.eq(page.write),
                 target.dirty.eq(page.dirty), target.extent.eq(extent),
@@ -286,7 +287,7 @@ class TableLines(wiring.Component):
             m.d.sync += linked.eq(0)
 
         # Which pages a read and which a write may use: complete in cycle 8.
-        self._rights = Signal(LineRights)
+        self._rights = Payload(LineRights)
         for index in range(ROWS):
             with m.If(ago[3 + ROWS - 1 - index]):
                 for half, page in enumerate((low_4, high_4)):
@@ -298,16 +299,16 @@ class TableLines(wiring.Component):
 
     def _to_second_level(self, m, ago, early, late):
         """Tag off, rows, tag on."""
-        row_key, row_keep = Signal(WalkKey), Signal()       # for cycles 5 to 8
+        row_key, row_keep = Payload(WalkKey), Payload()     # for cycles 5 to 8
         with m.If(ago[3]):
             m.d.sync += [row_key.eq(early["key"]), self.row_way.eq(early["way"]),
                          row_keep.eq(early["keep"])]
-        tag_key = Signal(WalkKey)
+        tag_key, rights = Payload(WalkKey), payload_of(m, self.rights)
         m.d.sync += [
             tag_key.eq(Mux(ago[0], early["key"].as_value(), late["key"].as_value())),
             self.tag_write.eq((ago[0] & early["keep"])
                               | (ago[8] & late["keep"] & ~(self.stale >> late["slot"])[0])),
-            self.tag_valid.eq(ago[8]), self.rights.eq(self._rights),
+            self.tag_valid.eq(ago[8]), rights.eq(self._rights),
             self.tag_way.eq(Mux(ago[0], early["way"], late["way"])),
         ]
         m.d.comb += assign(self.row_line, line_key(row_key, row_key.page))

@@ -13,6 +13,7 @@ from amaranth.lib.wiring import In, Out
 from .bundles import LINE_BITS, PAGE_NUMBER_BITS, Operation
 from .config import Config
 from .formats import PAGE_SHIFT, PAGES_BITS
+from .payload import Payload
 
 __all__ = ["LookAhead"]
 
@@ -52,8 +53,8 @@ class LookAhead(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        followed = Signal(Operation)
-        line = Signal(PAGE_NUMBER_BITS - LINE_BITS)
+        followed = Payload(Operation)
+        line = Payload(PAGE_NUMBER_BITS - LINE_BITS)
         left = Signal(PAGES_BITS - LINE_BITS + 1)       # further lines
         lines, ahead = Signal.like(left), Signal.like(left)
         more = Signal()                                 # left is not 0

@@ -15,7 +15,7 @@ port's misses, and slots that become free are promised to the ports in turn. No 
 than ``slots_of_a_port`` of them, so that each other port can always have one.
 """
 
-from amaranth import Module, Mux, Signal
+from amaranth import Module, Mux, Signal, signed
 from amaranth.lib import data, enum, memory, stream, wiring
 from amaranth.lib.wiring import In, Out, connect
 
@@ -27,6 +27,7 @@ from .config import Config
 from .formats import PAGES_BITS, Cause, Response, Size
 from .look_ahead import LookAhead
 from .parking import Parking, Reason
+from .payload import Payload, payload_of
 from .queues import RingQueue
 from .resolve import Resolver, lengths, rest_of
 from .walk_slots import WalkSlots
@@ -233,9 +234,9 @@ class MissUnit(wiring.Component):
     def _act(self, m, owners):
         """Stage 5: join a slot, take one, wait, or go to the second exit."""
         slots = self._slots
-        before, found = self.look_up.operation, Signal(LookUp)
+        before, found, valid = self.look_up.operation, Payload(LookUp), Signal()
         operation = found.operation
-        m.d.sync += found.eq(self.look_up)
+        m.d.sync += [found.eq(self.look_up), valid.eq(self.look_up.valid)]
         m.d.comb += [assign(slots.lookup, walk_key(self.ahead)),
                      assign(slots.key, walk_key(operation))]
 
@@ -275,12 +276,12 @@ class MissUnit(wiring.Component):
             may_take.eq((self._may_take >> before.port)[0]),
             may_soon.eq((self._may_soon >> before.port)[0]),
         ]
-        self._account(m, found, takes)
+        self._account(m, operation, valid, takes)
 
         unanswered, second, permitted = Signal(), Signal(), Signal()
         miss, joins, stays = Signal(), Signal(), Signal()
         m.d.comb += [
-            unanswered.eq(found.valid & ~found.answered),
+            unanswered.eq(valid & ~found.answered),
             second.eq(self.second_hit & ~operation.distrusts),
             stays.eq(unanswered & ~second & early),
             miss.eq(unanswered & ~second & ~claim_fault & ~early),
@@ -300,7 +301,7 @@ class MissUnit(wiring.Component):
             slots.asks_several.eq(operation.pages != 0),
         ]
         m.d.sync += slots.leave.eq(
-            (found.valid & operation.claims & ~stays) << operation.slot)
+            (valid & operation.claims & ~stays) << operation.slot)
         # Every operation passes through a place among the owners; it stays there if it owns.
         own = owners.write_port()
         m.d.comb += [own.en.eq(1), own.addr.eq(slots.next_index), own.data.eq(operation)]
@@ -308,7 +309,7 @@ class MissUnit(wiring.Component):
 
         # Look-aheads: what became of one; whether this operation deserves some.
         ahead, looks = self._ahead, Signal()
-        sent = found.valid & operation.silent
+        sent = valid & operation.silent
         stops = sent & miss & ~joins & ~self.region_hit
         refused = sent & miss & ~joins & self.region_hit & ~takes
         m.d.sync += looks.eq(miss & ~operation.silent & self.region_hit & (operation.pages != 0))
@@ -320,7 +321,7 @@ class MissUnit(wiring.Component):
 
         # What becomes of it: stage 6.
         fate = Signal(Fate)
-        with m.If(operation.silent | ~found.valid):
+        with m.If(operation.silent | ~valid):
             m.d.comb += fate.eq(Fate.NONE)
         with m.Elif(found.answered):
             with m.If(found.more):
@@ -333,14 +334,14 @@ class MissUnit(wiring.Component):
             "fate": Signal(Fate, name="acted_fate"), "joins": Signal(name="acted_joins"),
             "stays": Signal(name="acted_stays"), "waited": Signal(name="acted_waited"),
             "walked": Signal(name="acted_walked", init=1),
-            "run": Signal(PAGES_BITS, name="acted_run"),
+            "run": Payload(PAGES_BITS, name="acted_run"),
             "joinable": Signal(len(taken), name="acted_joinable"),
             "certain": Signal(len(taken), name="acted_certain"),
-            "operation": Signal(Operation, name="acted_operation"),
-            "place": Signal(SLOT_BITS, name="acted_place"),     # among the owners
+            "operation": Payload(Operation, name="acted_operation"),
+            "place": Payload(SLOT_BITS, name="acted_place"),     # among the owners
         }
         has_waited = waited(operation)
-        self._count(m, found, has_waited, unanswered, second)
+        self._count(m, found, valid, has_waited, unanswered, second)
         acted = {"fate": fate, "joins": joins & ~operation.silent, "stays": stays,
                  "waited": has_waited | ~second, "walked": ~second, "run": found.run,
                  "joinable": joinable, "certain": certain, "operation": operation,
@@ -348,16 +349,16 @@ class MissUnit(wiring.Component):
         m.d.sync += assign(self._acted, acted)
         m.d.comb += ahead.operation.eq(self._acted["operation"])
 
-    def _account(self, m, found, allocates):
+    def _account(self, m, operation, valid, allocates):
         """Which slots are free and promised to nobody, and how many each port has."""
         slots, parking, ports = self._slots, self._parking, self._config.requesters
         # All of it one cycle late; so no slot is given away in the cycle after another one.
         promised, takes, returns = (Signal(ports, name=name)
                                     for name in ("promised", "takes", "returns"))
-        reserved, port = found.operation.reserved, found.operation.port
+        reserved, port = operation.reserved, operation.port
         m.d.sync += [
             promised.eq(parking.slot_taken), takes.eq((allocates & ~reserved) << port),
-            returns.eq((found.valid & reserved & ~allocates) << port),
+            returns.eq((valid & reserved & ~allocates) << port),
         ]
         most = self._config.walk_slots
         available, some = Signal(range(most + 1), init=most), Signal(init=1)
@@ -416,8 +417,8 @@ class MissUnit(wiring.Component):
         """Stages 6 and 7: which of the slots it joins."""
         acted = self._acted
         # Stage 7.
-        self._fate, self._reason, self._run = Signal(Fate), Signal(Reason), Signal(PAGES_BITS)
-        self._operation, self._waited = Signal(Operation), Signal()
+        self._fate, self._reason, self._run = Signal(Fate), Signal(Reason), Payload(PAGES_BITS)
+        self._operation, self._waited = Payload(Operation), Signal()
         self._walked = Signal(init=1)
         m.d.sync += [
             self._fate.eq(acted["fate"]), self._run.eq(acted["run"]),
@@ -501,10 +502,10 @@ class MissUnit(wiring.Component):
         # Stage 8.
         self._left = left = {
             "fate": Signal(Fate, name="left_fate"), "reason": Signal(Reason, name="left_reason"),
-            "run": Signal(PAGES_BITS, name="left_run"),
-            "operation": Signal(Operation, name="left_operation"),
+            "run": Payload(PAGES_BITS, name="left_run"),
+            "operation": Payload(Operation, name="left_operation"),
         }
-        outcome, damaged, has_waited = Signal(Outcome), Signal(), Signal()
+        outcome, damaged, has_waited = Payload(Outcome), Signal(), Signal()
         walked = Signal(init=1)         # always, where there is no second level
         m.d.sync += [
             left["fate"].eq(Mux(self._ends, Fate.EXIT, self._fate)),
@@ -551,7 +552,7 @@ class MissUnit(wiring.Component):
 
     def _record(self, m, exits, operation, outcome):
         """The fault of stage 8, one cycle later."""
-        fault = self.fault.payload
+        fault = payload_of(m, self.fault.payload)
         m.d.sync += [
             self.fault.valid.eq(exits & (outcome.cause != Cause.OK) & self._of_port(operation)),
             fault.cause.eq(outcome.cause.as_value()),
@@ -563,43 +564,46 @@ class MissUnit(wiring.Component):
         m.d.sync += [fault[name].eq(operation[name]) for name in (
             "write", "ft", "device", "pasid", "tag", "port", "addr")]
 
-    def _count(self, m, found, has_waited, unanswered, second):
+    def _count(self, m, found, valid, has_waited, unanswered, second):
         """What the counters (§7) hear of the act stage, and how many requests wait."""
         counts = self._of_port(found.operation) & ~found.operation.silent
         self._leaves, self._comes_back = Signal(), Signal()      # by the second exit
-        answered = Signal()
+        answered, change = Signal(), Signal(signed(3))
         m.d.sync += [
             self.missed.eq(counts & unanswered & ~second & ~has_waited),
             self.second_hits.eq(counts & unanswered & second & ~has_waited),
-            answered.eq(counts & found.valid & found.answered & has_waited),
-            self.waiting.eq(self.waiting + self.missed + self._comes_back
-                            - answered - self._leaves),
+            answered.eq(counts & valid & found.answered & has_waited),
+            change.eq(self.missed + self._comes_back - answered - self._leaves),
+            self.waiting.eq(self.waiting + change),
         ]
 
     def _park(self, m):
         """Stages 9 and 10: what has to wait."""
         parking, left = self._parking, self._left
-        fate, operation = Signal(Fate), Signal(Operation)
-        damaged, more, reason = Signal(), Signal(), Signal(Reason)
-        run, pages = Signal(PAGES_BITS), Signal(PAGES_BITS)
+        operation, reason = Payload(Operation), Signal(Reason)
+        rests, parks, again = Signal(), Signal(), Signal()
+        answers, more = Signal(), Signal()      # by the second exit, and pages are left behind it
+        run, pages = Payload(PAGES_BITS), Payload(PAGES_BITS)
+        resting, exits = left["fate"] == Fate.REST, left["fate"] == Fate.EXIT
         m.d.sync += [
-            fate.eq(left["fate"]), operation.eq(left["operation"]), reason.eq(left["reason"]),
-            damaged.eq(self._damaged), more.eq(self._more),
-            run.eq(left["run"]), pages.eq(self._pages),
+            operation.eq(left["operation"]), reason.eq(left["reason"]),
+            rests.eq(resting), parks.eq(left["fate"] == Fate.PARK),
+            again.eq(exits & self._damaged), answers.eq(exits & ~self._damaged),
+            run.eq(left["run"] & resting.replicate(PAGES_BITS)),
+            more.eq(self._more), pages.eq(self._pages),
         ]
-        rest, continues, again = Signal(Operation), Signal(), Signal()
-        m.d.comb += [
-            continues.eq((fate == Fate.REST) | ((fate == Fate.EXIT) & ~damaged & more)),
-            again.eq((fate == Fate.EXIT) & damaged),
-        ]
-        rest_of(m, rest, operation, Mux(fate == Fate.REST, run, pages), continues)
+        rest, continues = Signal(Operation), Signal()
+        parked = payload_of(m, parking.operation)
+        m.d.comb += continues.eq(rests | (answers & more))
+        rest_of(m, rest, operation, run | (pages & (answers & more).replicate(PAGES_BITS)),
+                continues)
         m.d.sync += [
-            parking.push.eq(continues | again | (fate == Fate.PARK)),
+            parking.push.eq(continues | again | parks),
             parking.reason.eq(Mux(continues, Reason.CONTINUES, Mux(again, Reason.WANTS, reason))),
-            parking.operation.eq(rest),
+            parked.eq(rest),
         ]
         with m.If(again):
-            m.d.sync += parking.operation.distrusts.eq(1)
+            m.d.sync += parked.distrusts.eq(1)
 
     def _retry(self, m):
         slots, parking, ahead = self._slots, self._parking, self._ahead

@@ -20,6 +20,7 @@ from amaranth.utils import ceil_log2, exact_log2
 from .bundles import SLOT_BITS, Operation
 from .choose import RoundRobin, one_hot_index, one_of
 from .config import Config
+from .payload import Payload, payload_of
 from .queues import RingQueue
 
 __all__ = ["Reason", "Parking"]
@@ -95,7 +96,7 @@ class Parking(wiring.Component):
             shape=Operation, depth=3 * depth << port_bits, init=[], attrs={"no_rw_check": 1})
         # no read port with a clock: what is read is never written in the same cycle
         write, read = elements.write_port(), elements.read_port(domain="comb")
-        read_data = Signal(Operation, reset_less=True)
+        read_data = Payload(Operation)
         m.d.sync += read_data.eq(read.data)
 
         # Queue reason * ports + port.
@@ -106,11 +107,12 @@ class Parking(wiring.Component):
             for port in range(ports):
                 m.d.comb += pushed[reason.value * ports + port].eq(
                     self.push & (self.reason == reason) & (self.operation.port == port))
+        kept, place = payload_of(m, write.data), payload_of(m, write.addr)
         m.d.sync += [       # in time for who leaves at once
             write.en.eq(self.push),
-            write.addr.eq(Cat(one_of(pushed, tails), self.operation.port[:port_bits],
+            place.eq(Cat(one_of(pushed, tails), self.operation.port[:port_bits],
                               self.reason)),
-            write.data.eq(self.operation),
+            kept.eq(self.operation),
         ]
         m.d.comb += [
             self.wants.eq(waiting[ports:]),

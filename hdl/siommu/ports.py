@@ -8,6 +8,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect
 
 from .formats import Cause, Request, Response
+from .payload import Payload
 from .queues import PairQueue, RingQueue
 
 __all__ = ["PortIngress", "PortEgress", "SoftwareIngress", "SoftwareEgress"]
@@ -146,31 +147,38 @@ class PortEgress(wiring.Component):
         m = Module()
         m.submodules.hits = hits = RingQueue(Response, self._depth)
         m.submodules.misses = misses = RingQueue(Response, self._depth)
-        m.submodules.order = order = RingQueue(_Order, self._depth)
-        second = Signal()  # of two beats written together, the hit has left
-        from_hits, gone, all_gone, ready = Signal(), Signal(), Signal(), Signal()
-        head = order.r.payload
+        # Of the order, what comes next stands in registers. Of two beats written together the hit
+        # leaves first.
+        m.submodules.order = order = RingQueue(_Order, self._depth - 1)
+        comes, head, some = Signal(_Order), Signal(_Order), Signal()
+        from_hits, ready, gone, all_gone, moves = (Signal() for _ in range(5))
         m.d.comb += [
             hits.w.valid.eq(self.hit.valid), hits.w.payload.eq(self.hit.payload),
             misses.w.valid.eq(self.miss.valid), misses.w.payload.eq(self.miss.payload),
-            order.w.valid.eq(self.hit.valid | self.miss.valid),
-            order.w.payload.hit.eq(self.hit.valid), order.w.payload.miss.eq(self.miss.valid),
-            order.w.payload.fault.eq(self.miss.valid & (self.miss.payload.cause != Cause.OK)),
+            comes.hit.eq(self.hit.valid), comes.miss.eq(self.miss.valid),
+            comes.fault.eq(self.miss.valid & (self.miss.payload.cause != Cause.OK)),
 
-            from_hits.eq(head.hit & ~second),
-            ready.eq(order.r.valid & (from_hits | ~head.fault
-                                      | self._settled(m, gone & head.fault & ~from_hits))),
+            from_hits.eq(head.hit),
+            ready.eq(some & (from_hits | ~head.fault
+                             | self._settled(m, gone & head.fault & ~from_hits))),
             self.port.valid.eq(ready & self.enable),
             self.port.payload.eq(Mux(from_hits, hits.r.payload.as_value(),
                                      misses.r.payload.as_value())),
             gone.eq(ready & (self.port.ready | ~self.enable)),
-            all_gone.eq(~(head.hit & head.miss) | second),
+            all_gone.eq(gone & ~(head.hit & head.miss)),
             hits.r.ready.eq(gone & from_hits),
             misses.r.ready.eq(gone & ~from_hits),
-            order.r.ready.eq(gone & all_gone),
+            moves.eq(~some | all_gone),
+            order.r.ready.eq(moves), order.w.payload.eq(comes),
+            order.w.valid.eq((comes.hit | comes.miss) & (order.r.valid | ~moves)),
         ]
-        with m.If(gone):
-            m.d.sync += second.eq(~all_gone)
+        with m.If(moves):
+            m.d.sync += [
+                some.eq(order.r.valid | comes.hit | comes.miss),
+                head.eq(Mux(order.r.valid, order.r.payload.as_value(), comes.as_value())),
+            ]
+        with m.Elif(gone):
+            m.d.sync += head.hit.eq(0)
         m.d.sync += self.retired.eq(gone & self.port.payload.last)
 
         # Beats held, and those of them that a mark found: all of it one cycle late.
@@ -208,9 +216,14 @@ class PortEgress(wiring.Component):
     def _settled(self, m, leaves):
         """Whether the first fault of the miss path, which ``leaves``, has its record."""
         settled, some = Signal(range(self._depth + 1)), Signal()
-        after = Signal.like(settled)
-        m.d.comb += after.eq(settled + self.recorded - leaves)
-        m.d.sync += [settled.eq(after), some.eq(after.any())]
+        one, two = Signal(), Signal()       # at least: if none leaves, if one does
+        m.d.comb += [one.eq(settled.any() | self.recorded),
+                     two.eq(settled[1:].any() | (settled[0] & self.recorded))]
+        with m.If(leaves & ~self.recorded):
+            m.d.sync += settled.eq(settled - 1)
+        with m.Elif(~leaves & self.recorded):
+            m.d.sync += settled.eq(settled + 1)
+        m.d.sync += some.eq(Mux(leaves, two, one))
         return some
 
 
@@ -242,7 +255,7 @@ class SoftwareEgress(PortEgress):
 
     def elaborate(self, platform):
         m = Module()
-        hit, miss = (Signal(Response, name=name) for name in ("hit_held", "miss_held"))
+        hit, miss = (Payload(Response, name=name) for name in ("hit_held", "miss_held"))
         from_hits, from_misses = Signal(), Signal()
         self.waits = Signal()       # a beat of the miss path, behind one of the hit path
         m.d.comb += self.waits.eq(from_misses & from_hits)

@@ -12,6 +12,7 @@ from amaranth.lib.wiring import In, Out
 from .axi import Resp
 from .config import Config
 from .formats import Mode
+from .payload import Payload, payload_of
 from .register_map import COUNTERS, REGISTERS, existing, register, reset_value
 from .rings import INDEX_BITS, above, ring_mask
 
@@ -134,7 +135,7 @@ class RegisterBlock(wiring.Component):
 
     def _writes(self, m):
         addressed, content_held = Signal(), Signal()
-        content, strobes = Signal(32), Signal(4)
+        content, strobes = Payload(32), Payload(4)
         m.d.comb += [self.aw.ready.eq(~addressed), self.w.ready.eq(~content_held)]
         with m.If(self.aw.valid & self.aw.ready):
             m.d.sync += addressed.eq(1)
@@ -154,8 +155,8 @@ class RegisterBlock(wiring.Component):
         with m.If(self.b.valid & self.b.ready):
             m.d.sync += self.b.valid.eq(0)
         with m.If(happens):
-            m.d.sync += [addressed.eq(0), content_held.eq(0), self.b.valid.eq(1),
-                         self.b.payload.eq(Resp.SLVERR)]
+            m.d.sync += [addressed.eq(0), content_held.eq(0), self.b.valid.eq(1)]
+        accepted = []
         size, index = Signal(4), Signal(INDEX_BITS)     # an index counts modulo its ring's size
         m.d.comb += index.eq(content & ring_mask(size))
         for entry in _of_kind("stored", "events"):
@@ -163,9 +164,8 @@ class RegisterBlock(wiring.Component):
                                  for name in ("selects", "writes"))
             with m.If(self.aw.valid & self.aw.ready):
                 m.d.sync += selected.eq(self.aw.payload[2:] == entry.offset >> 2)
-            m.d.comb += written.eq(happens & selected & off[entry.locked])
-            with m.If(written):
-                m.d.sync += self.b.payload.eq(Resp.OKAY)
+            accepted.append(selected & off[entry.locked])
+            m.d.comb += written.eq(happens & accepted[-1])
             if entry.access == "RW1C":
                 self._clear(m, entry, written, content)
                 continue
@@ -174,6 +174,9 @@ class RegisterBlock(wiring.Component):
                     m.d.comb += size.eq(self._stored[f"{INDEXES[entry.name]}_LOG2"])
             self._store(m, entry, written, index if entry.name in INDEXES else content, strobes)
             self._start(m, entry, written, content, strobes)
+        answer = payload_of(m, self.b.payload)
+        with m.If(~self.b.valid | self.b.ready):
+            m.d.sync += answer.eq(Mux(Cat(accepted).any(), Resp.OKAY.value, Resp.SLVERR.value))
 
     def _clear(self, m, entry, written, content):
         """A register of events, and the write that clears them."""
@@ -221,7 +224,7 @@ class RegisterBlock(wiring.Component):
         flip-flop and a third of a LUT."""
         waits = self._waits = Signal(name="waits")      # a read is under way
         address, asked = Signal(WORD_BITS), Signal()
-        answer = self.r.payload
+        answer = payload_of(m, self.r.payload)
         m.d.comb += self.ar.ready.eq(~self.r.valid & ~waits)
         m.d.sync += asked.eq(self.ar.valid & self.ar.ready)
         with m.If(self.r.valid & self.r.ready):
@@ -238,7 +241,7 @@ class RegisterBlock(wiring.Component):
                 selected = Signal(name=f"reads_{entry.name}")
                 with m.If(self.ar.valid & self.ar.ready):
                     m.d.sync += selected.eq(self.ar.payload[2:] == entry.offset >> 2)
-                copy = Signal(32, name=f"copy_{entry.name}")
+                copy = Payload(32, name=f"copy_{entry.name}")
                 m.d.sync += copy.eq(self._value(entry))
                 with m.If(~selected):
                     m.d.sync += copy.eq(0)

@@ -98,15 +98,14 @@ class Resolver(wiring.Component):
 def rest_of(m, rest, operation, run, continues):
     """Assigns to ``rest`` what waits: if it ``continues``, the operation for the pages of
     ``operation`` behind its first ``run`` + 1; a new beginning, as far as its earlier passes are
-    concerned. Else the operation as it is."""
-    page, passed = operation.addr[PAGE_SHIFT:], Signal(PAGES_BITS + 1)
-    m.d.comb += passed.eq(Mux(continues, run + 1, 0))
+    concerned. Else, where ``run`` is 0, the operation as it is."""
+    page = operation.addr[PAGE_SHIFT:]
     for name in ("port", "ft", "write", "device", "pasid", "tag"):
         m.d.comb += rest[name].eq(operation[name])
     for name in ("silent", "reserved", "claims", "in_time", "slot", "tries", "distrusts"):
         m.d.comb += rest[name].eq(Mux(continues, 0, operation[name]))
-    m.d.comb += [
+    m.d.comb += [       # that it continues comes late: a carry
         rest.addr.eq(Cat(operation.addr[:PAGE_SHIFT] & (~continues).replicate(PAGE_SHIFT),
-                         (page + passed)[:len(page)])),
-        rest.pages.eq(operation.pages - passed),
+                         (Cat(C(1), page) + Cat(continues, run))[1:len(page) + 1])),
+        rest.pages.eq((Cat(C(1), operation.pages) + Cat(~continues, ~run))[1:PAGES_BITS + 1]),
     ]

@@ -1,6 +1,6 @@
 """Rings in memory (§5.1, §6), as far as their indexes go."""
 
-from amaranth import Cat, Const, Signal
+from amaranth import Cat, Const
 
 __all__ = ["INDEX_BITS", "above", "following", "ring_mask"]
 
@@ -15,12 +15,9 @@ def above(number, limit):
     return result
 
 
-def following(m, index, log2):
-    """The number behind ``index``, and whether the ring of 2^``log2`` slots begins there anew: then
-    the index that follows is 0."""
-    behind = Signal(INDEX_BITS + 1)
-    m.d.comb += behind.eq(index + 1)
-    return behind[:INDEX_BITS], behind.bit_select(log2[:4], 1)
+def following(index, mask):
+    """The index behind ``index`` in a ring of that :func:`ring_mask`."""
+    return (index + 1)[:INDEX_BITS] & mask
 
 
 def ring_mask(log2):

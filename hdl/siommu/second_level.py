@@ -25,6 +25,7 @@ from .bundles import LINE_BITS, LINE_PAGES, WAY_BITS, Invalidation, LineKey, Out
 from .choose import lowest, one_hot_index
 from .config import Config
 from .formats import PFN_BITS, Cause, Size
+from .payload import Payload
 from .sets import SetStore, ignored, parity, parity_bits, parity_sums, sound, space_index
 
 __all__ = ["LinePage", "LineRights", "SecondLevelTlb", "ROWS"]
@@ -146,7 +147,7 @@ class SecondLevelTlb(wiring.Component):
 
         # Compare.
         match = Signal(ways)
-        index, page = Signal(max(bits, 1)), Signal(LINE_BITS)
+        index, page = Payload(max(bits, 1)), Payload(LINE_BITS)
         for way in range(ways):
             rights = tags.values[way]
             allowed = Mux(self.write, rights.writable, rights.readable).bit_select(self.page, 1)
@@ -163,8 +164,8 @@ class SecondLevelTlb(wiring.Component):
         ]
 
         # The row.
-        second, row = Signal(), Signal(_ROW, reset_less=True)
-        found, sums = Signal(LinePage), Signal(4 * parity_bits(_PAIR.size))
+        second, row = Payload(), Payload(_ROW)
+        found, sums = Payload(LinePage), Payload(4 * parity_bits(_PAIR.size))
         m.d.sync += [
             second.eq(page[0]), row.eq(read.data),
             found.eq(Mux(second, row.pages[1].as_value(), row.pages[0].as_value())),
@@ -182,7 +183,7 @@ class SecondLevelTlb(wiring.Component):
         ]
 
         # Fill: in the next cycle, as the tags are.
-        pages = Signal(_PAIR)
+        pages = Payload(_PAIR)
         m.d.sync += [
             write.en.eq(self.row_write),
             write.addr.eq(Cat(self.row, self.row_way,

@@ -19,6 +19,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from .bundles import WAY_BITS
+from .payload import Payload
 
 __all__ = ["FEW_SETS", "SetStore", "ignored", "parity", "parity_bits", "parity_sums", "sound",
            "space_index"]
@@ -123,7 +124,8 @@ class SetStore(wiring.Component):
     scan : In(1), scan_set : In, scan_natural : In(1), ignored : In
         Drops from set ``scan_set`` (or, with ``scan_natural``, from the set of ``key``) what
         agrees with ``key``, but for the pairs of bits that are ``ignored`` (a bit each, from the
-        key's lowest; it must not change while ``scanning``), and rows of a wrong parity. Takes
+        key's lowest; it must not change from the cycle before
+        on, and while ``scanning``), and rows of a wrong parity. Takes
         the place of the look-up in cycle *n*, which finds nothing.
     scanning : Out(1)
         A scan of before is under way.
@@ -180,7 +182,7 @@ class SetStore(wiring.Component):
         # A write waits for a cycle, in which its set is found. One of the cycle of a flush meets
         # the sweep and is dropped as well.
         pending, pending_way, pending_at = Signal(), Signal(WAY_BITS), Signal.like(write_at)
-        content, written = Signal(row), Signal(row)
+        content, written = Payload(row), Signal(row)
         m.d.sync += [
             pending.eq(self.write & ~self.sweeping), pending_way.eq(self.write_way),
             pending_at.eq(self._index(self.write_key, bits) if bits else 0),
@@ -219,8 +221,10 @@ class SetStore(wiring.Component):
             m.d.sync += drop_at.eq(scanned_at)
         turn = Signal(max(exact_log2(ways), 1))
         m.d.sync += turn.eq(turn + 1)
+        ignored_ = Payload(len(self.ignored), name="ignores")
+        m.d.sync += ignored_.eq(self.ignored)
         equal, free = Signal(ways), Signal(ways)
-        key = Signal(len(Value.cast(self.key)))     # in the RAM
+        key = Payload(len(Value.cast(self.key)))    # in the RAM
         m.d.sync += key.eq(self.key)
         for way in range(ways):
             ram = memory.Memory(shape=row, depth=max(sets, 2), init=[], attrs={"no_rw_check": 1})
@@ -228,14 +232,14 @@ class SetStore(wiring.Component):
             write, read = ram.write_port(), ram.read_port(domain="comb")
             # A block RAM's read port is merged with the register behind it, and so knows that
             # collisions do not matter; Amaranth's own kind of synchronous port does not.
-            answer, found = Signal(row, reset_less=True), read.data
+            answer, found = Payload(row), read.data
             if self._block_ram:
                 m.d.sync += answer.eq(read.data)
                 found = answer
             writes, wrote, undefined = Signal(), Signal(), Signal()
-            alike = Signal(-(-len(key) // 2))
+            alike = Payload(-(-len(key) // 2))
             clean = Signal(init=1)
-            value, valid = Signal(self._value), Signal()
+            value, valid = Payload(self._value), Payload()
             m.d.comb += [
                 writes.eq(self.sweeping | (dropping & drops[way])
                           | (pending & (pending_way == way))),
@@ -250,7 +254,7 @@ class SetStore(wiring.Component):
                 value.eq(found.value), valid.eq(found.valid),
             ]
             if self._guarded:
-                sums = Signal(4 * parity_bits(width))
+                sums = Payload(4 * parity_bits(width))
                 m.d.sync += sums.eq(parity_sums(found.as_value()[:width], found.parity))
                 m.d.comb += clean.eq(sound(sums))
             m.d.comb += [
@@ -262,7 +266,7 @@ class SetStore(wiring.Component):
             ]
             with m.If(scanned):
                 m.d.sync += drops[way].eq(~undefined & (
-                    ~clean | Cat(valid, alike | self.ignored).all()))
+                    ~clean | Cat(valid, alike | ignored_).all()))
         place = turn if ways > 1 else C(0)
         for wanted in (free, equal):        # the last choice counts
             for way in reversed(range(ways)):

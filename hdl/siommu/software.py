@@ -79,15 +79,18 @@ class SoftwarePort(wiring.Component):
             m.d.sync += offered.eq(0)
         m.d.comb += [
             self.responses.ready.eq(1),
-            self.prefetched.valid.eq(self.responses.valid & (beat.tag == PREFETCH)),
+            self.prefetched.valid.eq(self.responses.valid & ~beat.tag[0]),
             self.prefetched.payload.eq(beat),
         ]
-        answered = Signal()
-        m.d.comb += answered.eq(self.responses.valid & (beat.tag == DEBUG))
-        with m.If(answered):
+        answered, granted = Signal(), Signal()      # in the cycle before
+        m.d.sync += [answered.eq(self.responses.valid & beat.tag[0]),
+                     granted.eq(beat.cause == Cause.OK)]
+        with m.If(self.responses.valid & beat.tag[0]):
             m.d.sync += [self.result[name].eq(beat[name]) for name in (
                 "cause", "disposition", "read", "write", "size")]
-            m.d.sync += [self.busy.eq(0), self.phys.eq(beat.addr)]
-        with m.If(answered & (beat.cause != Cause.OK)):
-            m.d.sync += self.phys.eq(0)
+            m.d.sync += self.phys.eq(beat.addr)
+        with m.If(answered):
+            m.d.sync += self.busy.eq(0)
+            with m.If(~granted):
+                m.d.sync += self.phys.eq(0)
         return m

@@ -21,7 +21,7 @@ Entries hold grants only, and a look-up hits only where the entry allows what is
 never answered from here (§4, "caches only grant").
 """
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import C, Cat, Module, Mux, Signal
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -30,7 +30,9 @@ from .bundles import (LINE_BITS, LINE_PAGES, Invalidation, Outcome, Rights, TlbK
 from .choose import lowest, one_hot_index
 from .config import Config
 from .formats import INDEX_BITS, PFN_BITS, Cause, Size
+from .payload import Payload, payload_of
 from .plru import TreePlru
+from .rings import above
 
 __all__ = ["Tlb"]
 
@@ -111,16 +113,17 @@ class Tlb(wiring.Component):
         m = Module()
         entries = self._entries
         valid = self._valid = Signal(entries)
-        tags = self._tags = [Signal(_Tag, name=f"tag_{index}") for index in range(entries)]
+        tags = self._tags = [Payload(_Tag, name=f"tag_{index}") for index in range(entries)]
         m.submodules.plru = plru = TreePlru(entries)
         m.submodules.ram = ram = memory.Memory(shape=_Entry, depth=entries, init=[])
         ram_write, ram_read = ram.write_port(), ram.read_port(domain="comb")
 
         # Compare. What lies below the granularity of an entry is not looked at.
         key, page = self.key, self.key.vpn[:LINE_BITS]
-        alike = [Signal(_Alike, name=f"alike_{index}") for index in range(entries)]
-        match, allows = Signal(entries), Signal(entries)
-        low_bits = Signal(data.ArrayLayout(LINE_BITS, entries))     # of the page numbers
+        alike = [Payload(_Alike, name=f"alike_{index}") for index in range(entries)]
+        match, allows = Signal(entries), Payload(entries)
+        shares = Payload(entries)       # a page of the line with the fill, or it is a drop
+        low_bits = Payload(data.ArrayLayout(LINE_BITS, entries))     # of the page numbers
         for index, tag in enumerate(tags):
             same = Signal(_Alike, name=f"same_{index}")
             m.d.comb += [
@@ -135,10 +138,12 @@ class Tlb(wiring.Component):
                                == key.vpn[INDEX_BITS:2 * INDEX_BITS]),
                 same.line.eq(tag.key.vpn[LINE_BITS:INDEX_BITS] == key.vpn[LINE_BITS:INDEX_BITS]),
                 match[index].eq(valid[index]
-                                & _agree(same, tag.mask.bit_select(page, 1), tag.rights.size)),
+                                & _agree(same, tag.mask.bit_select(page, 1), tag.rights.size,
+                                         data.View(_Alike, C(0, 6)))),
             ]
             m.d.sync += [
                 alike[index].eq(same),
+                shares[index].eq((tag.mask & self.translation.mask).any() | self.drop),
                 allows[index].eq(Mux(self.write, tag.rights.write & tag.rights.dirty,
                                      tag.rights.read)),
                 low_bits[index].eq(tag.low),
@@ -146,9 +151,9 @@ class Tlb(wiring.Component):
 
         # Select. Any entry may be replaced: that the free one was found in the cycle before, and
         # that the last touches are not yet counted, does not matter.
-        select_fill, select_tag, select_entry = Signal(), Signal(_Tag), Signal(_Entry)
-        select_drop, outdated = Signal(), Signal(entries)
-        select_page, filled = Signal(LINE_BITS), self.translation
+        select_fill, select_tag, select_entry = Signal(), Payload(_Tag), Payload(_Entry)
+        select_drop, spans = Signal(), Payload(_Alike)
+        select_page, filled = Payload(LINE_BITS), self.translation
         free, full = Signal(entries), Signal()
         overlaps, replaces = Signal(entries), Signal(entries)
         low = Cat((self.matches & Cat(bits[place] for bits in low_bits)).any()
@@ -167,32 +172,28 @@ class Tlb(wiring.Component):
             free.eq(lowest(~valid)),
             full.eq(valid.all()),
         ]
-        # Of an invalidation: the mapping size that holds all its pages.
-        n, span = self.invalidation.n, Signal(Size)
-        with m.If(~self.invalidation.by_addr | (n > 2 * INDEX_BITS)):
-            m.d.comb += span.eq(Size.BYPASS)
-        with m.Elif(n > INDEX_BITS):
-            m.d.comb += span.eq(Size.PAGE_1G)
-        with m.Elif(n > LINE_BITS):
-            m.d.comb += span.eq(Size.PAGE_2M)
+        # In which fields the fill or the drop is of everything.
+        asked = self.invalidation
+        m.d.sync += spans.eq(Mux(self.fill, _spanned(filled.rights.size), Cat(
+            ~asked.by_ft, ~asked.by_device, ~asked.by_pasid,
+            *(~asked.by_addr | above(asked.n, bits) for bits in (
+                2 * INDEX_BITS, INDEX_BITS, LINE_BITS)))))
         for index, tag in enumerate(tags):
             m.d.comb += overlaps[index].eq(_agree(
-                alike[index], (tag.mask & select_tag.mask).any(), tag.rights.size,
-                select_tag.rights.size))
-            m.d.comb += outdated[index].eq(_agrees_with(
-                self.invalidation, span, alike[index], tag.rights.size))
+                alike[index], shares[index], tag.rights.size, spans))
         m.d.comb += [
             ram_read.addr.eq(one_hot_index(self.matches)),
             replaces.eq(Mux(full, plru.victims, free)),
         ]
 
         # Answer.
-        hit, fill, index = Signal(), Signal(), Signal(range(entries))
-        new_tag, entry, answer_page = Signal(_Tag), Signal(_Entry), Signal(LINE_BITS)
+        hit, fill, index = Signal(), Signal(), Payload(range(entries))
+        new_tag, entry, answer_page = Payload(_Tag), Payload(_Entry), Payload(LINE_BITS)
         drops, takes, replaced = Signal(entries), Signal(entries), Signal(range(entries))
-        lowest_bits = Signal(LINE_BITS + 1)     # of the page's number, and their carry
-        last, rights = Signal(LINE_BITS), Signal(Rights)
-        high, next_high = (Signal(PFN_BITS - LINE_BITS) for _ in range(2))
+        lowest_bits = Payload(LINE_BITS + 1)    # of the page's number, and their carry
+        last, rights = Payload(LINE_BITS), Payload(Rights)
+        high, next_high = (Payload(PFN_BITS - LINE_BITS) for _ in range(2))
+        written, place = payload_of(m, ram_write.data), payload_of(m, ram_write.addr)
         found = ram_read.data
         m.d.sync += [
             hit.eq((self.matches & allows).any() & ~select_fill & ~select_drop),
@@ -202,8 +203,7 @@ class Tlb(wiring.Component):
             last.eq(found.last), rights.eq(found.rights),
             fill.eq(select_fill), new_tag.eq(select_tag), entry.eq(select_entry),
             entry.carried.eq(select_entry.high + 1),
-            drops.eq((overlaps & select_fill.replicate(entries))
-                     | (outdated & select_drop.replicate(entries))),
+            drops.eq(overlaps & (select_fill | select_drop).replicate(entries)),
             takes.eq(replaces & select_fill.replicate(entries)),
         ]
         m.d.comb += [
@@ -226,31 +226,23 @@ class Tlb(wiring.Component):
         with m.If(self.flush):
             m.d.sync += valid.eq(0)
         m.d.sync += [
-            ram_write.en.eq(fill), ram_write.addr.eq(replaced), ram_write.data.eq(entry),
+            ram_write.en.eq(fill), place.eq(replaced), written.eq(entry),
             plru.touch.eq(hit | fill), plru.touched.eq(Mux(fill, replaced, index)),
         ]
         return m
 
 
-def _agree(alike, page, *sizes):
-    """Whether mappings of ``sizes`` overlap, if their keys are ``alike`` and they have a ``page``
-    of a line in common: what is smaller than the larger one does not matter."""
-    def beyond(limit):
-        return Cat(size.as_value() >= limit.value for size in sizes).any()
-
-    return (alike.ft & alike.device
-            & ((alike.line & page) | beyond(Size.PAGE_2M))
-            & (alike.middle | beyond(Size.PAGE_1G))
-            & ((alike.high & alike.pasid) | beyond(Size.BYPASS)))
+def _spanned(size):
+    """The fields (an ``_Alike``) in which a mapping of ``size`` is of everything."""
+    bypass, page_1g, page_2m = (size.as_value() >= least.value
+                                for least in (Size.BYPASS, Size.PAGE_1G, Size.PAGE_2M))
+    return Cat(0, 0, bypass, bypass, page_1g, page_2m)
 
 
-def _agrees_with(invalidation, span, alike, size):
-    """Whether an entry of ``size`` is to be dropped: it is ``alike`` in what the ``invalidation``
-    selects. ``span`` is the mapping size that holds all its pages. (A bypass is of every PASID.)"""
-    def beyond(limit):
-        return (span.as_value() >= limit.value) | (size.as_value() >= limit.value)
-
-    return ((alike.ft | ~invalidation.by_ft) & (alike.device | ~invalidation.by_device)
-            & (alike.pasid | ~invalidation.by_pasid | (size == Size.BYPASS))
-            & (alike.line | beyond(Size.PAGE_2M)) & (alike.middle | beyond(Size.PAGE_1G))
-            & (alike.high | beyond(Size.BYPASS)))
+def _agree(alike, page, size, spans):
+    """Whether a mapping of ``size`` overlaps what is of everything in the fields ``spans``, if
+    their keys are ``alike`` and they have a ``page`` of a line in common."""
+    any_ = data.View(_Alike, spans.as_value() | _spanned(size))
+    return ((alike.ft | any_.ft) & (alike.device | any_.device) & (alike.pasid | any_.pasid)
+            & (alike.high | any_.high) & (alike.middle | any_.middle)
+            & ((alike.line & page) | any_.line))

@@ -14,6 +14,7 @@ from .bundles import WAY_BITS, Invalidation, RegionInfo, RegionKey
 from .choose import lowest, one_of
 from .config import Config
 from .formats import INDEX_BITS
+from .payload import Payload
 from .sets import FEW_SETS, SetStore, ignored, space_index
 
 __all__ = ["WalkCache"]
@@ -82,7 +83,7 @@ class WalkCache(wiring.Component):
             store.scan_natural.eq(self.scan_natural), self.scanning.eq(store.scanning),
             store.ignored.eq(ignored(self.invalidation, RegionKey, INDEX_BITS)),
         ]
-        match, values = Signal(ways), Signal(data.ArrayLayout(RegionInfo, ways))
+        match, values = Signal(ways), Payload(data.ArrayLayout(RegionInfo, ways))
         m.d.sync += [match.eq(store.match & (~self.flush).replicate(ways)),
                      values.eq(store.values), self.place.eq(store.place)]
         m.d.comb += self.hit.eq(match.any())

@@ -23,6 +23,7 @@ from amaranth.lib.wiring import In, Out
 from .bundles import LINE_BITS, PORT_BITS, SLOT_BITS, WAY_BITS, WalkKey, walk_line
 from .choose import lowest, one_hot_index, one_of
 from .config import Config
+from .payload import Payload
 
 __all__ = ["WalkSlots"]
 
@@ -141,7 +142,7 @@ class WalkSlots(wiring.Component):
         m = Module()
         config = self._config
         slots = config.walk_slots
-        valid, releases = Signal(slots), Signal(slots)
+        valid, ripe = Signal(slots), Signal(slots)
         m.d.sync += [self.busy.eq(valid.any()), self.outdated.eq((valid & self.stale).any())]
 
         # The next slot to take, and the one behind it, so that neither is sought in a hurry.
@@ -159,17 +160,19 @@ class WalkSlots(wiring.Component):
             with m.If(behind.any()):
                 m.d.sync += behind.eq(0)
 
-        # A release takes two cycles: choose one, free it.
+        # A release takes two cycles: choose one, free it. In the second one it is still ripe.
         ports = data.ArrayLayout(PORT_BITS, slots)
-        owners = Signal(ports)
-        m.d.sync += [released.eq(lowest(releases)), self.released.eq(released.any()),
+        owners, chose = Signal(ports), Signal()
+        m.d.sync += [chose.eq(ripe.any() & ~chose),
+                     released.eq(lowest(ripe) & (~chose).replicate(slots)),
+                     self.released.eq(released.any()),
                      self.released_port.eq(one_of(released, owners))]
 
         joinable = Signal(slots)
         m.d.sync += [self.joinable.eq(joinable), self.any_joinable.eq(joinable.any())]
         overdue = []
         for index in range(slots):
-            key, way = Signal(WalkKey, name=f"key_{index}"), self.ways[index]
+            key, way = Payload(WalkKey, name=f"key_{index}"), self.ways[index]
             stale, settled, several = self.stale[index], self.settled[index], self.several[index]
             anew = Signal(name=f"anew_{index}")
             faulty = Signal(name=f"faulty_{index}")
@@ -178,19 +181,15 @@ class WalkSlots(wiring.Component):
             claimed = Signal(name=f"claimed_{index}")
             # Settled for some cycles: nobody joined of late, and all claims are counted.
             rested = Signal(4, name=f"rested_{index}")
-            ripe = Signal(name=f"ripe_{index}")
             m.d.sync += [
                 rested.eq(Cat(settled, rested[:3] & settled.replicate(3))),
-                ripe.eq(valid[index] & ~released[index] & settled & rested.all() & ~owed & ~claimed
+                ripe[index].eq(valid[index] & ~released[index] & settled & rested.all() & ~owed & ~claimed
                         & ~self.reading[index]),
             ]
 
-            m.d.comb += [
-                self.faulty[index].eq(faulty & settled),
-                releases[index].eq(ripe & ~released[index]),
-            ]
+            m.d.comb += self.faulty[index].eq(faulty & settled)
             # The comparison takes two cycles; a key that changes in the first one does not count.
-            equal = Signal(len(_pieces(key)), name=f"equal_{index}")
+            equal = Payload(len(_pieces(key)), name=f"equal_{index}")
             page_equal, was_valid = (Signal(name=f"{name}_{index}")
                                      for name in ("page_equal", "was_valid"))
             m.d.sync += [
@@ -244,6 +243,6 @@ class WalkSlots(wiring.Component):
 
 
 def _pieces(key):
-    """The line that a key is for, in pieces that one level of logic compares."""
+    """The line that a key is for, in pieces that a cycle compares, and one LUT puts together."""
     line = walk_line(key)
-    return [line[low:low + 4] for low in range(0, len(line), 4)]
+    return [line[low:low + 32] for low in range(0, len(line), 32)]

@@ -33,6 +33,7 @@ from .bundles import (ENTRY_ADDR_BITS, LINE_BITS, SLOT_BITS, WAY_BITS, ContextIn
 from .config import Config
 from .formats import DEVICE_BITS, ENTRY_BYTES, PASID_BITS, PFN_BITS, Cause, Disposition
 from .lines import LineWords
+from .payload import Payload, payload_of
 from .queues import RingQueue
 from .walk_step import (SAID, Facts, Gathered, Marks, Reach, StartFacts, StartStep, WalkState,
                         WordFacts, WordStep, device_entry, leaf_fits, leaf_page, marks, next_read,
@@ -144,14 +145,14 @@ class TableWalker(wiring.Component):
         m.d.sync += self._ddt_base.eq(self.ddt_base)
 
         # What was decided, one cycle later.
-        self._asked = Signal(TableRead, name="asked")
+        self._asked = Payload(TableRead, name="asked")
         self._asks = Signal(name="asks")        # a read
         self._again = Signal(name="again")      # by a word for the rest of whose line is no need
         self._first = Signal(name="first")      # of its walk
 
         m.submodules.word = self._word = WordStep()
         m.submodules.begin = self._begin = StartStep()
-        self._begins, self._began = Signal(name="begins"), Signal(WalkStart, name="began")
+        self._begins, self._began = Signal(name="begins"), Payload(WalkStart, name="began")
         self._take_beat(m)
         self._take_start(m)
         self._decide(m)
@@ -166,7 +167,7 @@ class TableWalker(wiring.Component):
         says, and with its place in its burst."""
         config, slots = self._config, self._config.walk_slots
         payload, identity = self.r.payload, self.r.payload.id
-        self._held, self._beat = Signal(name="held"), Signal(payload.shape(), name="beat")
+        self._held, self._beat = Signal(name="held"), Payload(payload.shape(), name="beat")
         self._turn = Signal(range(max(self._turns, 2)), name="turn")
         self._ours, self._of_line = Signal(name="ours"), Signal(name="of_line")
         self._count = Signal(LINE_BITS + 1, name="count")
@@ -264,10 +265,10 @@ class TableWalker(wiring.Component):
         ]
 
         step = self._word
-        self._state, self._key = Signal(WalkState, name="state"), Signal(WalkKey, name="key")
-        self._gathered, self._facts = Signal(Gathered, name="said"), Signal(Facts, name="saying")
-        self._content, self._reach = Signal(WORD, name="content"), Signal(Reach, name="reach")
-        self._device_entry = Signal(ENTRY_ADDR_BITS, name="device_entry")
+        self._state, self._key = Payload(WalkState, name="state"), Payload(WalkKey, name="key")
+        self._gathered, self._facts = Payload(Gathered, name="said"), Payload(Facts, name="saying")
+        self._content, self._reach = Payload(WORD, name="content"), Payload(Reach, name="reach")
+        self._device_entry = Payload(ENTRY_ADDR_BITS, name="device_entry")
         self._stale, rejected = Signal(name="of_before_flush"), Signal()
         m.d.sync += [self.stepping.eq(comes),
                      self._stale.eq((self.stale >> identity)[0] | self.flush)]
@@ -291,7 +292,7 @@ class TableWalker(wiring.Component):
     def _take_start(self, m):
         """A start, into registers: with what can be said of its key."""
         config, begin = self._config, self._begin
-        facts = Signal(StartFacts, name="beginning")
+        facts = Payload(StartFacts, name="beginning")
         # Walks in flight, the one that was taken just before not included; room for one, for two.
         active = Signal(range(config.walks + 1), name="active")
         after = Signal.like(active)
@@ -322,7 +323,8 @@ class TableWalker(wiring.Component):
             first.eq(Mux(begins, device_entry(self._began.key, self._ddt_base),
                          self._device_entry)),
         ]
-        following, top, state = Signal(WalkState), Signal(), Signal(WalkState)
+        following, top, state = Payload(WalkState), Payload(), Signal(WalkState)
+        outcome = payload_of(m, self.outcome)
         m.d.sync += [
             self._first.eq(begins), top.eq(anew),
             self._asks.eq((self.stepping & word.read) | (begins & begin.read)),
@@ -332,16 +334,15 @@ class TableWalker(wiring.Component):
             self.anew.eq((self.stepping | begins) & anew),
             self.finished.eq((self.stepping & word.finish) | (begins & begin.finish)),
             self._refused.eq(begins & begin.finish),
-            self.outcome.eq(word.outcome),
+            outcome.eq(word.outcome),
         ]
         with m.If(anew):
             m.d.sync += following.entry[4:-1].eq(first[4:-1])
         m.d.sync += following.entry[-1].eq(first[-1])
         with m.If(begins):
             m.d.sync += [
-                self.outcome.cause.eq(Cause.DEVICE_INVALID),
-                self.outcome.disposition.eq(Disposition.DENY),
-                self.outcome.level.eq(0), self.outcome.entry.eq(0), self.outcome.quiet.eq(0),
+                outcome.cause.eq(Cause.DEVICE_INVALID), outcome.disposition.eq(Disposition.DENY),
+                outcome.level.eq(0), outcome.entry.eq(0), outcome.quiet.eq(0),
             ]
         m.d.comb += [
             *assign(state, next_read(following, top)),
@@ -403,44 +404,51 @@ class TableWalker(wiring.Component):
             words, enable = [_lane(lanes, Cat(Const(half, 1), pair))
                              for half in (0, 1)], Const(3, 2)
 
-        passing = Signal(self.words.shape(), name="passing")    # its pages are yet to be known
-        above, above_ft, broken = Signal(WalkState, name="above"), Signal(), Signal()
+        passing = Payload(self.words.shape(), name="passing")   # its pages are yet to be known
+        above, above_ft, broken = Payload(WalkState, name="above"), Payload(), Payload()
+        passes, held = Signal(name="passes"), Payload(self.words.shape(), name="held_words")
+        valid = Signal(name="words_valid")
+        m.d.comb += [self.words.eq(held), self.words.valid.eq(valid)]
         m.d.sync += [
-            passing.valid.eq(self._ours & self._of_line), passing.slot.eq(beat.id),
+            passes.eq(self._ours & self._of_line), valid.eq(passes), passing.slot.eq(beat.id),
             passing.row.eq(number[1:]), passing.enable.eq(enable),
             above.eq(state), above_ft.eq(self._key.ft), broken.eq(beat.resp[1]),
-            self.words.eq(passing),
+            held.eq(passing),
         ]
         for half, word in enumerate(words):
-            passes, fits = Signal(WORD, name=f"passes_{half}"), Signal(name=f"fits_{half}")
-            m.d.sync += [passes.eq(word),
+            passing_word, fits = Payload(WORD, name=f"passes_{half}"), Payload(name=f"fits_{half}")
+            m.d.sync += [passing_word.eq(word),
                          fits.eq(leaf_fits(ft=self._key.ft, state=state, word=word))]
             page = Signal(self.words.pages[half].shape(), name=f"page_{half}")
-            leaf_page(m, page, fits=fits, ft=above_ft, state=above, word=passes,
+            leaf_page(m, page, fits=fits, ft=above_ft, state=above, word=passing_word,
                       check_ad=self.check_ad)
-            m.d.sync += self.words.pages[half].eq(page)
+            m.d.sync += held.pages[half].eq(page)
         with m.If(broken):              # an error on a neighbour is no fault (§5.1)
-            m.d.sync += [field.eq(0) for page in self.words.pages
+            m.d.sync += [field.eq(0) for page in held.pages
                          for field in (page.read, page.write)]
 
     def _lead_on(self, m):
         """What may be cached, into registers. No walk of before a flush fills after it."""
         step, key, fresh = self._word, self._key, Signal()
+        device_key, device, context_key, context, region_of, region, region_way = (
+            payload_of(m, output) for output in (
+                self.device_key, self.device, self.context_key, self.context, self.region_key,
+                self.region, self.region_way))
         m.d.comb += fresh.eq(self.stepping & ~self._stale & ~self.flush)
         m.d.sync += [
             self.device_fill.eq(fresh & step.device_fill),
-            self.device_key.eq(key.device),
-            self.device.eq(step.device),
+            device_key.eq(key.device),
+            device.eq(step.device),
             self.context_fill.eq(fresh & step.context_fill),
-            self.context_key.ft.eq(key.ft),
-            self.context_key.device.eq(key.device),
-            self.context_key.pasid.eq(key.pasid),
-            self.context.eq(step.context),
+            context_key.ft.eq(key.ft),
+            context_key.device.eq(key.device),
+            context_key.pasid.eq(key.pasid),
+            context.eq(step.context),
             self.region_fill.eq(fresh & step.region_fill),
-            self.region_way.eq(self._state.region_way),
-            self.region.eq(step.region),
+            region_way.eq(self._state.region_way),
+            region.eq(step.region),
         ]
-        m.d.sync += assign(self.region_key, region_key(key, key.page))
+        m.d.sync += assign(region_of, region_key(key, key.page))
 
     def _read(self, m):
         """The read address channel: what waits in the queue, or else what was just asked for."""

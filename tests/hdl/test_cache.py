@@ -38,13 +38,13 @@ def test_flush_drops_a_fill_under_way():
     dut = ContextCache(key=8, value=16, entries=2)
 
     async def bench(ctx):
-        for delay in range(3):
+        for delay in range(4):
             ctx.set(dut.fill, 1)
             ctx.set(dut.fill_key, 5)
             ctx.set(dut.flush, delay == 0)
             await ctx.tick()
             ctx.set(dut.fill, 0)
-            for cycle in range(1, 5):
+            for cycle in range(1, 6):
                 ctx.set(dut.flush, delay == cycle)
                 await ctx.tick()
             assert await look_up(ctx, dut, 5) is None, f"flush {delay} cycles after the fill"
@@ -110,6 +110,7 @@ def test_drop():
             ctx.set(dut.drop_by, selected)
             await ctx.tick()
             ctx.set(dut.drop, 0)
+            await ctx.tick()
             for key in keys:
                 covered = all(key[name] == target[name] for bit, name in enumerate(names)
                               if selected >> bit & 1)
@@ -126,12 +127,12 @@ def test_drop_of_a_fill_under_way():
     dut = ContextCache(key=FIELDS, value=16, entries=2)
 
     async def bench(ctx):
-        for delay in range(4):
+        for delay in range(5):
             ctx.set(dut.fill, 1)
             ctx.set(dut.fill_key, {"device": 1})
             ctx.set(dut.drop_key, {"device": 1})
             ctx.set(dut.drop_by, 2)
-            for cycle in range(6):
+            for cycle in range(7):
                 ctx.set(dut.drop, cycle == delay)
                 await ctx.tick()
                 ctx.set(dut.fill, 0)

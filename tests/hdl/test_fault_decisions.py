@@ -79,6 +79,7 @@ class Bench:
     async def cycle(self, ctx):
         """One clock cycle of everybody, with all checks."""
         dut, rng = self.dut, self.rng
+        head = self.head            # by this is decided in the cycle of its write, too
         written = self._driver(ctx)
         fault = None
         ports = [port for port in range(self.config.ports) if self.unsettled[port] < 4]
@@ -98,7 +99,7 @@ class Bench:
             response = self.due.popleft()[1]
             ctx.set(dut.b.payload, response)
         ctx.set(dut.b.valid, response is not None)
-        self.before = (self.enable, self.head, list(self.used), written, self.broken,
+        self.before = (self.enable, head, list(self.used), written, self.broken,
                        self._lost_by(response))
         if written:
             self.used = [0] * self.config.ports

@@ -1,5 +1,5 @@
 import pytest
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 
 from siommu.bundles import Operation, assign
 from siommu.formats import Cause, Disposition, Size
@@ -16,7 +16,7 @@ def run(cases):
     m = Module()
     m.submodules.dut = dut = Resolver()
     rest = Signal(Operation)
-    rest_of(m, rest, dut.operation, dut.beat.pages, dut.more)
+    rest_of(m, rest, dut.operation, Mux(dut.more, dut.beat.pages, 0), dut.more)
     m.d.comb += assign(dut.lengths, lengths(dut.operation))
     m.d.sync += Signal().eq(0)
 
