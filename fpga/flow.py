@@ -22,10 +22,10 @@ __all__ = ["BUILD", "FlowError", "Netlist", "core_size", "harness_luts", "module
 BUILD = Path(__file__).resolve().parents[1] / "build" / "synth"
 DEVICE = "--85k", "--package", "CABGA756"       #: LFE5U-85F
 #: Yosys's synthesis for the ECP5, but with another script for its mapper ABC9: more restructuring
-#: for depth first, a wire delay that is near to what placed designs have, and a target of 6 ns:
+#: for depth first, a wire delay that is near to what placed designs have, and a target of 5 ns:
 #: what is faster anyway is made smaller. About a tenth of the LUTs less, and shorter paths.
 SYNTH = ("scratchpad -set abc9.script \"+&scorr;&sweep;&st;&syn3;&b,-s;&dch,-f;&ps;"
-         "&if,-W,700,-D,6000,{R},-v;&mfs\"; synth_ecp5")
+         "&if,-W,700,-D,5000,{R},-v;&mfs\"; synth_ecp5")
 
 #: Amaranth's temporaries ($1 ...) collide with ABC9's names otherwise.
 HIDE = "rename -hide w:$*"
@@ -162,7 +162,7 @@ def harness_luts(design):
 
 def core_size(config):
     """Cells of ``siommu`` synthesised on its own, by the names of ``CELLS``."""
-    return _cells(_yosys(f"read_verilog siommu.v; {HIDE}; {SYNTH} -top siommu; "
+    return _cells(_yosys(f"read_verilog siommu.v; rename -hide w:*; {SYNTH} -top siommu; "
                          "tee -q -o stat.json stat -json",
                          {"siommu.v": verilog(config)}, ["stat.json"]))
 
