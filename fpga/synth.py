@@ -151,9 +151,9 @@ def main(arguments=None):
                         help="this speed grade only (default: 8, and 6 for the preset default)")
     parser.add_argument("--freq", type=int, metavar="MHZ", help="frequency to strive for "
                         f"({', '.join(f'{mhz} at speed {grade}' for grade, mhz in FREQ.items())})")
-    parser.add_argument("--router", choices=("router1", "router2"), default="router2",
-                        help="nextpnr's router (router2, which copes better with crowded "
-                             "places)")
+    parser.add_argument("--router", choices=("router1", "router2"), default="router1",
+                        help="nextpnr's router (router1, whose results are faster, or router2, "
+                             "which takes less time)")
     parser.add_argument("--paths", type=int, default=0, metavar="N",
                         help="show the N registers that the slowest paths end in")
     parser.add_argument("--fmax", action="store_true", help="frequencies only, no sizes")

@@ -81,7 +81,7 @@ MUTATIONS = {
         "a fault to which a cached context led is reported", "walk_step",
         "cached.eq(self.state.cached)", "cached.eq(0)"),
     "canonical-of-4-levels": Mutation(
-        "bit 47 is not looked at when an address is checked", "walk_step",
+        "bit 47 is not looked at when an address is checked", "bundles",
         "sign48, sign57 = key.page[35:], key.page[44:]",
         "sign48, sign57 = key.page[36:], key.page[44:]"),
     "tag-without-size": Mutation(

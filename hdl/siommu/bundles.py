@@ -12,9 +12,9 @@ from .formats import (ADDR_BITS, DEVICE_BITS, DEVID_BITS, INDEX_BITS, PAGE_SHIFT
 
 __all__ = ["PORT_BITS", "SLOT_BITS", "WAY_BITS", "LINE_BITS", "LINE_PAGES", "PAGE_NUMBER_BITS",
            "ENTRY_ADDR_BITS", "Operation", "TlbKey", "LineKey", "RegionKey", "WalkKey", "Rights",
-           "Translation", "Outcome", "DeviceInfo", "ContextInfo", "RegionInfo", "WalkStart",
-           "TableRead", "Invalidation", "FaultInfo", "assign", "tlb_key", "line_key", "region_key",
-           "walk_key", "walk_line", "same_place", "same_line"]
+           "Translation", "Outcome", "DeviceInfo", "ContextInfo", "RegionInfo", "Reach",
+           "WalkStart", "TableRead", "Invalidation", "FaultInfo", "assign", "reach", "tlb_key",
+           "line_key", "region_key", "walk_key", "walk_line", "same_place", "same_line"]
 
 PORT_BITS = 4           #: at most 8 device ports and the processor
 SLOT_BITS = 5           #: at most 28 walk slots
@@ -171,6 +171,27 @@ class RegionInfo(data.Struct):
     devid: DEVID_BITS
 
 
+class Reach(data.Struct):
+    """What can be said of the key of a walk: whether its address is canonical for 48 and 57 bits,
+    and whether its PASID has bits beyond the 7th and the 16th."""
+
+    canonical_48: 1
+    canonical_57: 1
+    beyond_7: 1
+    beyond_16: 1
+
+
+def reach(key):
+    """The :class:`Reach` of ``key``, as a dictionary."""
+    sign48, sign57 = key.page[35:], key.page[44:]
+    return {"canonical_48": _all_equal(sign48), "canonical_57": _all_equal(sign57),
+            "beyond_7": key.pasid[7:] != 0, "beyond_16": key.pasid[16:] != 0}
+
+
+def _all_equal(bits):
+    return bits.all() | ~bits.any()
+
+
 class WalkStart(data.Struct):
     """A walk to be started: for whom, and what the caches know already.
 
@@ -179,6 +200,7 @@ class WalkStart(data.Struct):
 
     slot: SLOT_BITS
     key: WalkKey
+    reach: Reach
     device_hit: 1
     device: DeviceInfo
     context_hit: 1

@@ -183,19 +183,22 @@ class FaultQueue(wiring.Component):
         return m
 
     def _wait(self, m, fault, ready, take):
-        """The FIFO; the oldest fault stands in front of its memory. One more than the ports'
-        requests have room: one that is being recorded."""
-        depth = 1 << (self._config.ports * self._config.port_depth - 1).bit_length()
+        """The FIFO. One more than the ports' requests have room: one that is being recorded, which
+        stays at the head. What decides about it stands in registers behind the memory."""
+        depth = 1 << (self._config.ports * self._config.port_depth).bit_length()
         m.submodules.waiting = waiting = memory.Memory(
             shape=FaultInfo, depth=depth, init=[], attrs={"no_rw_check": 1})
-        write, read = waiting.write_port(), waiting.read_port()
-        came, left = Signal(range(2 * depth)), Signal(range(2 * depth))
+        write, read = waiting.write_port(), waiting.read_port(domain="comb")
+        oldest = Payload(FaultInfo)         # merged with a block RAM's port, see ``SetStore``
+        came, left = Signal(range(depth)), Signal(range(depth))
+        known, quiet, port = Signal(), Payload(), Payload(len(fault.port))
         m.d.comb += [
             write.en.eq(self.fault.valid), write.addr.eq(came), write.data.eq(self.fault.payload),
-            read.en.eq((came != left) & (~ready | take)), read.addr.eq(left), fault.eq(read.data),
+            read.addr.eq(left), fault.eq(oldest), fault.quiet.eq(quiet), fault.port.eq(port),
         ]
-        m.d.sync += [came.eq(came + self.fault.valid), left.eq(left + read.en),
-                     ready.eq(read.en | (ready & ~take))]
+        m.d.sync += [came.eq(came + self.fault.valid), left.eq(left + take),
+                     known.eq((came != left) & ~take), ready.eq(known & ~take),
+                     oldest.eq(read.data), quiet.eq(oldest.quiet), port.eq(oldest.port)]
 
     def _write(self, m, fault, stamp, writing, last, next_, adds):
         """The record on the bus: one burst."""

@@ -21,7 +21,7 @@ from amaranth.lib.wiring import In, Out, connect
 
 from .bundles import (LINE_BITS, PORT_BITS, SLOT_BITS, WAY_BITS, ContextInfo, DeviceInfo,
                       FaultInfo, Invalidation, Operation, Outcome, RegionInfo, WalkKey, WalkStart,
-                      assign, same_line, same_place, walk_key)
+                      assign, reach, same_line, same_place, walk_key)
 from .choose import lowest, one_hot_index
 from .config import Config
 from .formats import PAGES_BITS, Cause, Response, Size
@@ -288,7 +288,7 @@ class MissUnit(wiring.Component):
             # when slots are few, none is given away in the cycle after another one
             permitted.eq(slots.any_free
                          & (operation.reserved | (may_take & self._quiet)
-                            | (may_soon & ~parking.wants.any()))
+                            | (may_soon & ~self._wanted))
                          & (self.region_hit | ~operation.silent)),
             joins.eq(miss & joins_any),
             takes.eq(miss & permitted & ~joins_any),
@@ -367,8 +367,10 @@ class MissUnit(wiring.Component):
         taken, given = Signal(), Signal()       # any of them
         m.d.sync += [taken.eq(allocates & ~reserved), given.eq(parking.slot_taken.any())]
         settled = ~taken & ~given
-        self._quiet = Signal()      # and nobody waits for one
-        m.d.comb += self._quiet.eq(settled & ~parking.wants.any())
+        # And nobody waited for one in the cycle before; who began to since then has no promise yet.
+        self._quiet, self._wanted = Signal(), Signal()
+        m.d.sync += self._wanted.eq(parking.wants.any())
+        m.d.comb += self._quiet.eq(settled & ~self._wanted)
         # what comes back is counted one cycle later still
         m.d.sync += back.eq(slots.released + returns.any())
         m.d.comb += after.eq(available + back - (taken + given))
@@ -387,7 +389,7 @@ class MissUnit(wiring.Component):
             m.d.comb += [
                 parking.slot_for[index].eq(some & below & settled),
                 self._may_take[index].eq(some & below & self._quiet),
-                self._may_soon[index].eq(ample & far_below & ~parking.wants.any()),
+                self._may_soon[index].eq(ample & far_below & ~self._wanted),
             ]
 
     def _start(self, m, takes):
@@ -404,7 +406,7 @@ class MissUnit(wiring.Component):
         m.d.comb += [
             trusted.eq(~self.flush & ~flushed & ~covered),
             start.slot.eq(self._slots.next_index),
-            start.key.eq(self._slots.key),
+            start.key.eq(self._slots.key), *assign(start.reach, reach(start.key)),
             start.device_hit.eq(self.device_hit & trusted), start.device.eq(self.device),
             start.context_hit.eq(self.context_hit & trusted), start.context.eq(self.context),
             start.region_hit.eq(self.region_hit & trusted), start.region.eq(self.region),

@@ -122,9 +122,11 @@ class Parking(wiring.Component):
         ]
         # Slots and credits are for who has waited: so long nobody took them from under him.
         joined = self._joined(m, heads, tails, waiting, pushed, chosen)
-        promised, credited, waited = Signal(ports), Signal(ports), Signal(ports)
+        promised, credited = Signal(ports), Signal(ports)
+        wanted, waited = Signal(ports), Signal(ports)       # in the cycle before, too
         m.d.sync += [
-            promised.eq(self.slot_for & self.wants
+            wanted.eq(self.wants),
+            promised.eq(self.slot_for & self.wants & wanted
                         & (~self.slot_taken.any()).replicate(ports)),
             waited.eq(self.continues),
             credited.eq(self.credit_for & self.continues & waited & ~self.credit_taken),

@@ -11,14 +11,14 @@ from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
-from .bundles import (ENTRY_ADDR_BITS, WAY_BITS, ContextInfo, DeviceInfo, Outcome, RegionInfo,
-                      WalkKey, WalkStart, assign)
+from .bundles import (ENTRY_ADDR_BITS, WAY_BITS, ContextInfo, DeviceInfo, Outcome, Reach,
+                      RegionInfo, WalkKey, WalkStart, assign)
 from .formats import (DEVID_BITS, INDEX_BITS, PFN_BITS, Cause, ContextDeny, ContextRoot,
                       DeviceWord0, DeviceWord1, DirectoryEntry, Disposition, Size, TableEntry)
 
-__all__ = ["SAID", "Table", "WalkState", "Gathered", "Marks", "Reach", "Facts", "WordFacts",
-           "WordStep", "StartFacts", "StartStep", "marks", "reach", "start_facts", "out_of_range",
-           "device_entry", "next_read", "words_minus_one", "leaf_fits", "leaf_page"]
+__all__ = ["SAID", "Table", "WalkState", "Gathered", "Marks", "Facts", "WordFacts", "WordStep",
+           "StartFacts", "StartStep", "marks", "start_facts", "out_of_range", "device_entry",
+           "next_read", "words_minus_one", "leaf_fits", "leaf_page"]
 
 
 class Table(enum.Enum, shape=3):
@@ -87,16 +87,6 @@ class Marks(data.Struct):
     page_1g: 1
 
 
-class Reach(data.Struct):
-    """What can be said of the key of a walk: whether its address is canonical for 48 and 57 bits,
-    and whether its PASID has bits beyond the 7th and the 16th."""
-
-    canonical_48: 1
-    canonical_57: 1
-    beyond_7: 1
-    beyond_16: 1
-
-
 class Facts(data.Struct):
     """What a word is and says.
 
@@ -156,13 +146,6 @@ def marks(word):
         "page_2m": entry.pfn[1:9] != 0,
         "page_1g": entry.pfn[1:18] != 0,
     }
-
-
-def reach(key):
-    """The :class:`Reach` of ``key``, as a dictionary."""
-    sign48, sign57 = key.page[35:], key.page[44:]
-    return {"canonical_48": _all_equal(sign48), "canonical_57": _all_equal(sign57),
-            "beyond_7": key.pasid[7:] != 0, "beyond_16": key.pasid[16:] != 0}
 
 
 def out_of_range(key, beyond):
@@ -553,7 +536,7 @@ class StartFacts(data.Struct):
 
 def start_facts(walk):
     """The :class:`StartFacts` of ``walk``, a ``WalkStart``, as a dictionary."""
-    known, device, l5 = reach(walk.key), walk.device, walk.context.l5
+    known, device, l5 = walk.reach, walk.device, walk.context.l5
     # A bypass is looked up in memory, so that no walk has its outcome at its start.
     passes = Mux(walk.key.ft, device.sto_en & ~device.sto_bypass,
                  device.mem_en & ~device.mem_bypass)
@@ -646,10 +629,6 @@ def leaf_page(m, page, *, fits, ft, state, word, check_ad):
 
 def _pfn(word):
     return word[12:52]
-
-
-def _all_equal(bits):
-    return bits.all() | ~bits.any()
 
 
 def _disposition(bits):

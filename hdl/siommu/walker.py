@@ -28,16 +28,16 @@ from amaranth.utils import exact_log2
 
 from .axi import Burst, ReadAddress, ReadData
 from .bundles import (ENTRY_ADDR_BITS, LINE_BITS, SLOT_BITS, WAY_BITS, ContextInfo, DeviceInfo,
-                      Outcome, RegionInfo, RegionKey, TableRead, WalkKey, WalkStart, assign,
-                      region_key)
+                      Outcome, Reach, RegionInfo, RegionKey, TableRead, WalkKey, WalkStart,
+                      assign, region_key)
 from .config import Config
 from .formats import DEVICE_BITS, ENTRY_BYTES, PASID_BITS, PFN_BITS, Cause, Disposition
 from .lines import LineWords
 from .payload import Payload, payload_of
 from .queues import RingQueue
-from .walk_step import (SAID, Facts, Gathered, Marks, Reach, StartFacts, StartStep, WalkState,
+from .walk_step import (SAID, Facts, Gathered, Marks, StartFacts, StartStep, WalkState,
                         WordFacts, WordStep, device_entry, leaf_fits, leaf_page, marks, next_read,
-                        out_of_range, reach, start_facts, words_minus_one)
+                        out_of_range, start_facts, words_minus_one)
 
 __all__ = ["ContextKey", "TableWalker"]
 
@@ -231,12 +231,15 @@ class TableWalker(wiring.Component):
         # The walk's key, and what the entry's words before this one said. If the beat before is
         # one of them, that has not been written yet.
         m.submodules.keys = keys = memory.Memory(shape=WalkKey, depth=slots, init=[])
+        m.submodules.reaches = reaches = memory.Memory(shape=Reach, depth=slots, init=[])
+        known = reaches.read_port(domain="comb")
         m.submodules.gathered = said = memory.Memory(shape=Gathered, depth=slots, init=[])
         key, before = keys.read_port(domain="comb"), said.read_port(domain="comb")
         self._state_write, self._key_write = states.write_port(), keys.write_port()
+        self._reach_write = reaches.write_port()
         gathered, follows, gather = Signal(Gathered), Signal(), said.write_port()
         m.d.comb += [
-            key.addr.eq(identity), before.addr.eq(identity),
+            key.addr.eq(identity), known.addr.eq(identity), before.addr.eq(identity),
             follows.eq(self.stepping & (self._beat.id == identity)),
             gathered.eq(Mux(follows, self._word.gathers.as_value(), before.data.as_value())),
             gather.en.eq(self.stepping | self._begins),
@@ -277,7 +280,7 @@ class TableWalker(wiring.Component):
                 self._beat.eq(payload), self._ours.eq(ours), self._of_line.eq(of_line),
                 self._count.eq(count), self._state.eq(state.data), self._key.eq(key.data),
                 self._gathered.eq(gathered), self._facts.eq(facts.facts),
-                self._content.eq(facts.word), *assign(self._reach, reach(key.data)),
+                self._content.eq(facts.word), self._reach.eq(known.data),
                 rejected.eq(out_of_range(key.data, self._beyond)),
                 self._device_entry.eq(device_entry(key.data, self._ddt_base)),
             ]
@@ -312,6 +315,8 @@ class TableWalker(wiring.Component):
             begin.out_of_range.eq(out_of_range(self._began.key, self._beyond)),
             self._key_write.en.eq(self._begins), self._key_write.addr.eq(self._began.slot),
             self._key_write.data.eq(self._began.key),
+            self._reach_write.en.eq(self._begins), self._reach_write.addr.eq(self._began.slot),
+            self._reach_write.data.eq(self._began.reach),
         ]
 
     def _decide(self, m):

@@ -6,7 +6,7 @@ noise. So random walks end at every step of §4, and nothing has to be built bef
 
 from sim.memory import BusError
 
-__all__ = ["Soup"]
+__all__ = ["Soup", "reach_of"]
 
 DDT, DIRECTORY, CONTEXT, TABLE = 0x100, 0x200, 0x300, 0x400     # page numbers, 16 of each kind
 
@@ -80,3 +80,14 @@ class Soup:
         if self.broken.setdefault(beat, self.rng.random() < self.errors):
             raise BusError(addr)
         return self.words[addr]
+
+
+def reach_of(key):
+    """What a walk's start says of its ``key`` (fields of a ``WalkKey``): a ``Reach``."""
+    page, pasid = key.get("page", 0) % (1 << 52), key.get("pasid", 0)
+
+    def canonical(bits):
+        return int(page >> bits - 13 in (0, (1 << 52 - (bits - 13)) - 1))
+
+    return {"canonical_48": canonical(48), "canonical_57": canonical(57),
+            "beyond_7": int(pasid >= 1 << 7), "beyond_16": int(pasid >= 1 << 16)}

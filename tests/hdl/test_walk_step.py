@@ -5,14 +5,15 @@ what the neighbours of a leaf grant."""
 import pytest
 from amaranth.hdl import Module, Signal
 
-from siommu.bundles import ENTRY_ADDR_BITS, WalkKey, assign
+from siommu.bundles import ENTRY_ADDR_BITS, WalkKey, assign, reach
 from siommu.formats import (Cause, ContextDeny, ContextRoot, DeviceWord0, Disposition, Size, pack)
 from siommu.second_level import LinePage
 from siommu.walk_step import (SAID, StartStep, Table, WalkState, WordFacts, WordStep,
                               device_entry, leaf_fits, leaf_page, marks, next_read, out_of_range,
-                              reach, start_facts, words_minus_one)
+                              start_facts, words_minus_one)
 
 from .simulate import seeded, simulate
+from .soup import reach_of
 
 OUTPUTS = "read", "anew", "finish"
 
@@ -41,7 +42,7 @@ def decide(*, ddt_log2=16, check_ad=0, start=0, last=1, error=0, word=0, before=
     async def bench(ctx):
         ctx.set(base, 0x100)
         ctx.set(key, (walk or {}).get("key", {}))
-        ctx.set(begin.walk, walk or {})
+        ctx.set(begin.walk, {**(walk or {}), "reach": reach_of((walk or {}).get("key", {}))})
         ctx.set(facts.state, state or {})
         ctx.set(facts.check_ad, check_ad)
         ctx.set(dut.gathered, gathered or {})

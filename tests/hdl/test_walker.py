@@ -13,7 +13,7 @@ from sim.golden import Access, GoldenModel
 
 from .read_slave import INCR, WRAP, ReadSlave
 from .simulate import seeded, simulate
-from .soup import Soup
+from .soup import Soup, reach_of
 
 WIDTHS = pytest.mark.parametrize("width", [64, 128, 256, 512])
 
@@ -59,6 +59,11 @@ def check_line(golden, key, pages):
     return sum(1 for page in pages.values() if page.read | page.write)
 
 
+def start_of(*, key, **fields):
+    """A ``WalkStart`` of these fields, with what its key says."""
+    return {"key": key, "reach": reach_of(key), **fields}
+
+
 class Driver:
     """Sees what the walker hands out, cycle by cycle."""
 
@@ -89,7 +94,7 @@ class Driver:
 
     async def walk(self, ctx, cycles=400, **start):
         """One walk from its start to its end: outcome, and whether its whole line came."""
-        ctx.set(self.dut.start.payload, start)
+        ctx.set(self.dut.start.payload, start_of(**start))
         ctx.set(self.dut.start.valid, 1)
         outcome = over = None
         for _ in range(cycles):
@@ -146,7 +151,7 @@ def walk_all(name, *, width=64, walks=4, count=350, errors=.015, check_ad=0):
                 key["page"] ^= rng.randrange(rng.choice([8, 512]))
                 slot = rng.choice([slot for slot in range(config.walk_slots)
                                    if slot not in walking and slot not in closing])
-                offered = {"slot": slot, "key": key, "region_way": rng.randrange(2)}
+                offered = start_of(slot=slot, key=key, region_way=rng.randrange(2))
                 space = key["ft"], key["device"], key["pasid"]
                 for what, known in (("device", devices.get(key["device"])),
                                     ("context", contexts.get(space)),
@@ -278,7 +283,7 @@ def test_an_error_in_the_beat_of_a_neighbour_is_no_fault(width):
 def test_a_line_is_decided_by_its_first_beat(width):
     async def scenario(ctx, driver, memory):
         dut = driver.dut
-        ctx.set(dut.start.payload, {"slot": 1, "key": {"page": 5}, **REGION})
+        ctx.set(dut.start.payload, start_of(slot=1, key={"page": 5}, **REGION))
         ctx.set(dut.start.valid, 1)
         while not driver.slave.taken:
             if await driver.cycle(ctx):
@@ -297,14 +302,14 @@ def test_starts_beside_the_neighbours_of_a_line():
     async def scenario(ctx, driver, memory):
         dut = driver.dut
         ctx.set(dut.start.valid, 1)
-        ctx.set(dut.start.payload, {"slot": 0, "key": {"page": 8}, **REGION})
+        ctx.set(dut.start.payload, start_of(slot=0, key={"page": 8}, **REGION))
         while not await driver.cycle(ctx):
             pass
         ctx.set(dut.start.valid, 0)
         while not driver.slave.taken:
             await driver.cycle(ctx)
         ctx.set(dut.start.valid, 1)
-        ctx.set(dut.start.payload, {"slot": 1, "key": {"page": 16}, **REGION})
+        ctx.set(dut.start.payload, start_of(slot=1, key={"page": 16}, **REGION))
         while not await driver.cycle(ctx):
             pass
         assert driver.slave.taken < 6, "the start waited for the line"
@@ -325,8 +330,8 @@ def test_no_more_walks_in_flight_than_configured(walks):
         ctx.set(dut.start.valid, 1)
         taken, most, over = 0, 0, 0
         for _ in range(300):
-            ctx.set(dut.start.payload, {"slot": taken % (walks + 1),
-                                        "key": {"page": 8 * taken}, **REGION})
+            ctx.set(dut.start.payload, start_of(
+                slot=taken % (walks + 1), key={"page": 8 * taken}, **REGION))
             taken += bool(await driver.cycle(ctx))
             over += len(driver.over)
             most = max(most, taken - over)
@@ -451,7 +456,7 @@ def test_stale_walks_fill_no_cache():
     async def scenario(ctx, driver, memory):
         for stale in (0, 1):
             ctx.set(driver.dut.stale, stale << 2)
-            ctx.set(driver.dut.start.payload, {"slot": 2, "key": {"page": 1}})
+            ctx.set(driver.dut.start.payload, start_of(slot=2, key={"page": 1}))
             ctx.set(driver.dut.start.valid, 1)
             filled = []
             for _ in range(100):
