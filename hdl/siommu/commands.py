@@ -238,7 +238,15 @@ class CommandQueue(wiring.Component):
         command, fence = self._command, self._fence
         address = data.View(CommandAddress, self._words[1])
         opcode, target = command.opcode, self.invalidation
-        by_address = ((opcode == Opcode.INVAL_TLB) & command.by_addr) | (opcode == Opcode.PREFETCH)
+        # Of the words, which are there before it is decided: what they say.
+        by_address, invalidates, fences, prefetches, misplaced = (Payload() for _ in range(5))
+        m.d.sync += [
+            by_address.eq(((opcode == Opcode.INVAL_TLB) & command.by_addr)
+                          | (opcode == Opcode.PREFETCH)),
+            invalidates.eq((opcode == Opcode.INVAL_TLB) | (opcode == Opcode.INVAL_CONTEXT)),
+            fences.eq(opcode == Opcode.FENCE), prefetches.eq(opcode == Opcode.PREFETCH),
+            misplaced.eq(fence.store & self._words[1][:2].any()),
+        ]
         # What must be 0 of the page number, 2^n - 1, becomes longer by a bit in each cycle.
         self._below, bits = Signal(len(address.page), name="below"), Signal(len(command.n))
         below = self._below
@@ -246,7 +254,7 @@ class CommandQueue(wiring.Component):
         deciding = self._state == CommandState.DECIDING
         m.d.sync += [
             unfit.eq(deciding & (address.offset.any() | (address.page & below).any() | (
-                (opcode == Opcode.PREFETCH) & below[PREFETCH_MAX_N]))),
+                prefetches & below[PREFETCH_MAX_N]))),
             compared.eq(deciding & (~by_address | unfit | (bits == command.n))),
         ]
         m.d.comb += [target[name].eq(command[name]) for name in ("ft", "device", "pasid", "n")]
@@ -261,14 +269,14 @@ class CommandQueue(wiring.Component):
         with m.If(deciding & compared):
             with m.If(by_address & unfit):
                 self._stop(m, self.illegal)
-            with m.Elif((opcode == Opcode.INVAL_TLB) | (opcode == Opcode.INVAL_CONTEXT)):
+            with m.Elif(invalidates):
                 m.d.sync += [self._state.eq(CommandState.INVALIDATING), self.invalidate.eq(1)]
-            with m.Elif(opcode == Opcode.FENCE):
-                with m.If(fence.store & self._words[1][:2].any()):
+            with m.Elif(fences):
+                with m.If(misplaced):
                     self._stop(m, self.illegal)
                 with m.Else():
                     m.d.sync += self._state.eq(CommandState.OLD_WALKS)
-            with m.Elif(opcode == Opcode.PREFETCH):
+            with m.Elif(prefetches):
                 m.d.sync += self._state.eq(CommandState.PREFETCHING)
             with m.Else():
                 self._stop(m, self.illegal)

@@ -32,7 +32,7 @@ from .lines import FillRequest, TableLines, pages_between
 from .miss import MissUnit, waited
 from .payload import Payload
 from .ports import PortEgress, PortIngress, SoftwareEgress, SoftwareIngress
-from .resolve import Resolver, lengths
+from .resolve import Resolver, lengths, mapped
 from .second_level import SecondLevelTlb
 from .tlb import Tlb
 from .walk_cache import WalkCache
@@ -182,7 +182,7 @@ class Core(wiring.Component):
         """Stage 1: a fill, or the next port's retry or request, with a credit for its beat."""
         config, miss = self._config, self._miss
         ports = config.requesters
-        # Both arbiters always agree; one moves the operation, the other all that follows from it.
+        # Both arbiters always agree; one moves what is looked up, the other all else.
         m.submodules.turns = turns = RoundRobin(ports + 1)     # the last one: the core itself
         m.submodules.twin = twin = RoundRobin(ports + 1, inverted=True)
 
@@ -228,7 +228,7 @@ class Core(wiring.Component):
         with m.If(self._forget):
             m.d.sync += offered.eq(0)
 
-        ways, heads = [], []            # by which an operation comes, and what
+        heads = []
         for index, (ingress, egress) in enumerate(zip(self._ingresses, self._egresses)):
             head, granted = Signal(Operation, name=f"head_{index}"), Signal(name=f"granted_{index}")
             request = ingress.requests.payload
@@ -243,7 +243,6 @@ class Core(wiring.Component):
             begins = Mux(granted, ingress.stays & egress.admits_another,
                          (ingress.stays | ingress.requests.valid) & egress.admits)
             m.d.comb += then[index].eq(~blocks & (miss.retry_port_next[index] | begins))
-            ways.append(twin.grant[index] & ~miss.retry_port[index])
             heads.append(head)
         m.d.comb += [
             miss.retry.ready.eq((turns.grant & miss.retry_port).any()),
@@ -273,9 +272,10 @@ class Core(wiring.Component):
         m.d.sync += [
             operations["valid"].eq(wanted[:ports].any()
                                    | (wanted[ports] & miss.silent.valid & ~internal)),
-            operations["operation"].eq(one_of(
-                [*ways, (twin.grant & miss.retry_port).any(), twin.grant[ports]],
-                [*heads, miss.retry.payload, own])),
+            *(fields(operations["operation"]).eq(one_of(
+                [*(grant[:ports] & ~miss.retry_port), (grant & miss.retry_port).any(), grant[ports]],
+                [fields(each) for each in (*heads, miss.retry.payload, own)]))
+              for grant, fields in ((twin.grant, _looked_up), (turns.grant, _not_looked_up))),
             coming["valid"].eq(internal & ~(promoted & (forgot | self._forget))),
             coming["request"].eq(inward),
         ]
@@ -349,7 +349,8 @@ class Core(wiring.Component):
                          outcome.rights.write.eq(1)]
 
         m.submodules.resolver = resolver = Resolver()
-        m.d.comb += [resolver.operation.eq(operation), resolver.outcome.eq(outcome)]
+        m.d.comb += [resolver.operation.eq(operation), resolver.outcome.eq(outcome),
+                     *assign(resolver.mapped, mapped(outcome))]
         m.d.sync += assign(resolver.lengths, lengths(before))
         for index, egress in enumerate(self._egresses):
             m.d.comb += [
@@ -493,3 +494,15 @@ class Core(wiring.Component):
             m.d.comb += [getattr(second, name).eq(getattr(lines, name)) for name in (
                 "tag_write", "tag_valid", "tag_way", "tag_line", "rights",
                 "row_write", "row_way", "row_line", "row", "pages")]
+
+
+def _looked_up(operation):
+    """The fields of an operation that the caches compare."""
+    return Cat(operation.ft, operation.device, operation.pasid, operation.addr[PAGE_SHIFT:])
+
+
+def _not_looked_up(operation):
+    """All others."""
+    looked_up = "ft", "device", "pasid", "addr"
+    return Cat(operation.addr[:PAGE_SHIFT], *(
+        operation[name] for name, _ in data.Layout.cast(Operation) if name not in looked_up))

@@ -28,8 +28,8 @@ from .formats import PAGES_BITS, Cause, Response, Size
 from .look_ahead import LookAhead
 from .parking import Parking, Reason
 from .payload import Payload, payload_of
-from .queues import RingQueue
-from .resolve import Resolver, lengths, rest_of
+from .queues import FrontQueue, RingQueue
+from .resolve import Mapped, Resolver, lengths, mapped, rest_of
 from .walk_slots import WalkSlots
 
 __all__ = ["LookUp", "MissUnit"]
@@ -454,7 +454,7 @@ class MissUnit(wiring.Component):
         m.d.comb += slots.served.eq(tried & self.finished & owes & ~(self._by_line & several))
         self._ends = slots.served
         # The others stand in line. Those of several pages wait until their line is measured.
-        prompt, delayed = (RingQueue(SLOT_BITS, config.walk_slots) for _ in range(2))
+        prompt, delayed = (FrontQueue(SLOT_BITS, config.walk_slots) for _ in range(2))
         m.submodules.prompt, m.submodules.delayed = prompt, delayed
         ends, ended, by_line = Signal(), Signal(SLOT_BITS), Signal()
         m.d.sync += [ends.eq(self.finished & ~tried), ended.eq(self.finished_slot),
@@ -507,7 +507,8 @@ class MissUnit(wiring.Component):
             "run": Payload(PAGES_BITS, name="left_run"),
             "operation": Payload(Operation, name="left_operation"),
         }
-        outcome, damaged, has_waited = Payload(Outcome), Signal(), Signal()
+        outcome, translates = Payload(Outcome), Payload(Mapped)
+        damaged, has_waited = Signal(), Signal()
         walked = Signal(init=1)         # always, where there is no second level
         m.d.sync += [
             left["fate"].eq(Mux(self._ends, Fate.EXIT, self._fate)),
@@ -520,18 +521,19 @@ class MissUnit(wiring.Component):
             m.d.sync += [left["operation"].slot.eq(self._slot_joined),
                          left["operation"].in_time.eq(self._in_time)]
         with m.If(self._tried):
-            m.d.sync += outcome.eq(self.outcome)
+            m.d.sync += [outcome.eq(self.outcome), *assign(translates, mapped(self.outcome))]
         with m.Elif(self._walked):
-            m.d.sync += [outcome.eq(answer.data), outcome.extent.eq(follows.data)]
+            m.d.sync += [outcome.eq(answer.data), outcome.extent.eq(follows.data),
+                         *assign(translates, mapped(answer.data))]
         with m.Else():
-            m.d.sync += outcome.eq(self.second)
+            m.d.sync += [outcome.eq(self.second), *assign(translates, mapped(self.second))]
 
         exits = left["fate"] == Fate.EXIT
         m.submodules.resolver = resolver = Resolver()
         m.d.sync += assign(resolver.lengths, lengths(self._operation))
         m.d.comb += [
             resolver.operation.eq(left["operation"]),
-            resolver.outcome.eq(outcome),
+            resolver.outcome.eq(outcome), resolver.mapped.eq(translates),
             self.beat.valid.eq(exits & ~damaged),
             self.beat.payload.eq(resolver.beat),
             self.beat_port.eq(left["operation"].port),

@@ -4,12 +4,14 @@
 end of an arbitration there is no time for that.
 """
 
-from amaranth import Module, Mux, Signal
+from amaranth import Module, Mux, Signal, Value
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-__all__ = ["PairQueue", "RingQueue"]
+from .payload import payload_of
+
+__all__ = ["FrontQueue", "PairQueue", "RingQueue"]
 
 
 class PairQueue(wiring.Component):
@@ -100,4 +102,27 @@ class RingQueue(wiring.Component):
             m.d.sync += tail.eq(tail + 1)
         with m.If(pops):
             m.d.sync += head.eq(head + 1)
+        return m
+
+
+class FrontQueue(RingQueue):
+    """The same, of at least two entries, with what it offers in registers, for who decides by
+    that."""
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.behind = behind = RingQueue(self._shape, self._depth - 1)
+        some, moves = Signal(), Signal()
+        front = payload_of(m, self.r.payload)
+        m.d.comb += [
+            self.r.valid.eq(some), moves.eq(~some | self.r.ready),
+            behind.r.ready.eq(moves), behind.w.payload.eq(self.w.payload),
+            behind.w.valid.eq(self.w.valid & (behind.r.valid | ~moves)),
+        ]
+        with m.If(moves):
+            m.d.sync += [
+                some.eq(behind.r.valid | self.w.valid),
+                front.eq(Mux(behind.r.valid, Value.cast(behind.r.payload),
+                             Value.cast(self.w.payload))),
+            ]
         return m

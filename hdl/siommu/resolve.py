@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 from .bundles import LINE_BITS, Operation, Outcome
 from .formats import INDEX_BITS, PAGES_BITS, PAGE_SHIFT, PFN_BITS, Cause, Response, Size
 
-__all__ = ["Lengths", "lengths", "Resolver", "rest_of"]
+__all__ = ["Lengths", "lengths", "Mapped", "mapped", "Resolver", "rest_of"]
 
 
 class Lengths(data.Struct):
@@ -32,6 +32,23 @@ def lengths(operation):
             "page_1g": behind_2m & page[INDEX_BITS:2 * INDEX_BITS].all()}
 
 
+class Mapped(data.Struct):
+    """What an outcome translates: the bits of an address that lie in 2 MiB, in 1 GiB, and above;
+    ``granted``: it is no fault."""
+
+    granted: 1
+    in_2m: 1
+    in_1g: 1
+    above: 1
+
+
+def mapped(outcome):
+    """Fields of the :class:`Mapped` of an outcome."""
+    granted, size = outcome.cause == Cause.OK, outcome.rights.size.as_value()
+    return {"granted": granted, "in_2m": granted & (size == Size.PAGE_4K.value),
+            "in_1g": granted & ~size[1], "above": granted & ~size.all()}
+
+
 class Resolver(wiring.Component):
     """Composes the response to the first run of an operation. Combinational.
 
@@ -40,8 +57,8 @@ class Resolver(wiring.Component):
     operation : In(Operation)
     lengths : In(Lengths)
         Of the operation: :func:`lengths`.
-    outcome : In(Outcome)
-        The decision for the page of ``operation.addr``.
+    outcome : In(Outcome), mapped : In(Mapped)
+        The decision for the page of ``operation.addr``, and its :func:`mapped`.
     beat : Out(Response)
     more : Out(1)
         Pages are left behind this run: the beat is not the request's last.
@@ -50,31 +67,32 @@ class Resolver(wiring.Component):
     operation: In(Operation)
     lengths: In(Lengths)
     outcome: In(Outcome)
+    mapped: In(Mapped)
     beat: Out(Response)
     more: Out(1)
 
     def elaborate(self, platform):
         m = Module()
         op, outcome, beat = self.operation, self.outcome, self.beat
-        granted = outcome.cause == Cause.OK
+        granted = self.mapped.granted
         page = op.addr[PAGE_SHIFT:]
 
         # Of each bit of an address: whether it comes from the mapping. And all comparisons of
         # lengths beside each other, so that the outcome, which comes late, only selects.
         size = outcome.rights.size.as_value()
-        translated = [(PAGE_SHIFT + INDEX_BITS, granted & (size == Size.PAGE_4K.value)),
-                      (PAGE_SHIFT + 2 * INDEX_BITS, granted & ~size[1]),
-                      (PAGE_SHIFT + PFN_BITS, granted & ~size.all())]
+        translated = [(PAGE_SHIFT + INDEX_BITS, self.mapped.in_2m),
+                      (PAGE_SHIFT + 2 * INDEX_BITS, self.mapped.in_1g),
+                      (PAGE_SHIFT + PFN_BITS, self.mapped.above)]
         low = PAGE_SHIFT
         m.d.comb += beat.addr[:low].eq(op.addr[:low])
-        for high, mapped in translated:
+        for high, comes in translated:
             m.d.comb += beat.addr[low:high].eq(Mux(
-                mapped, outcome.pfn[low - PAGE_SHIFT:high - PAGE_SHIFT], op.addr[low:high]))
+                comes, outcome.pfn[low - PAGE_SHIFT:high - PAGE_SHIFT], op.addr[low:high]))
             low = high
-        m.d.comb += beat.addr[low:].eq(op.addr[low:] & (~mapped).replicate(len(op.addr) - low))
+        m.d.comb += beat.addr[low:].eq(op.addr[low:] & (~comes).replicate(len(op.addr) - low))
 
         # Pages from the operation's first page to the end of its mapping, minus one.
-        to_end = Mux(size == Size.PAGE_4K.value, outcome.extent, ~page[:PAGES_BITS])
+        to_end = Mux(self.mapped.in_2m, outcome.extent, ~page[:PAGES_BITS])
         few = (op.pages[:LINE_BITS] <= outcome.extent) & ~self.lengths.line
         all_in_run = Signal()
         m.d.comb += [

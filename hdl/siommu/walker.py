@@ -195,7 +195,7 @@ class TableWalker(wiring.Component):
         m.d.comb += [
             asked.addr.eq(identity), ended.addr.eq(identity),
             ours.eq(takes & (asked.data != ended.data)),
-            end.en.eq(ours & payload.last), end.addr.eq(identity), end.data.eq(ended.data + 1),
+            end.en.eq(takes & payload.last), end.addr.eq(identity), end.data.eq(ended.data + ours),
             has_asked.addr.eq(self._asked.slot), has_ended.addr.eq(self._asked.slot),
             ask.en.eq(self._asks), ask.addr.eq(self._asked.slot),
             ask.data.eq(Mux(self._first, has_ended.data, has_asked.data) + 1),
@@ -213,9 +213,9 @@ class TableWalker(wiring.Component):
             was_inside.addr.eq(identity), state.addr.eq(identity),
             of_line.eq(in_line | state.data.line),
             comes.eq(ours & ~in_line),
-            enter.en.eq(Mux(self._occupied, ours, self.start.valid)),
+            enter.en.eq(self._occupied | self.start.valid),
             enter.addr.eq(Mux(self._occupied, identity, self.start.payload.slot)),
-            enter.data.eq(self._occupied & of_line & ~payload.last),
+            enter.data.eq(self._occupied & Mux(ours, of_line & ~payload.last, in_line)),
         ]
 
         # The number of a line's beat.

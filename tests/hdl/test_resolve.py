@@ -3,7 +3,7 @@ from amaranth.hdl import Module, Mux, Signal
 
 from siommu.bundles import Operation, assign
 from siommu.formats import Cause, Disposition, Size
-from siommu.resolve import Resolver, lengths, rest_of
+from siommu.resolve import Resolver, lengths, mapped, rest_of
 
 from .simulate import seeded, simulate
 
@@ -18,6 +18,7 @@ def run(cases):
     rest = Signal(Operation)
     rest_of(m, rest, dut.operation, Mux(dut.more, dut.beat.pages, 0), dut.more)
     m.d.comb += assign(dut.lengths, lengths(dut.operation))
+    m.d.comb += assign(dut.mapped, mapped(dut.outcome))
     m.d.sync += Signal().eq(0)
 
     async def bench(ctx):
