@@ -86,11 +86,11 @@ MUTATIONS = {
         "sign48, sign57 = key.page[36:], key.page[44:]"),
     "tag-without-size": Mutation(
         "a 4 KiB entry matches its whole 2 MiB", "tlb",
-        "& ((alike.line & page) | any_.line))", ")"),
+        "& ((alike.line & page) | any_.line | spans.in_2m))", ")"),
     "tag-without-mask": Mutation(
         "an entry for a part of a line matches all of it", "tlb",
-        "_agree(same, tag.mask.bit_select(page, 1), tag.rights.size,",
-        "_agree(same, 1, tag.rights.size,"),
+        "_agree(same, tag.mask.bit_select(page, 1), tag.spans,",
+        "_agree(same, 1, tag.spans,"),
     "answer-to-another": Mutation(
         "an owner gets the outcome of the walk beside its own", "miss",
         "answer.addr.eq(self._slot)",

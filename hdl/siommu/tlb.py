@@ -34,13 +34,22 @@ from .payload import Payload, payload_of
 from .plru import TreePlru
 from .rings import above
 
-__all__ = ["Tlb"]
+__all__ = ["Spans", "Tlb", "spanned"]
+
+
+class Spans(data.Struct):
+    """Whether a mapping is of everything: in a device, in 1 GiB, in 2 MiB."""
+
+    device: 1
+    in_1g: 1
+    in_2m: 1
 
 
 class _Tag(data.Struct):
     key: TlbKey
     mask: LINE_PAGES
     rights: Rights
+    spans: Spans                # of the rights' size, for the comparison has no time for it
     low: LINE_BITS              # of the base
 
 
@@ -138,7 +147,7 @@ class Tlb(wiring.Component):
                                == key.vpn[INDEX_BITS:2 * INDEX_BITS]),
                 same.line.eq(tag.key.vpn[LINE_BITS:INDEX_BITS] == key.vpn[LINE_BITS:INDEX_BITS]),
                 match[index].eq(valid[index]
-                                & _agree(same, tag.mask.bit_select(page, 1), tag.rights.size,
+                                & _agree(same, tag.mask.bit_select(page, 1), tag.spans,
                                          data.View(_Alike, C(0, 6)))),
             ]
             m.d.sync += [
@@ -152,7 +161,7 @@ class Tlb(wiring.Component):
         # Select. Any entry may be replaced: that the free one was found in the cycle before, and
         # that the last touches are not yet counted, does not matter.
         select_fill, select_tag, select_entry = Signal(), Payload(_Tag), Payload(_Entry)
-        select_drop, spans = Signal(), Payload(_Alike)
+        select_drop, any_ = Signal(), Payload(_Alike)
         select_page, filled = Payload(LINE_BITS), self.translation
         free, full = Signal(entries), Signal()
         overlaps, replaces = Signal(entries), Signal(entries)
@@ -164,6 +173,8 @@ class Tlb(wiring.Component):
             select_tag.key.eq(self.key),
             select_tag.mask.eq(filled.mask),
             select_tag.rights.eq(filled.rights),
+            *(select_tag.spans[name].eq(value)
+              for name, value in spanned(filled.rights.size).items()),
             select_tag.low.eq(filled.base[:LINE_BITS]),
             select_entry.high.eq(filled.base[LINE_BITS:]),
             select_entry.last.eq(filled.last),
@@ -174,13 +185,16 @@ class Tlb(wiring.Component):
         ]
         # In which fields the fill or the drop is of everything.
         asked = self.invalidation
-        m.d.sync += spans.eq(Mux(self.fill, _spanned(filled.rights.size), Cat(
-            ~asked.by_ft, ~asked.by_device, ~asked.by_pasid,
-            *(~asked.by_addr | above(asked.n, bits) for bits in (
-                2 * INDEX_BITS, INDEX_BITS, LINE_BITS)))))
+        whole = spanned(filled.rights.size)
+        m.d.sync += any_.eq(Mux(
+            self.fill,
+            Cat(0, 0, whole["device"], whole["device"], whole["in_1g"], whole["in_2m"]),
+            Cat(~asked.by_ft, ~asked.by_device, ~asked.by_pasid,
+                *(~asked.by_addr | above(asked.n, bits) for bits in (
+                    2 * INDEX_BITS, INDEX_BITS, LINE_BITS)))))
         for index, tag in enumerate(tags):
             m.d.comb += overlaps[index].eq(_agree(
-                alike[index], shares[index], tag.rights.size, spans))
+                alike[index], shares[index], tag.spans, any_))
         m.d.comb += [
             ram_read.addr.eq(one_hot_index(self.matches)),
             replaces.eq(Mux(full, plru.victims, free)),
@@ -232,17 +246,17 @@ class Tlb(wiring.Component):
         return m
 
 
-def _spanned(size):
-    """The fields (an ``_Alike``) in which a mapping of ``size`` is of everything."""
-    bypass, page_1g, page_2m = (size.as_value() >= least.value
-                                for least in (Size.BYPASS, Size.PAGE_1G, Size.PAGE_2M))
-    return Cat(0, 0, bypass, bypass, page_1g, page_2m)
+def spanned(size):
+    """Fields of the :class:`Spans` of a mapping of ``size``."""
+    return {name: size.as_value() >= least.value for name, least in (
+        ("device", Size.BYPASS), ("in_1g", Size.PAGE_1G), ("in_2m", Size.PAGE_2M))}
 
 
-def _agree(alike, page, size, spans):
-    """Whether a mapping of ``size`` overlaps what is of everything in the fields ``spans``, if
-    their keys are ``alike`` and they have a ``page`` of a line in common."""
-    any_ = data.View(_Alike, spans.as_value() | _spanned(size))
-    return ((alike.ft | any_.ft) & (alike.device | any_.device) & (alike.pasid | any_.pasid)
-            & (alike.high | any_.high) & (alike.middle | any_.middle)
-            & ((alike.line & page) | any_.line))
+def _agree(alike, page, spans, any_):
+    """Whether a mapping of these ``spans`` overlaps what is of everything in the fields ``any_``,
+    if their keys are ``alike`` and they have a ``page`` of a line in common."""
+    return ((alike.ft | any_.ft) & (alike.device | any_.device)
+            & (alike.pasid | any_.pasid | spans.device)
+            & (alike.high | any_.high | spans.device)
+            & (alike.middle | any_.middle | spans.in_1g)
+            & ((alike.line & page) | any_.line | spans.in_2m))

@@ -158,15 +158,13 @@ def device_entry(key, ddt_base):
     return Cat(Const(0, 4), key.device[:8], (ddt_base + key.device[8:])[:PFN_BITS + 1])
 
 
-def next_read(following, anew):
+def next_read(following, anew, top):
     """The state to keep with the next read, as a dictionary: ``following``, unless the walk begins
-    anew. Then the next read is that of the device entry, which its ``entry`` is the address of,
-    but for the lowest bits. (No other is beyond 2^52.)"""
+    anew. Then the next read is that of the device entry, at the address ``top``."""
     return {**{name: following[name] for name, _ in data.Layout.cast(WalkState)},
             "table": Mux(anew, Table.DEVICE.value, following.table.as_value()),
             "line": following.line & ~anew, "cached": following.cached & ~anew,
-            "entry": Cat(following.entry[:3], following.entry[3] & ~anew, following.entry[4:-1],
-                         following.entry[-1] & anew)}
+            "entry": Mux(anew, top, following.entry)}
 
 
 def words_minus_one(table):

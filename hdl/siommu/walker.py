@@ -329,9 +329,10 @@ class TableWalker(wiring.Component):
                          self._device_entry)),
         ]
         following, top, state = Payload(WalkState), Payload(), Signal(WalkState)
+        top_entry = Payload(ENTRY_ADDR_BITS)
         outcome = payload_of(m, self.outcome)
         m.d.sync += [
-            self._first.eq(begins), top.eq(anew),
+            self._first.eq(begins), top.eq(anew), top_entry.eq(first),
             self._asks.eq((self.stepping & word.read) | (begins & begin.read)),
             self._again.eq(self.stepping & self._of_line & word.read),
             asked.slot.eq(Mux(begins, self._began.slot, self._beat.id)),
@@ -341,16 +342,13 @@ class TableWalker(wiring.Component):
             self._refused.eq(begins & begin.finish),
             outcome.eq(word.outcome),
         ]
-        with m.If(anew):
-            m.d.sync += following.entry[4:-1].eq(first[4:-1])
-        m.d.sync += following.entry[-1].eq(first[-1])
         with m.If(begins):
             m.d.sync += [
                 outcome.cause.eq(Cause.DEVICE_INVALID), outcome.disposition.eq(Disposition.DENY),
                 outcome.level.eq(0), outcome.entry.eq(0), outcome.quiet.eq(0),
             ]
         m.d.comb += [
-            *assign(state, next_read(following, top)),
+            *assign(state, next_read(following, top, top_entry)),
             asked.addr.eq(state.entry), asked.line.eq(state.line),
             asked.words_minus_one.eq(words_minus_one(state.table)),
             self.anew_slot.eq(asked.slot), self.finished_slot.eq(asked.slot),

@@ -17,7 +17,7 @@ from amaranth.lib.wiring import Component, In
 from siommu.bundles import LINE_BITS, TlbKey, Translation
 from siommu.config import Config
 from siommu.formats import PFN_BITS, Size
-from siommu.tlb import Tlb
+from siommu.tlb import Tlb, spanned
 
 from .temporal import delayed
 
@@ -106,6 +106,10 @@ class TlbPresenceProof(Component):
         held = Cat(valid & _contains(tag.key, tag.mask, tag.rights, fixed)
                    for valid, tag in zip(tlb._valid, tlb._tags))
         m.d.sync += [Assert(~held.all()), Assert(~held.any() | present)]
+        for valid, tag in zip(tlb._valid, tlb._tags):
+            with m.If(valid):
+                m.d.sync += [Assert(tag.spans[name] == value)
+                             for name, value in spanned(tag.rights.size).items()]
         for bit, tag in zip(held, tlb._tags):
             with m.If(bit):
                 m.d.sync += Assert(tag.rights.as_value() == content.rights.as_value())

@@ -34,7 +34,7 @@ def decide(*, ddt_log2=16, check_ad=0, start=0, last=1, error=0, word=0, before=
         *assign(facts.marks, marks(facts.word)), *assign(dut.reach, reach(key)),
         begin.out_of_range.eq(rejected), first.eq(device_entry(key, base)),
         *assign(begin.facts, start_facts(begin.walk)),
-        *assign(following, next_read(of.following, of.anew)),
+        *assign(following, next_read(of.following, of.anew, first)),
         size.eq(words_minus_one(following.table)),
     ]
     m.d.sync += Signal().eq(0)
@@ -59,7 +59,7 @@ def decide(*, ddt_log2=16, check_ad=0, start=0, last=1, error=0, word=0, before=
         for name in OUTPUTS:
             found[name] = ctx.get(getattr(of, name))
         found["following"], found["words_minus_one"] = ctx.get(following), ctx.get(size)
-        found["entry"] = ctx.get(first) if found["anew"] else found["following"].entry
+        found["entry"] = found["following"].entry
         for name in ("outcome", "gathers", "device_fill", "context_fill", "region_fill", "device",
                      "context", "region"):
             found[name] = ctx.get(getattr(dut, name))
