@@ -14,7 +14,7 @@ A first-level hit's response is valid in cycle 5, a second-level hit's in cycle 
 waits: an operation enters only with a credit for its response and with room to wait if it misses.
 """
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect
 
@@ -194,7 +194,7 @@ class Core(wiring.Component):
         wanted = Signal(ports + 1)      # by whom the cycle is wanted, who may have it
         then, unwanted = Signal(ports + 1), Signal(ports + 1, init=-1)
         fills, promotes, drops, blocks = Signal(), Signal(), Signal(), Signal()
-        promoted, dropped, forgot = (Signal() for _ in range(3))    # in the cycle before
+        promoted, dropped, forgot, spoilt = (Signal() for _ in range(4))    # in the cycle before
         invalidator, dropping = self._invalidator, Signal(WalkKey)
         page = invalidator.request.page
         sign = VPN_BITS - 1     # nothing is cached for an address that is not canonical
@@ -221,8 +221,11 @@ class Core(wiring.Component):
             internal.eq(fills | promotes | drops),
             promoted.eq(promotes), dropped.eq(drops), forgot.eq(self._forget),
         ]
-        with m.If(self._promoted(m, promotion)):
-            m.d.sync += offered.eq(1)
+        # Whether it is one comes late: another one's place is taken anyway.
+        taken = self._promoted(m, promotion)
+        m.d.sync += spoilt.eq(miss.promotes & ~taken)
+        with m.If(miss.promotes):
+            m.d.sync += offered.eq(taken)
         with m.Elif(promotes):
             m.d.sync += offered.eq(0)
         with m.If(self._forget):
@@ -251,6 +254,19 @@ class Core(wiring.Component):
         m.d.comb += then[ports].eq(
             fills | promotes | drops | (miss.silent.valid & ~miss.silent.ready & ~miss.pause))
 
+        # With several ports there is no time to find out whether the port that has its turn has a
+        # retry: of each port, that is known before.
+        if config.ports > 1:
+            def ways(grant):
+                return grant
+            sources = [Mux(miss.retry_port[index], miss.retry.payload.as_value(), head.as_value())
+                       for index, head in enumerate(heads)]
+        else:
+            def ways(grant):
+                return [*(grant[:ports] & ~miss.retry_port),
+                        (grant[:ports] & miss.retry_port).any(), grant[ports]]
+            sources = [*heads, miss.retry.payload]
+
         # What the core itself sends: its payload stays for another cycle, that of a promotion
         # until a later one takes its place.
         inward = Signal(FillRequest)
@@ -267,16 +283,16 @@ class Core(wiring.Component):
                 own.ft.eq(inward.key.ft), own.device.eq(inward.key.device),
                 own.pasid.eq(inward.key.pasid), own.addr.eq(inward.key.page << PAGE_SHIFT),
             ]
+        sources = [data.View(Operation, Value.cast(source)) for source in (*sources, own)]
         operations = {"valid": Signal(), "operation": Payload(Operation)}
         coming = {"valid": Signal(), "request": Payload(FillRequest)}
         m.d.sync += [
             operations["valid"].eq(wanted[:ports].any()
                                    | (wanted[ports] & miss.silent.valid & ~internal)),
             *(fields(operations["operation"]).eq(one_of(
-                [*(grant[:ports] & ~miss.retry_port), (grant & miss.retry_port).any(), grant[ports]],
-                [fields(each) for each in (*heads, miss.retry.payload, own)]))
+                ways(grant), [fields(source) for source in sources]))
               for grant, fields in ((twin.grant, _looked_up), (turns.grant, _not_looked_up))),
-            coming["valid"].eq(internal & ~(promoted & (forgot | self._forget))),
+            coming["valid"].eq(internal & ~(promoted & (forgot | spoilt | self._forget))),
             coming["request"].eq(inward),
         ]
         return operations, coming
@@ -293,7 +309,7 @@ class Core(wiring.Component):
         page = operation.addr[PAGE_SHIFT:PAGE_SHIFT + LINE_BITS]
         last = Signal(LINE_BITS)
         m.d.comb += last.eq(page + outcome.extent)
-        with m.If(taken):
+        with m.If(miss.promotes):
             m.d.sync += assign(promotion.key, walk_key(operation))
             target = promotion.translation
             m.d.sync += [

@@ -97,8 +97,8 @@ class MissUnit(wiring.Component):
     credits : In(ports), continues : Out(ports), credit_taken : Out(ports)
         Ports that have a credit for a continued operation; that have such an operation, which may
         take it any time; one-hot: it takes it.
-    promoted : Out(1), promoted_operation, promoted_outcome
-        An operation was answered by the second level of the TLB.
+    promotes : Out(1), promoted : Out(1), promoted_operation, promoted_outcome
+        An operation was looked up in the second level of the TLB; it was answered by it.
     slot, key, way, kept : for ``TableLines``: of ``slot``, its key, its second-level way, its
         outcome. Combinational.
     measured, measured_slot, extent : In
@@ -149,6 +149,7 @@ class MissUnit(wiring.Component):
             "credits": In(ports),
             "continues": Out(ports),
             "credit_taken": Out(ports),
+            "promotes": Out(1),
             "promoted": Out(1),
             "promoted_operation": Out(Operation),
             "promoted_outcome": Out(Outcome),
@@ -537,7 +538,7 @@ class MissUnit(wiring.Component):
             self.beat.valid.eq(exits & ~damaged),
             self.beat.payload.eq(resolver.beat),
             self.beat_port.eq(left["operation"].port),
-            self.promoted.eq(exits & ~damaged & ~walked),
+            self.promotes.eq(exits & ~walked), self.promoted.eq(self.promotes & ~damaged),
             self.promoted_operation.eq(left["operation"]),
             self.promoted_outcome.eq(outcome),
         ]

@@ -148,10 +148,13 @@ class Parking(wiring.Component):
             one, none = Signal(name=f"one_{queue}"), Signal(name=f"none_{queue}")
             count = Signal(range(depth + 1), name=f"count_{queue}")
             m.d.comb += [one.eq(count == 1), none.eq(count == 0)]
+            with m.If(pushed[queue] & ~chosen[queue]):
+                m.d.sync += count.eq(count + 1)
+            with m.Elif(~pushed[queue] & chosen[queue]):
+                m.d.sync += count.eq(count - 1)
             m.d.sync += [
                 tails[queue].eq(tails[queue] + pushed[queue]),
                 heads[queue].eq(heads[queue] + read_from[queue]),
-                count.eq(count + pushed[queue] - chosen[queue]),
                 waiting[queue].eq(pushed[queue] | ~(none | (one & chosen[queue]))),
             ]
         self._leave(m, comes, port_comes, read_data, reserved)

@@ -5,11 +5,11 @@ literal bit positions; only the order of the steps is the same."""
 from amaranth.hdl import Assert, Assume, Cat, Const, Cover, Module, Mux, Signal
 from amaranth.lib.wiring import Component, In
 
-from siommu.bundles import WalkKey, assign
+from siommu.bundles import WalkKey, assign, reach
 from siommu.formats import Cause
 from siommu.second_level import LinePage
 from siommu.walk_step import (Table, WalkState, WordFacts, WordStep, leaf_fits, leaf_page, marks,
-                              out_of_range, reach, words_minus_one)
+                              out_of_range, words_minus_one)
 
 __all__ = ["TableEntryProof"]
 
