@@ -29,13 +29,14 @@ MUTATIONS = {
         "same.ft.eq(tag.key.ft == key.ft)", "same.ft.eq(1)"),
     "tag-without-device": Mutation(
         "the device is not compared in the TLB", "tlb",
-        "same.device.eq(tag.key.device == key.device)", "same.device.eq(1)"),
+        "same.device.eq(_agreeing(tag.key.device, key.device))", "same.device.eq(-1)"),
     "tag-without-pasid": Mutation(
         "the PASID is not compared in the TLB", "tlb",
-        "same.pasid.eq(tag.key.pasid == key.pasid)", "same.pasid.eq(1)"),
+        "same.pasid.eq(_agreeing(tag.key.pasid, key.pasid))", "same.pasid.eq(-1)"),
     "tag-without-canonical": Mutation(
         "address bits 63:57 are not looked at in the TLB", "tlb",
-        "                    tag.key.canonical == key.canonical,\n", ""),
+        "Cat(key.vpn[2 * INDEX_BITS:], key.canonical)",
+        "Cat(key.vpn[2 * INDEX_BITS:], tag.key.canonical)"),
     "tlb-keeps-overlaps": Mutation(
         "a fill leaves the entries that it overlaps", "tlb",
         "(select_fill | select_drop).replicate", "select_drop.replicate"),
@@ -43,9 +44,9 @@ MUTATIONS = {
         "an entry's page is written together with its tag, under a look-up that compared before",
         "tlb",
         "        m.d.sync += [\n"
-        "            ram_write.en.eq(fill),",
+        "            *(write.en.eq(takes",
         "        m.d.comb += [\n"
-        "            ram_write.en.eq(fill),"),
+        "            *(write.en.eq(takes"),
     "tlb-ignores-rights": Mutation(
         "a hit does not look at the entry's rights", "tlb",
         "hit.eq((self.matches & allows).any()", "hit.eq(self.matches.any()"),
@@ -245,7 +246,7 @@ MUTATIONS = {
         "m.d.sync += [sent.eq(0), left.eq(left - 1)]"),
     "reservation-kept": Mutation(
         "a slot that was promised and not needed is lost", "miss",
-        "returns.eq((valid & reserved & ~allocates) << port)", "returns.eq(0)"),
+        "returns.eq(having & (~allocates).replicate(ports))", "returns.eq(0)"),
     "credit-not-taken": Mutation(
         "a continued operation takes no credit for its beat", "core",
         "egress.continues.eq(miss.credit_taken[index])", "egress.continues.eq(0)"),

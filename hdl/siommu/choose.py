@@ -1,11 +1,12 @@
 """Choosing one of several: a fair arbiter, lowest-first, and one-hot helpers."""
 
-from amaranth import C, Cat, Module, Signal, Value, unsigned
+from amaranth import C, Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
-__all__ = ["lowest", "one_hot_index", "one_of", "RoundRobin"]
+__all__ = ["lowest", "one_hot_index", "one_of", "RoundRobin",
+           "RoundRobinAhead"]
 
 
 def lowest(bits):
@@ -42,9 +43,6 @@ class RoundRobin(wiring.Component):
     ----------
     count : int
         Number of requesters.
-    inverted : bool
-        Its registers hold the complement. Of two arbiters that do the same, synthesis would make
-        one, and so undo what they are two for: each to drive fewer loads.
 
     Members
     -------
@@ -57,8 +55,8 @@ class RoundRobin(wiring.Component):
         The grant is used in this cycle; its requester becomes the last one.
     """
 
-    def __init__(self, count, *, inverted=False):
-        self._count, self._inverted = count, inverted
+    def __init__(self, count):
+        self._count = count
         super().__init__({
             "requests": In(unsigned(count)),
             "grant": Out(unsigned(count)),
@@ -68,19 +66,69 @@ class RoundRobin(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        requests, grant = self.requests, self.grant
-        behind = {}         # [i, j], i < j: i comes behind j
-        for i in range(self._count):
-            for j in range(i + 1, self._count):
-                held = Signal(name=f"behind_{i}_{j}", init=self._inverted)
-                behind[i, j] = ~held if self._inverted else held
-                with m.If(self.taken & (grant[i] | grant[j])):
-                    m.d.sync += held.eq(~grant[i] if self._inverted else grant[i])
-        for i in range(self._count):
-            before = [behind[i, j] if i < j else ~behind[j, i]
-                      for j in range(self._count) if j != i]
-            others = [requests[j] for j in range(self._count) if j != i]
-            first = ~(Cat(before) & Cat(others)).any() if others else 1
-            m.d.comb += grant[i].eq(requests[i] & first)
-        m.d.comb += self.index.eq(one_hot_index(grant))
+        held, order = _served(m, self._count, self.grant, self.taken)
+        m.d.comb += [
+            self.grant.eq(_first(self.requests, held)),
+            self.index.eq(one_hot_index(self.grant)),
+        ]
+        m.d.sync += [held[pair].eq(order[pair]) for pair in held]
         return m
+
+
+class RoundRobinAhead(wiring.Component):
+    """The same, one cycle ahead: the grant is a register, for those who have much to do with it.
+
+    Parameters
+    ----------
+    count : int
+        Number of requesters.
+
+    Members
+    -------
+    requests : In(count)
+        Of the next cycle.
+    next : Out(count)
+        One-hot, combinational: the grant of the next cycle.
+    grant : Out(count)
+        One-hot: that of this cycle.
+    taken : In(1)
+        The grant of this cycle is used; its requester becomes the last one.
+    """
+
+    def __init__(self, count):
+        self._count = count
+        super().__init__({
+            "requests": In(unsigned(count)),
+            "next": Out(unsigned(count)),
+            "grant": Out(unsigned(count)),
+            "taken": In(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        held, order = _served(m, self._count, self.grant, self.taken)
+        m.d.comb += self.next.eq(_first(self.requests, order))
+        m.d.sync += [self.grant.eq(self.next), *(held[pair].eq(order[pair]) for pair in held)]
+        return m
+
+
+def _served(m, count, grant, taken):
+    """Who was served later, for every pair *i* < *j*, whether *i* was: registers, and what will
+    be in them when this cycle's ``grant`` is ``taken``."""
+    held, order = {}, {}
+    for i in range(count):
+        for j in range(i + 1, count):
+            held[i, j] = Signal(name=f"behind_{i}_{j}")
+            order[i, j] = Signal(name=f"order_{i}_{j}")
+            m.d.comb += order[i, j].eq(Mux(taken & (grant[i] | grant[j]), grant[i], held[i, j]))
+    return held, order
+
+
+def _first(requests, behind):
+    """One-hot: the one of the ``requests`` that comes ``behind`` no other; 0 when there is
+    none."""
+    count = len(requests)
+    def comes_behind(i, j):
+        return behind[i, j] if i < j else ~behind[j, i]
+    return Cat(requests[i] & ~Cat(requests[j] & comes_behind(i, j)
+                                  for j in range(count) if j != i).any() for i in range(count))

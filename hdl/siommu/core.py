@@ -23,7 +23,7 @@ from .bundles import (LINE_BITS, SLOT_BITS, ContextInfo, DeviceInfo, FaultInfo, 
                       Operation, Outcome, WalkKey, assign, line_key, region_key, tlb_key,
                       walk_key)
 from .cache import ContextCache
-from .choose import RoundRobin, one_of
+from .choose import RoundRobinAhead, one_of
 from .config import Config
 from .formats import (DEVICE_BITS, PAGE_SHIFT, PFN_BITS, VPN_BITS, Cause, Mode, Request,
                       Response, Size)
@@ -182,17 +182,17 @@ class Core(wiring.Component):
         """Stage 1: a fill, or the next port's retry or request, with a credit for its beat."""
         config, miss = self._config, self._miss
         ports = config.requesters
-        # Both arbiters always agree; one moves what is looked up, the other all else.
-        m.submodules.turns = turns = RoundRobin(ports + 1)     # the last one: the core itself
-        m.submodules.twin = twin = RoundRobin(ports + 1, inverted=True)
+        m.submodules.turns = turns = RoundRobinAhead(ports + 1)    # the last one: the core itself
+        # The grant moves what is looked up, its twin all else. Synthesis would make one of two
+        # equal registers.
+        no_grant, twin = Signal(ports + 1, init=-1), Signal(ports + 1)
 
         # Fills keep a distance; a promotion takes the cycle after one that nobody wanted. Both
         # are decided on one cycle ahead.
         fill = self._lines.fill
         promotion = Payload(FillRequest)    # of no walk
         offered, internal, recent = Signal(), Signal(), Signal(FILL_SPACING - 1)
-        wanted = Signal(ports + 1)      # by whom the cycle is wanted, who may have it
-        then, unwanted = Signal(ports + 1), Signal(ports + 1, init=-1)
+        wanted, then = Signal(ports + 1), Signal(ports + 1)     # by whom the cycle is, the next
         fills, promotes, drops, blocks = Signal(), Signal(), Signal(), Signal()
         promoted, dropped, forgot, spoilt = (Signal() for _ in range(4))    # in the cycle before
         invalidator, dropping = self._invalidator, Signal(WalkKey)
@@ -212,11 +212,10 @@ class Core(wiring.Component):
             promotes.eq(offered & ~wanted.any() & ~fill.valid & ~recent.any()
                         & ~invalidator.asks),
             blocks.eq(fills | promotes | drops | miss.pause),
-            turns.requests.eq(wanted), twin.requests.eq(~unwanted),
-            turns.taken.eq(~internal), twin.taken.eq(~internal),
+            turns.requests.eq(then), turns.taken.eq(~internal), twin.eq(~no_grant),
         ]
         m.d.sync += [
-            wanted.eq(then), unwanted.eq(~then),
+            wanted.eq(then), no_grant.eq(~turns.next),
             recent.eq(Cat(fills | promotes | drops, recent)),
             internal.eq(fills | promotes | drops),
             promoted.eq(promotes), dropped.eq(drops), forgot.eq(self._forget),
@@ -291,7 +290,7 @@ class Core(wiring.Component):
                                    | (wanted[ports] & miss.silent.valid & ~internal)),
             *(fields(operations["operation"]).eq(one_of(
                 ways(grant), [fields(source) for source in sources]))
-              for grant, fields in ((twin.grant, _looked_up), (turns.grant, _not_looked_up))),
+              for grant, fields in ((turns.grant, _looked_up), (twin, _not_looked_up))),
             coming["valid"].eq(internal & ~(promoted & (forgot | spoilt | self._forget))),
             coming["request"].eq(inward),
         ]

@@ -267,25 +267,26 @@ class MissUnit(wiring.Component):
 
         # Known before its look-ups are: whether a fault waits for it in its slot, whether that
         # slot is not yet settled (it stays with it), whether its port may take a free slot.
-        claim_fault, early, may_take, may_soon = (Signal() for _ in range(4))
+        unanswered, claims_fault, early, undecided = (Signal() for _ in range(4))
+        may_take, may_soon = Signal(), Signal()
         # Ports whose new misses may take a slot: when nothing changes meanwhile, or anyway.
         self._may_take, self._may_soon = (Signal(self._config.requesters) for _ in range(2))
-        parking = self._parking
+        came = self.look_up.valid & ~self.look_up.answered
+        faulty = before.claims & before.in_time & (slots.faulty >> before.slot)[0]
+        unsettled = before.claims & ~(slots.settled >> before.slot)[0]
         m.d.sync += [
-            claim_fault.eq(before.claims & before.in_time & (slots.faulty >> before.slot)[0]),
-            early.eq(before.claims & ~(slots.settled >> before.slot)[0]),
+            unanswered.eq(came), claims_fault.eq(faulty), early.eq(came & unsettled),
+            undecided.eq(came & ~faulty & ~unsettled),
             may_take.eq((self._may_take >> before.port)[0]),
             may_soon.eq((self._may_soon >> before.port)[0]),
         ]
-        self._account(m, operation, valid, takes)
+        self._account(m, before, operation, takes)
 
-        unanswered, second, permitted = Signal(), Signal(), Signal()
-        miss, joins, stays = Signal(), Signal(), Signal()
+        second, miss, joins, stays, permitted = (Signal() for _ in range(5))
         m.d.comb += [
-            unanswered.eq(valid & ~found.answered),
             second.eq(self.second_hit & ~operation.distrusts),
-            stays.eq(unanswered & ~second & early),
-            miss.eq(unanswered & ~second & ~claim_fault & ~early),
+            stays.eq(early & ~second),
+            miss.eq(undecided & ~second),
             # when slots are few, none is given away in the cycle after another one
             permitted.eq(slots.any_free
                          & (operation.reserved | (may_take & self._quiet)
@@ -301,8 +302,11 @@ class MissUnit(wiring.Component):
             slots.owned.eq(~operation.silent),
             slots.asks_several.eq(operation.pages != 0),
         ]
-        m.d.sync += slots.leave.eq(
-            (valid & operation.claims & ~stays) << operation.slot)
+        claimed = Signal(len(taken))        # one-hot: the slot that it came with a claim on
+        m.d.sync += [
+            claimed.eq((self.look_up.valid & before.claims) << before.slot),
+            slots.leave.eq(claimed & (~stays).replicate(len(claimed))),
+        ]
         # Every operation passes through a place among the owners; it stays there if it owns.
         own = owners.write_port()
         m.d.comb += [own.en.eq(1), own.addr.eq(slots.next_index), own.data.eq(operation)]
@@ -327,7 +331,7 @@ class MissUnit(wiring.Component):
         with m.Elif(found.answered):
             with m.If(found.more):
                 m.d.comb += fate.eq(Fate.REST)
-        with m.Elif(second | claim_fault):
+        with m.Elif(second | claims_fault):
             m.d.comb += fate.eq(Fate.EXIT)
         with m.Elif(~takes):
             m.d.comb += fate.eq(Fate.PARK)
@@ -350,16 +354,21 @@ class MissUnit(wiring.Component):
         m.d.sync += assign(self._acted, acted)
         m.d.comb += ahead.operation.eq(self._acted["operation"])
 
-    def _account(self, m, operation, valid, allocates):
+    def _account(self, m, before, operation, allocates):
         """Which slots are free and promised to nobody, and how many each port has."""
         slots, parking, ports = self._slots, self._parking, self._config.requesters
         # All of it one cycle late; so no slot is given away in the cycle after another one.
         promised, takes, returns = (Signal(ports, name=name)
                                     for name in ("promised", "takes", "returns"))
-        reserved, port = operation.reserved, operation.port
+        reserved = operation.reserved
+        having, others = Signal(ports), Signal(ports)     # one-hot: with a promised slot, without
+        came = self.look_up.valid << before.port
         m.d.sync += [
-            promised.eq(parking.slot_taken), takes.eq((allocates & ~reserved) << port),
-            returns.eq((valid & reserved & ~allocates) << port),
+            having.eq(came & before.reserved.replicate(ports)),
+            others.eq(came & (~before.reserved).replicate(ports)),
+            promised.eq(parking.slot_taken),
+            takes.eq(others & allocates.replicate(ports)),
+            returns.eq(having & (~allocates).replicate(ports)),
         ]
         most = self._config.walk_slots
         available, some = Signal(range(most + 1), init=most), Signal(init=1)

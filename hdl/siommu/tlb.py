@@ -14,6 +14,8 @@ hold. The tag is written in cycle n + 2 and the RAM in n + 3: a look-up that com
 tag changed still reads the entry that belonged to the old tag, one that compared after reads the
 new one. The rights stand in both: in the tag to decide the match, in the RAM to be answered.
 
+The RAM is in banks, as deep as LUT RAM is: each has its address from few entries.
+
 A page's number is base + page. All of it but the lowest bits is either the base's or one more; the
 RAM holds both, and the tags the lowest bits, so that both halves are known at the same time.
 
@@ -27,14 +29,17 @@ from amaranth.lib.wiring import In, Out
 
 from .bundles import (LINE_BITS, LINE_PAGES, Invalidation, Outcome, Rights, TlbKey,
                       Translation)
-from .choose import lowest, one_hot_index
+from .choose import lowest, one_hot_index, one_of
 from .config import Config
 from .formats import INDEX_BITS, PFN_BITS, Cause, Size
-from .payload import Payload, payload_of
+from .payload import Payload
 from .plru import TreePlru
 from .rings import above
 
 __all__ = ["Spans", "Tlb", "spanned"]
+
+BANK = 16       #: entries in one LUT RAM
+PIECE = 8       #: bits of a key that two levels of LUT4 compare
 
 
 class Spans(data.Struct):
@@ -54,7 +59,19 @@ class _Tag(data.Struct):
 
 
 class _Alike(data.Struct):
-    """The fields in which two keys agree, by the sizes that look at them."""
+    """The fields in which two keys agree, by the sizes that look at them; of a long field,
+    the pieces."""
+
+    ft: 1
+    device: 2
+    pasid: 3
+    high: 4
+    middle: 2
+    line: 1
+
+
+class _Whole(data.Struct):
+    """The fields in which something is of everything."""
 
     ft: 1
     device: 1
@@ -124,8 +141,13 @@ class Tlb(wiring.Component):
         valid = self._valid = Signal(entries)
         tags = self._tags = [Payload(_Tag, name=f"tag_{index}") for index in range(entries)]
         m.submodules.plru = plru = TreePlru(entries)
-        m.submodules.ram = ram = memory.Memory(shape=_Entry, depth=entries, init=[])
-        ram_write, ram_read = ram.write_port(), ram.read_port(domain="comb")
+        banks = [range(entries)[low:low + BANK] for low in range(0, entries, BANK)]
+        writes, reads = [], []
+        for number, bank in enumerate(banks):
+            ram = memory.Memory(shape=_Entry, depth=len(bank), init=[])
+            m.submodules[f"ram_{number}"] = ram
+            writes.append(ram.write_port())
+            reads.append(ram.read_port(domain="comb"))
 
         # Compare. What lies below the granularity of an entry is not looked at.
         key, page = self.key, self.key.vpn[:LINE_BITS]
@@ -137,18 +159,16 @@ class Tlb(wiring.Component):
             same = Signal(_Alike, name=f"same_{index}")
             m.d.comb += [
                 same.ft.eq(tag.key.ft == key.ft),
-                same.device.eq(tag.key.device == key.device),
-                same.pasid.eq(tag.key.pasid == key.pasid),
-                same.high.eq(Cat(
-                    tag.key.vpn[2 * INDEX_BITS:] == key.vpn[2 * INDEX_BITS:],
-                    tag.key.canonical == key.canonical,
-                ).all()),
-                same.middle.eq(tag.key.vpn[INDEX_BITS:2 * INDEX_BITS]
-                               == key.vpn[INDEX_BITS:2 * INDEX_BITS]),
+                same.device.eq(_agreeing(tag.key.device, key.device)),
+                same.pasid.eq(_agreeing(tag.key.pasid, key.pasid)),
+                same.high.eq(_agreeing(Cat(tag.key.vpn[2 * INDEX_BITS:], tag.key.canonical),
+                                       Cat(key.vpn[2 * INDEX_BITS:], key.canonical))),
+                same.middle.eq(_agreeing(tag.key.vpn[INDEX_BITS:2 * INDEX_BITS],
+                                         key.vpn[INDEX_BITS:2 * INDEX_BITS])),
                 same.line.eq(tag.key.vpn[LINE_BITS:INDEX_BITS] == key.vpn[LINE_BITS:INDEX_BITS]),
                 match[index].eq(valid[index]
                                 & _agree(same, tag.mask.bit_select(page, 1), tag.spans,
-                                         data.View(_Alike, C(0, 6)))),
+                                         data.View(_Whole, C(0, 6)))),
             ]
             m.d.sync += [
                 alike[index].eq(same),
@@ -161,10 +181,10 @@ class Tlb(wiring.Component):
         # Select. Any entry may be replaced: that the free one was found in the cycle before, and
         # that the last touches are not yet counted, does not matter.
         select_fill, select_tag, select_entry = Signal(), Payload(_Tag), Payload(_Entry)
-        select_drop, any_ = Signal(), Payload(_Alike)
+        select_drop, any_ = Signal(), Payload(_Whole)
         select_page, filled = Payload(LINE_BITS), self.translation
         free, full = Signal(entries), Signal()
-        overlaps, replaces = Signal(entries), Signal(entries)
+        overlaps, replaces, found = Signal(entries), Signal(entries), Signal(_Entry)
         low = Cat((self.matches & Cat(bits[place] for bits in low_bits)).any()
                   for place in range(LINE_BITS))
         m.d.sync += [
@@ -196,7 +216,10 @@ class Tlb(wiring.Component):
             m.d.comb += overlaps[index].eq(_agree(
                 alike[index], shares[index], tag.spans, any_))
         m.d.comb += [
-            ram_read.addr.eq(one_hot_index(self.matches)),
+            *(read.addr.eq(one_hot_index(self.matches[bank.start:bank.stop]))
+              for bank, read in zip(banks, reads)),
+            found.eq(one_of([self.matches[bank.start:bank.stop].any() for bank in banks],
+                            [read.data for read in reads])),
             replaces.eq(Mux(full, plru.victims, free)),
         ]
 
@@ -207,11 +230,10 @@ class Tlb(wiring.Component):
         lowest_bits = Payload(LINE_BITS + 1)    # of the page's number, and their carry
         last, rights = Payload(LINE_BITS), Payload(Rights)
         high, next_high = (Payload(PFN_BITS - LINE_BITS) for _ in range(2))
-        written, place = payload_of(m, ram_write.data), payload_of(m, ram_write.addr)
-        found = ram_read.data
+        written, place = Payload(_Entry), Payload(range(entries))
         m.d.sync += [
             hit.eq((self.matches & allows).any() & ~select_fill & ~select_drop),
-            index.eq(ram_read.addr), answer_page.eq(select_page),
+            index.eq(one_hot_index(self.matches)), answer_page.eq(select_page),
             lowest_bits.eq(low + select_page),
             next_high.eq(found.carried), high.eq(found.high),
             last.eq(found.last), rights.eq(found.rights),
@@ -240,10 +262,19 @@ class Tlb(wiring.Component):
         with m.If(self.flush):
             m.d.sync += valid.eq(0)
         m.d.sync += [
-            ram_write.en.eq(fill), place.eq(replaced), written.eq(entry),
+            *(write.en.eq(takes[bank.start:bank.stop].any())
+              for bank, write in zip(banks, writes)),
+            place.eq(replaced), written.eq(entry),
             plru.touch.eq(hit | fill), plru.touched.eq(Mux(fill, replaced, index)),
         ]
+        for write in writes:
+            m.d.comb += [write.addr.eq(place), write.data.eq(written)]
         return m
+
+
+def _agreeing(one, other):
+    """In which pieces of ``PIECE`` bits two values agree."""
+    return Cat(one[low:low + PIECE] == other[low:low + PIECE] for low in range(0, len(one), PIECE))
 
 
 def spanned(size):
@@ -255,8 +286,8 @@ def spanned(size):
 def _agree(alike, page, spans, any_):
     """Whether a mapping of these ``spans`` overlaps what is of everything in the fields ``any_``,
     if their keys are ``alike`` and they have a ``page`` of a line in common."""
-    return ((alike.ft | any_.ft) & (alike.device | any_.device)
-            & (alike.pasid | any_.pasid | spans.device)
-            & (alike.high | any_.high | spans.device)
-            & (alike.middle | any_.middle | spans.in_1g)
+    return ((alike.ft | any_.ft) & (alike.device.all() | any_.device)
+            & (alike.pasid.all() | any_.pasid | spans.device)
+            & (alike.high.all() | any_.high | spans.device)
+            & (alike.middle.all() | any_.middle | spans.in_1g)
             & ((alike.line & page) | any_.line | spans.in_2m))

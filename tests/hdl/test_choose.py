@@ -1,9 +1,9 @@
 import pytest
 from amaranth.hdl import Module, Signal
 
-from siommu.choose import RoundRobin, lowest, one_hot_index
+from siommu.choose import RoundRobin, RoundRobinAhead, lowest, one_hot_index
 
-from .simulate import simulate
+from .simulate import seeded, simulate
 
 
 def test_lowest_and_index():
@@ -59,3 +59,27 @@ def test_round_robin_waits_for_taken():
         assert ctx.get(dut.grant) == 0b010
 
     simulate(dut, bench)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_round_robin_ahead_grants_the_same_from_a_register(count):
+    m = Module()
+    m.submodules.ahead = ahead = RoundRobinAhead(count)
+    m.submodules.model = model = RoundRobin(count)
+    rng = seeded(f"choose/ahead/{count}")
+
+    async def bench(ctx):
+        requests = 0
+        for _ in range(300):
+            following, taken = rng.getrandbits(count), rng.random() < 0.8
+            ctx.set(model.requests, requests)
+            ctx.set(ahead.requests, following)
+            ctx.set(model.taken, taken)
+            ctx.set(ahead.taken, taken)
+            assert ctx.get(ahead.grant) == ctx.get(model.grant)
+            announced = ctx.get(ahead.next)
+            await ctx.tick()
+            assert ctx.get(ahead.grant) == announced
+            requests = following
+
+    simulate(m, bench)
