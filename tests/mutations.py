@@ -255,8 +255,8 @@ MUTATIONS = {
         "facts.error.eq(payload.resp[1] | ", "facts.error.eq("),
     "last-credit-twice": Mutation(
         "a new request takes the credit that is kept for a continued one", "ports",
-        "self.admits.eq(Mux(self.rests, at_least[4], at_least[1]))",
-        "self.admits.eq(at_least[1])"),
+        "enough.eq(Mux(self.rests, after(4), after(1)))",
+        "enough.eq(after(1))"),
     "offer-withdrawn": Mutation(
         "an offered response is withdrawn while another one is written", "ports",
         "self.port.valid.eq(ready & self.enable)",

@@ -77,6 +77,7 @@ class RoundRobin(wiring.Component):
 
 class RoundRobinAhead(wiring.Component):
     """The same, one cycle ahead: the grant is a register, for those who have much to do with it.
+    It is used when it is given.
 
     Parameters
     ----------
@@ -87,27 +88,28 @@ class RoundRobinAhead(wiring.Component):
     -------
     requests : In(count)
         Of the next cycle.
+    blocked : In(1)
+        In the next cycle nobody has a grant. It may come late.
     next : Out(count)
         One-hot, combinational: the grant of the next cycle.
     grant : Out(count)
         One-hot: that of this cycle.
-    taken : In(1)
-        The grant of this cycle is used; its requester becomes the last one.
     """
 
     def __init__(self, count):
         self._count = count
         super().__init__({
             "requests": In(unsigned(count)),
+            "blocked": In(1),
             "next": Out(unsigned(count)),
             "grant": Out(unsigned(count)),
-            "taken": In(1),
         })
 
     def elaborate(self, platform):
         m = Module()
-        held, order = _served(m, self._count, self.grant, self.taken)
-        m.d.comb += self.next.eq(_first(self.requests, order))
+        held, order = _served(m, self._count, self.grant, 1)
+        m.d.comb += self.next.eq(
+            _first(self.requests, order) & (~self.blocked).replicate(self._count))
         m.d.sync += [self.grant.eq(self.next), *(held[pair].eq(order[pair]) for pair in held)]
         return m
 

@@ -183,17 +183,18 @@ class Core(wiring.Component):
         config, miss = self._config, self._miss
         ports = config.requesters
         m.submodules.turns = turns = RoundRobinAhead(ports + 1)    # the last one: the core itself
-        # The grant moves what is looked up, its twin all else. Synthesis would make one of two
-        # equal registers.
-        no_grant, twin = Signal(ports + 1, init=-1), Signal(ports + 1)
+        # Who comes, and the complement, for synthesis would make one of two equal registers: one
+        # moves what is looked up, the other all else.
+        chosen, others = Signal(ports + 1), Signal(ports + 1, init=-1)
 
         # Fills keep a distance; a promotion takes the cycle after one that nobody wanted. Both
         # are decided on one cycle ahead.
         fill = self._lines.fill
         promotion = Payload(FillRequest)    # of no walk
-        offered, internal, recent = Signal(), Signal(), Signal(FILL_SPACING - 1)
-        wanted, then = Signal(ports + 1), Signal(ports + 1)     # by whom the cycle is, the next
-        fills, promotes, drops, blocks = Signal(), Signal(), Signal(), Signal()
+        offered, internal, recent = Signal(), Signal(), Signal(FILL_SPACING - 2)
+        idle, spaced = Signal(init=1), Signal(init=1)     # nobody wants the cycle; not too recent
+        then = Signal(ports + 1)        # by whom the next cycle is wanted
+        fills, promotes, drops, begins, blocks = (Signal() for _ in range(5))
         promoted, dropped, forgot, spoilt = (Signal() for _ in range(4))    # in the cycle before
         invalidator, dropping = self._invalidator, Signal(WalkKey)
         page = invalidator.request.page
@@ -206,18 +207,20 @@ class Core(wiring.Component):
             invalidator.taken.eq(drops),
         ]
         m.d.comb += [
-            fill.ready.eq(~recent.any()),
+            fill.ready.eq(spaced),
             fills.eq(fill.valid & fill.ready),
-            drops.eq(invalidator.asks & ~fill.valid & ~recent.any()),
-            promotes.eq(offered & ~wanted.any() & ~fill.valid & ~recent.any()
-                        & ~invalidator.asks),
-            blocks.eq(fills | promotes | drops | miss.pause),
-            turns.requests.eq(then), turns.taken.eq(~internal), twin.eq(~no_grant),
+            drops.eq(invalidator.asks & ~fill.valid & spaced),
+            promotes.eq(offered & idle & ~fill.valid & spaced & ~invalidator.asks),
+            begins.eq(spaced & (fill.valid | invalidator.asks | (offered & idle))),
+            blocks.eq(begins | miss.pause),
+            turns.requests.eq(then), turns.blocked.eq(blocks),
         ]
         m.d.sync += [
-            wanted.eq(then), no_grant.eq(~turns.next),
-            recent.eq(Cat(fills | promotes | drops, recent)),
-            internal.eq(fills | promotes | drops),
+            chosen.eq(Cat(turns.next[:ports], turns.next[ports] | begins)),
+            others.eq(~Cat(turns.next[:ports], turns.next[ports] | begins)),
+            idle.eq(~begins & (miss.pause | ~then.any())),
+            recent.eq(Cat(begins, recent)), spaced.eq(~Cat(begins, recent).any()),
+            internal.eq(begins),
             promoted.eq(promotes), dropped.eq(drops), forgot.eq(self._forget),
         ]
         # Whether it is one comes late: another one's place is taken anyway.
@@ -242,16 +245,15 @@ class Core(wiring.Component):
                 egress.begins.eq(granted), egress.continues.eq(miss.credit_taken[index]),
                 egress.rests.eq(miss.continues[index]), miss.credits[index].eq(egress.some),
             ]
-            begins = Mux(granted, ingress.stays & egress.admits_another,
-                         (ingress.stays | ingress.requests.valid) & egress.admits)
-            m.d.comb += then[index].eq(~blocks & (miss.retry_port_next[index] | begins))
+            may_begin = Mux(granted, ingress.stays & egress.admits_another,
+                            (ingress.stays | ingress.requests.valid) & egress.admits)
+            m.d.comb += then[index].eq(miss.retry_port_next[index] | may_begin)
             heads.append(head)
         m.d.comb += [
             miss.retry.ready.eq((turns.grant & miss.retry_port).any()),
-            miss.silent.ready.eq(turns.grant[ports] & ~internal),
+            miss.silent.ready.eq(turns.grant[ports]),
+            then[ports].eq(miss.silent.valid & ~miss.silent.ready),
         ]
-        m.d.comb += then[ports].eq(
-            fills | promotes | drops | (miss.silent.valid & ~miss.silent.ready & ~miss.pause))
 
         # With several ports there is no time to find out whether the port that has its turn has a
         # retry: of each port, that is known before.
@@ -286,11 +288,11 @@ class Core(wiring.Component):
         operations = {"valid": Signal(), "operation": Payload(Operation)}
         coming = {"valid": Signal(), "request": Payload(FillRequest)}
         m.d.sync += [
-            operations["valid"].eq(wanted[:ports].any()
-                                   | (wanted[ports] & miss.silent.valid & ~internal)),
+            operations["valid"].eq(turns.grant[:ports].any()
+                                   | (turns.grant[ports] & miss.silent.valid)),
             *(fields(operations["operation"]).eq(one_of(
                 ways(grant), [fields(source) for source in sources]))
-              for grant, fields in ((turns.grant, _looked_up), (twin, _not_looked_up))),
+              for grant, fields in ((chosen, _looked_up), (~others, _not_looked_up))),
             coming["valid"].eq(internal & ~(promoted & (forgot | spoilt | self._forget))),
             coming["request"].eq(inward),
         ]

@@ -242,14 +242,15 @@ class MissUnit(wiring.Component):
                      assign(slots.key, walk_key(operation))]
 
         # Who was disappointed once joins only where the answer is certain, and in the end nobody.
-        m.d.comb += [slots.strict.eq(before.tries != 0), slots.hopeless.eq(before.tries == 3)]
+        m.d.sync += [slots.strict.eq(self.ahead.tries != 0),
+                     slots.hopeless.eq(self.ahead.tries == 3)]
         # Slots that were taken by the two operations before were not in the comparison.
-        takes, took, taken = Signal(), Signal(), Signal(len(slots.next_free))
+        takes, took, taken = Signal(), Signal(), slots.taken
         key, key_before, key_ahead = slots.key, Signal(WalkKey), slots.lookup
         m.d.comb += assign(key_before, walk_key(before))
         again, again_page, last_again, last_page = (Signal() for _ in range(4))
         m.d.sync += [
-            took.eq(takes), taken.eq(slots.next_free),
+            took.eq(takes),
             again.eq(same_line(key_before, key) & ~slots.hopeless
                      & (same_place(key_before, key) | ~slots.strict)),
             again_page.eq(same_line(key_before, key) & same_place(key_before, key)),
@@ -257,8 +258,7 @@ class MissUnit(wiring.Component):
             last_page.eq(same_line(key_ahead, key) & same_place(key_ahead, key)),
         ]
         m.d.comb += [
-            slots.newest.eq(taken & (took & last_again & ~slots.hopeless
-                                     & (last_page | ~slots.strict)).replicate(len(taken))),
+            slots.newest.eq(took & last_again & ~slots.hopeless & (last_page | ~slots.strict)),
             slots.newest_page.eq(last_page),
         ]
         joinable = slots.joinable | (taken & (took & again).replicate(len(taken)))

@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out, connect
 from .formats import Cause, Request, Response
 from .payload import Payload
 from .queues import PairQueue, RingQueue
+from .rings import above
 
 __all__ = ["PortIngress", "PortEgress", "SoftwareIngress", "SoftwareEgress"]
 
@@ -110,7 +111,8 @@ class PortEgress(wiring.Component):
     some : Out(1)
         At least one credit is left.
     rests : In(1)
-        Something is left of a request and waits for a credit: the last ones are kept for it.
+        Something is left of a request and waits for a credit: from the next cycle on, the last
+        ones are kept for it, which it does not take before the cycle after that.
     admits, admits_another : Out(1)
         In the next cycle a new request may begin, if none does in this one; even if one does.
         A credit comes back in the second cycle after its beat has left.
@@ -198,18 +200,25 @@ class PortEgress(wiring.Component):
         # What will be left is compared before it is known how many are taken. While something
         # waits for a credit, it is taken to leave in this very cycle, and one more is kept.
         unused = Signal(range(self._depth + 1), init=self._depth)
-        at_least = {number: Mux(returned, unused > number - 2, unused >= number) if number > 1
-                    else returned | unused.any() for number in range(1, 6)}
-        left = (unused + returned)[:len(unused)]
+        at_least = {number: above(unused, number - 1) | (returned & above(unused, number - 2))
+                    if number > 1 else returned | unused.any() for number in range(1, 8)}
+
+        def after(number):      # that so many are left in the next cycle
+            return Mux(self.begins & self.continues, at_least[number + 2], Mux(
+                self.begins | self.continues, at_least[number + 1], at_least[number]))
+        another, enough, less = (Signal(init=1) for _ in range(3))  # for two requests, one, none
         m.d.comb += [
-            self.admits.eq(Mux(self.rests, at_least[4], at_least[1])),
-            self.admits_another.eq(Mux(self.rests, at_least[5], at_least[2])),
+            self.admits.eq(enough | (returned & less)),
+            self.admits_another.eq(another | (returned & enough)),
         ]
+        left = (unused + returned)[:len(unused)]
         m.d.sync += [
             unused.eq(Mux(self.begins & self.continues, left - 2,
                           Mux(self.begins | self.continues, left - 1, left))),
-            self.some.eq(Mux(self.begins & self.continues, at_least[3], Mux(
-                self.begins | self.continues, at_least[2], at_least[1]))),
+            self.some.eq(after(1)),
+            another.eq(Mux(self.rests, after(5), after(2))),
+            enough.eq(Mux(self.rests, after(4), after(1))),
+            less.eq(~self.rests | after(3)),
         ]
         return m
 

@@ -41,9 +41,11 @@ class WalkSlots(wiring.Component):
         Compared in every cycle *n* with all slots that were allocated before it.
     strict, hopeless : In(1)
         Of the look-up, in *n* + 1: only slots that walk for the very page are of use; none is.
-    newest : In(slots)
-        In *n* + 1: the slot that was allocated in *n*, if it walks for the line of the look-up and
-        is of use. ``newest_page``: and for its page.
+    newest : In(1)
+        In *n* + 1: a slot was allocated in *n*, walks for the line of the look-up, and is of use.
+        ``newest_page``: and for its page.
+    taken : Out(slots)
+        One-hot: that slot, if there is one.
     joinable, any_joinable, certain : Out
         In *n* + 2: slots that it can join; there are any; slots that walk for its page and have
         not begun in memory: who joins them is in time for their fault.
@@ -94,8 +96,9 @@ class WalkSlots(wiring.Component):
             "lookup": In(WalkKey),
             "strict": In(1),
             "hopeless": In(1),
-            "newest": In(slots),
+            "newest": In(1),
             "newest_page": In(1),
+            "taken": Out(slots),
             "joinable": Out(slots),
             "any_joinable": Out(1),
             "certain": Out(slots),
@@ -168,8 +171,12 @@ class WalkSlots(wiring.Component):
                      self.released.eq(released.any()),
                      self.released_port.eq(one_of(released, owners))]
 
-        joinable = Signal(slots)
-        m.d.sync += [self.joinable.eq(joinable), self.any_joinable.eq(joinable.any())]
+        # What was not in the comparison, because it was allocated meanwhile, is put in.
+        joinable, newest = Signal(slots), self.taken & self.newest.replicate(slots)
+        m.d.sync += [
+            self.taken.eq(self.next_free),
+            self.joinable.eq(joinable | newest), self.any_joinable.eq(joinable.any() | self.newest),
+        ]
         overdue = []
         for index in range(slots):
             key, way = Payload(WalkKey, name=f"key_{index}"), self.ways[index]
@@ -200,10 +207,10 @@ class WalkSlots(wiring.Component):
             ]
             line = equal.all() & was_valid
             m.d.comb += joinable[index].eq(
-                self.newest[index] | (line & (page_equal | ~self.strict) & ~stale & ~settled
-                                      & (~anew | ~self.strict) & ~self.hopeless))
+                line & (page_equal | ~self.strict) & ~stale & ~settled
+                & (~anew | ~self.strict) & ~self.hopeless)
             m.d.sync += self.certain[index].eq(
-                (self.newest[index] & self.newest_page) | (line & page_equal & ~anew))
+                (newest[index] & self.newest_page) | (line & page_equal & ~anew))
 
             with m.If(self.answered & (self.answered_slot == index)):
                 m.d.sync += owed.eq(0)

@@ -70,16 +70,16 @@ def test_round_robin_ahead_grants_the_same_from_a_register(count):
 
     async def bench(ctx):
         requests = 0
+        ctx.set(model.taken, 1)
         for _ in range(300):
-            following, taken = rng.getrandbits(count), rng.random() < 0.8
+            following, blocked = rng.getrandbits(count), rng.random() < 0.2
             ctx.set(model.requests, requests)
             ctx.set(ahead.requests, following)
-            ctx.set(model.taken, taken)
-            ctx.set(ahead.taken, taken)
+            ctx.set(ahead.blocked, blocked)
             assert ctx.get(ahead.grant) == ctx.get(model.grant)
             announced = ctx.get(ahead.next)
             await ctx.tick()
             assert ctx.get(ahead.grant) == announced
-            requests = following
+            requests = 0 if blocked else following
 
     simulate(m, bench)

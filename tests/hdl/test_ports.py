@@ -121,7 +121,7 @@ def test_egress_keeps_the_order(enabled):
     async def bench(ctx):
         ctx.set(dut.enable, enabled)
         promised, written, number = 0, deque(), 0
-        was_stuck, returning, retired = None, deque([0]), 0
+        was_stuck, returning, retired, rested = None, deque([0]), 0, False
         for _ in range(3000):
             unused = depth - promised - len(written) - sum(returning)
             rests = rng.random() < .3
@@ -132,8 +132,9 @@ def test_egress_keeps_the_order(enabled):
             ctx.set(dut.continues, continues)
             assert ctx.get(dut.some) == (unused > 0), "credits are exact"
             coming = unused + returning[0]
-            assert ctx.get(dut.admits) == (coming > (3 if rests else 0))
-            assert ctx.get(dut.admits_another) == (coming > (4 if rests else 1))
+            assert ctx.get(dut.admits) == (coming > (3 if rested else 0))
+            assert ctx.get(dut.admits_another) == (coming > (4 if rested else 1))
+            rested = rests
             hit = promised > 0 and rng.random() < .5
             miss = promised > hit and rng.random() < .5
             ctx.set(dut.hit.valid, hit)

@@ -119,13 +119,17 @@ def test_the_slot_of_the_cycle_before():
         ctx.set(dut.lookup, KEY)
         await pulse(ctx, dut, allocate=1, key={**KEY, "pasid": 5})
         await pulse(ctx, dut)
-        assert ctx.get(dut.joinable) == 0
-        for page in (0, 1):
-            await pulse(ctx, dut, newest=me, newest_page=page)
-            assert ctx.get(dut.joinable) == me and ctx.get(dut.any_joinable)
-            assert bool(ctx.get(dut.certain) & me) == page
+        assert ctx.get(dut.joinable) == 0 and not ctx.get(dut.any_joinable)
         assert await matches(ctx, dut) == (0, 0)
         assert await matches(ctx, dut, pasid=5) == (me, me)
+        for page in (0, 1):
+            another = ctx.get(dut.next_free)
+            await pulse(ctx, dut, allocate=1, key={**KEY, "pasid": 6 + page})
+            assert ctx.get(dut.taken) == another
+            await pulse(ctx, dut, newest=1, newest_page=page)
+            assert ctx.get(dut.joinable) == another and ctx.get(dut.any_joinable)
+            assert bool(ctx.get(dut.certain) & another) == page
+            await ctx.tick().repeat(3)
     run(scenario)
 
 
