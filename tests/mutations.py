@@ -133,7 +133,7 @@ MUTATIONS = {
         "settled & rested.all() & ~owed", "settled & ~owed"),
     "stale-walk-fills": Mutation(
         "a walk that began before a flush fills the TLB after it", "core",
-        "m.d.comb += self._tlb.commit.eq(~stale)", "m.d.comb += self._tlb.commit.eq(1)"),
+        "commits.eq(Mux(walked, ~stale, live) & ~self._forget)", "commits.eq(walked | live)"),
     "stale-walk-fills-caches": Mutation(
         "a walk that began before a flush fills the context caches after it", "walker",
         "fresh.eq(self.stepping & ~self._stale & ~self.flush)",

@@ -389,7 +389,7 @@ class Core(wiring.Component):
             m.d.comb += assign(second.compared, line_key(operation, operation.addr[PAGE_SHIFT:]))
             m.d.comb += [
                 second.page.eq(operation.addr[PAGE_SHIFT:PAGE_SHIFT + LINE_BITS]),
-                second.write.eq(operation.write),
+                second.write.eq(operation.write), second.distrusts.eq(operation.distrusts),
                 miss.second_hit.eq(second.hit), miss.second_way.eq(second.place),
                 miss.second.eq(second.outcome), miss.second_damaged.eq(second.damaged),
             ]
@@ -405,13 +405,11 @@ class Core(wiring.Component):
             valid_, live_ = Signal(name=names["valid"]), Signal(name=names["live"])
             m.d.sync += [slot_.eq(slot), walked_.eq(walked), valid_.eq(valid),
                          live_.eq(live & ~self._forget)]
-            slot, walked, valid, live = slot_, walked_, valid_, live_
             if stage == RESOLVE:
-                stale = (miss.stale >> slot)[0]
-                with m.If(walked):
-                    m.d.comb += self._tlb.commit.eq(~stale)
-                with m.Else():
-                    m.d.comb += self._tlb.commit.eq(live)
+                stale, commits = (miss.stale >> slot)[0], Signal()
+                m.d.sync += commits.eq(Mux(walked, ~stale, live) & ~self._forget)
+                m.d.comb += self._tlb.commit.eq(commits)
+            slot, walked, valid, live = slot_, walked_, valid_, live_
         m.d.comb += [miss.filled.eq(valid & walked), miss.filled_slot.eq(slot)]
 
     def _walk(self, m, walker, devices, contexts):

@@ -268,29 +268,29 @@ class MissUnit(wiring.Component):
         # Known before its look-ups are: whether a fault waits for it in its slot, whether that
         # slot is not yet settled (it stays with it), whether its port may take a free slot.
         unanswered, claims_fault, early, undecided = (Signal() for _ in range(4))
-        may_take, may_soon = Signal(), Signal()
+        may_take, may_soon, ports = Signal(), Signal(), self._config.requesters
         # Ports whose new misses may take a slot: when nothing changes meanwhile, or anyway.
-        self._may_take, self._may_soon = (Signal(self._config.requesters) for _ in range(2))
+        self._may_take, self._may_soon = Signal(ports), Signal(ports)
+        self._account(m, before, operation, takes)
         came = self.look_up.valid & ~self.look_up.answered
         faulty = before.claims & before.in_time & (slots.faulty >> before.slot)[0]
         unsettled = before.claims & ~(slots.settled >> before.slot)[0]
         m.d.sync += [
             unanswered.eq(came), claims_fault.eq(faulty), early.eq(came & unsettled),
             undecided.eq(came & ~faulty & ~unsettled),
-            may_take.eq((self._may_take >> before.port)[0]),
-            may_soon.eq((self._may_soon >> before.port)[0]),
+            # who has waited for one since comes before both
+            may_take.eq((self._may_take >> before.port)[0] & ~self._waits_for_slot),
+            may_soon.eq(before.reserved | ((self._may_soon >> before.port)[0]
+                                           & ~self._waits_for_slot)),
         ]
-        self._account(m, before, operation, takes)
 
         second, miss, joins, stays, permitted = (Signal() for _ in range(5))
         m.d.comb += [
-            second.eq(self.second_hit & ~operation.distrusts),
+            second.eq(self.second_hit),
             stays.eq(early & ~second),
             miss.eq(undecided & ~second),
             # when slots are few, none is given away in the cycle after another one
-            permitted.eq(slots.any_free
-                         & (operation.reserved | (may_take & self._quiet)
-                            | (may_soon & ~self._wanted))
+            permitted.eq(slots.any_free & (may_soon | (may_take & self._settled))
                          & (self.region_hit | ~operation.silent)),
             joins.eq(miss & joins_any),
             takes.eq(miss & permitted & ~joins_any),
@@ -376,11 +376,10 @@ class MissUnit(wiring.Component):
         after, back = Signal.like(available), Signal(2)
         taken, given = Signal(), Signal()       # any of them
         m.d.sync += [taken.eq(allocates & ~reserved), given.eq(parking.slot_taken.any())]
-        settled = ~taken & ~given
-        # And nobody waited for one in the cycle before; who began to since then has no promise yet.
-        self._quiet, self._wanted = Signal(), Signal()
-        m.d.sync += self._wanted.eq(parking.wants.any())
-        m.d.comb += self._quiet.eq(settled & ~self._wanted)
+        self._settled = settled = ~taken & ~given
+        # Who began to wait for one in this cycle has no promise yet.
+        self._waits_for_slot, wanted = parking.wants.any(), Signal()
+        m.d.sync += wanted.eq(self._waits_for_slot)
         # what comes back is counted one cycle later still
         m.d.sync += back.eq(slots.released + returns.any())
         m.d.comb += after.eq(available + back - (taken + given))
@@ -398,8 +397,8 @@ class MissUnit(wiring.Component):
                          far_below.eq(then + UNCOUNTED <= limit)]
             m.d.comb += [
                 parking.slot_for[index].eq(some & below & settled),
-                self._may_take[index].eq(some & below & self._quiet),
-                self._may_soon[index].eq(ample & far_below & ~self._wanted),
+                self._may_take[index].eq(some & below & settled & ~wanted),
+                self._may_soon[index].eq(ample & far_below & ~wanted),
             ]
 
     def _start(self, m, takes):
@@ -471,14 +470,16 @@ class MissUnit(wiring.Component):
                      by_line.eq(self._by_line)]
         measured, measures = Signal(SLOT_BITS), Signal()
         m.d.sync += [measures.eq(self.measured), measured.eq(self.measured_slot)]
+        # Whether such a slot has an owner is found out before it joins the line.
+        for line, comes, its_slot, owners_ in (
+                (prompt, ends, ended, slots.owed & ~(slots.several & by_line.replicate(
+                    config.walk_slots))),
+                (delayed, measures, measured, slots.owed & slots.several & slots.by_line)):
+            m.d.sync += line.w.valid.eq(comes & (owners_ >> its_slot)[0])
+            m.d.sync += line.w.payload.eq(its_slot)
         slot, waits, free = Signal(SLOT_BITS), Signal(), Signal()
         owner = owners.read_port(domain="comb")
         m.d.comb += [
-            prompt.w.payload.eq(ended), delayed.w.payload.eq(measured),
-            prompt.w.valid.eq(ends & ((slots.owed & ~(slots.several & by_line.replicate(
-                config.walk_slots))) >> ended)[0]),
-            delayed.w.valid.eq(measures & ((slots.owed & slots.several & slots.by_line)
-                                             >> measured)[0]),
             waits.eq(prompt.r.valid | delayed.r.valid),
             free.eq(acted["fate"] == Fate.NONE),
             tries.eq(free & ~waits & self.stepping),

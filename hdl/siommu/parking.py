@@ -121,7 +121,8 @@ class Parking(wiring.Component):
             self.credit_taken.eq(chosen[2 * ports:]),
         ]
         # Slots and credits are for who has waited: so long nobody took them from under him.
-        joined = self._joined(m, heads, tails, waiting, pushed, chosen)
+        read_from = Signal(queues)      # chosen in the cycle before
+        joined = self._joined(m, heads, tails, waiting, pushed, chosen, read_from)
         promised, credited = Signal(ports), Signal(ports)
         wanted, waited = Signal(ports), Signal(ports)       # in the cycle before, too
         m.d.sync += [
@@ -134,7 +135,7 @@ class Parking(wiring.Component):
         self._choose(m, Cat(joined, promised, credited), chosen)
 
         # RAM: one cycle later.
-        read_from, comes, reserved = Signal(queues), Signal(), Signal()
+        comes, reserved = Signal(), Signal()
         port_read, port_comes = Signal(ports), Signal(ports)
         m.d.comb += port_read.eq(_by_port(read_from, ports))
         m.d.sync += [
@@ -208,7 +209,7 @@ class Parking(wiring.Component):
             ahead = place.any()
         m.d.comb += self.retry_port.eq(line[0])
 
-    def _joined(self, m, heads, tails, waiting, pushed, chosen):
+    def _joined(self, m, heads, tails, waiting, pushed, chosen, left):
         """Ports whose first JOINED operation may leave: known a few cycles after it became the
         first."""
         ports = self._config.requesters
@@ -217,18 +218,19 @@ class Parking(wiring.Component):
             slots = memory.Memory(shape=SLOT_BITS, depth=self._config.port_depth, init=[])
             m.submodules[f"slots_{port}"] = slots
             write, read = slots.write_port(), slots.read_port(domain="comb")
-            slot, ready, known = Signal(SLOT_BITS), Signal(), Signal(4)
+            slot, ready, known = Signal(SLOT_BITS), Signal(), Signal(3)
             m.d.comb += [
                 write.en.eq(pushed[port]),
                 write.addr.eq(tails[port]), write.data.eq(self.operation.slot),
                 read.addr.eq(heads[port]),
             ]
             m.d.sync += [slot.eq(read.data), ready.eq((self.settled >> slot)[0])]
-            with m.If(chosen[port] | ~waiting[port]):
-                m.d.sync += [known.eq(0), may[port].eq(0)]
+            m.d.sync += may[port].eq((ready | self.overdue[port]) & known.all()
+                                     & waiting[port] & ~chosen[port] & ~left[port])
+            with m.If(left[port] | ~waiting[port]):
+                m.d.sync += known.eq(0)
             with m.Else():
                 m.d.sync += known.eq(Cat(1, known))
-                m.d.sync += may[port].eq((ready | self.overdue[port]) & known.all())
         return may
 
 

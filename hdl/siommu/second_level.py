@@ -69,9 +69,9 @@ class SecondLevelTlb(wiring.Component):
     -------
     key : In(LineKey)
         Looked up in every cycle *n*.
-    compared : In(LineKey), page : In(LINE_BITS), write : In(1)
+    compared : In(LineKey), page : In(LINE_BITS), write : In(1), distrusts : In(1)
         In cycle *n* + 2: the same key, and which page of its line is asked for, for a write or a
-        read.
+        read; that it is to miss.
     hit : Out(1), place : Out(WAY_BITS)
         In cycle *n* + 3; ``place`` is the way that a fill for the key should take.
     outcome : Out(Outcome), damaged : Out(1)
@@ -99,6 +99,7 @@ class SecondLevelTlb(wiring.Component):
             "compared": In(LineKey),
             "page": In(LINE_BITS),
             "write": In(1),
+            "distrusts": In(1),
             "hit": Out(1),
             "place": Out(WAY_BITS),
             "outcome": Out(Outcome),
@@ -151,7 +152,7 @@ class SecondLevelTlb(wiring.Component):
         for way in range(ways):
             rights = tags.values[way]
             allowed = Mux(self.write, rights.writable, rights.readable).bit_select(self.page, 1)
-            m.d.sync += match[way].eq(tags.match[way] & allowed & ~self.flush)
+            m.d.sync += match[way].eq(tags.match[way] & allowed & ~self.flush & ~self.distrusts)
         m.d.sync += [
             self.place.eq(tags.place), self.tag_errors.eq(tags.errors.any()),
             index.eq(_index(self.compared, bits) if bits else 0), page.eq(self.page),
