@@ -285,6 +285,8 @@ class MissUnit(wiring.Component):
         ]
 
         second, miss, joins, stays, permitted = (Signal() for _ in range(5))
+        # The second level is far away: all but its answer is put together first.
+        would_take = Signal(attrs={"keep": 1})
         m.d.comb += [
             second.eq(self.second_hit),
             stays.eq(early & ~second),
@@ -293,7 +295,8 @@ class MissUnit(wiring.Component):
             permitted.eq(slots.any_free & (may_soon | (may_take & self._settled))
                          & (self.region_hit | ~operation.silent)),
             joins.eq(miss & joins_any),
-            takes.eq(miss & permitted & ~joins_any),
+            would_take.eq(undecided & permitted & ~joins_any),
+            takes.eq(would_take & ~second),
         ]
         m.d.comb += [
             slots.allocate.eq(takes),
