@@ -243,7 +243,7 @@ class Core(wiring.Component):
                 granted.eq(turns.grant[index] & ~miss.retry_port[index]),
                 ingress.requests.ready.eq(granted),
                 egress.begins.eq(granted), egress.continues.eq(miss.credit_taken[index]),
-                egress.rests.eq(miss.continues[index]), miss.credits[index].eq(egress.some),
+                egress.rests.eq(miss.rests[index]), miss.credits[index].eq(egress.some),
             ]
             may_begin = Mux(granted, ingress.stays & egress.admits_another,
                             (ingress.stays | ingress.requests.valid) & egress.admits)

@@ -94,9 +94,9 @@ class MissUnit(wiring.Component):
         cycle.
     silent : Out(stream.Signature(Operation))
         Look-aheads.
-    credits : In(ports), continues : Out(ports), credit_taken : Out(ports)
-        Ports that have a credit for a continued operation; that have such an operation, which may
-        take it any time; one-hot: it takes it.
+    credits : In(ports), rests : Out(ports), credit_taken : Out(ports)
+        Ports that have a credit for a continued operation; that may have such an operation in the
+        next cycle, or the ones after; one-hot: it takes it.
     promotes : Out(1), promoted : Out(1), promoted_operation, promoted_outcome
         An operation was looked up in the second level of the TLB; it was answered by it.
     slot, key, way, kept : for ``TableLines``: of ``slot``, its key, its second-level way, its
@@ -147,7 +147,7 @@ class MissUnit(wiring.Component):
             "retry_port_next": Out(ports),
             "silent": Out(stream.Signature(Operation)),
             "credits": In(ports),
-            "continues": Out(ports),
+            "rests": Out(ports),
             "credit_taken": Out(ports),
             "promotes": Out(1),
             "promoted": Out(1),
@@ -628,7 +628,7 @@ class MissUnit(wiring.Component):
         m.d.comb += [
             parking.settled.eq(slots.settled), parking.overdue.eq(slots.overdue),
             parking.credit_for.eq(self.credits),
-            self.continues.eq(parking.continues),
+            self.rests.eq(parking.rests),
             self.credit_taken.eq(parking.credit_taken),
             self.retry_port.eq(parking.retry_port),
             self.retry_port_next.eq(parking.retry_port_next),

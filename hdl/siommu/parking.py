@@ -58,6 +58,8 @@ class Parking(wiring.Component):
         already (of the latter kind, since the cycle before).
     wants, continues : Out(ports)
         Ports with operations that wait for this reason.
+    rests : Out(ports)
+        Those that may be in ``continues`` in the next cycle.
     slot_taken, credit_taken : Out(ports)
         One-hot: the first WANTS (or CONTINUES) operation of the port leaves.
     retry : Out(stream.Signature(Operation)), retry_port, retry_port_next : Out(ports)
@@ -78,6 +80,7 @@ class Parking(wiring.Component):
             "credit_for": In(ports),
             "wants": Out(ports),
             "continues": Out(ports),
+            "rests": Out(ports),
             "slot_taken": Out(ports),
             "credit_taken": Out(ports),
             "retry": Out(stream.Signature(Operation)),
@@ -117,6 +120,7 @@ class Parking(wiring.Component):
         m.d.comb += [
             self.wants.eq(waiting[ports:]),
             self.continues.eq(waiting[2 * ports:]),
+            self.rests.eq((waiting | pushed)[2 * ports:]),
             self.slot_taken.eq(chosen[ports:]),
             self.credit_taken.eq(chosen[2 * ports:]),
         ]

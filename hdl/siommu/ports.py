@@ -111,8 +111,8 @@ class PortEgress(wiring.Component):
     some : Out(1)
         At least one credit is left.
     rests : In(1)
-        Something is left of a request and waits for a credit: from the next cycle on, the last
-        ones are kept for it, which it does not take before the cycle after that.
+        In the next cycle something may be left of a request and wait for a credit: then the last
+        ones are kept for it.
     admits, admits_another : Out(1)
         In the next cycle a new request may begin, if none does in this one; even if one does.
         A credit comes back in the second cycle after its beat has left.

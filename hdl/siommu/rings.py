@@ -10,6 +10,8 @@ INDEX_BITS = 15     #: of a ring's index
 def above(number, limit):
     """Whether ``number`` is larger than the constant ``limit``: gates, and no carry chain."""
     result = Const(0)
+    if limit >> len(number):
+        return result
     for place, bit in enumerate(number):
         result = bit & result if limit >> place & 1 else bit | result
     return result

@@ -30,6 +30,7 @@ class EgressProof(Component):
     begins: In(1)
     continues: In(1)
     rests: In(1)
+    waits: In(1)
     recorded: In(1)
     mark: In(1)
     ready: In(1)
@@ -54,15 +55,16 @@ class EgressProof(Component):
         fails = self.miss & (self.miss_beat.cause != Cause.OK)
         m.d.sync += unrecorded.eq(unrecorded + fails - self.recorded)
         m.d.sync += Assume(~self.recorded | unrecorded.any())
-        # Credits are taken as the core and the parking do it.
-        admitted, rested, credited = Signal(), Signal(), Signal()
+        # Credits are taken as the core and the parking do it: of what waits, it is known before.
+        admitted, rested, waited, credited = (Signal() for _ in range(4))
         m.d.sync += [
             admitted.eq(Mux(self.begins, egress.admits_another, egress.admits)),
-            rested.eq(self.rests),
-            credited.eq(egress.some & self.rests & rested & ~self.continues),
+            rested.eq(self.rests), waited.eq(self.waits),
+            credited.eq(egress.some & self.waits & waited & ~self.continues),
         ]
+        m.d.sync += Assume(~self.waits | rested)
         m.d.sync += Assume(~self.begins | admitted)
-        m.d.sync += Assume(~self.continues | (self.rests & credited))
+        m.d.sync += Assume(~self.continues | (self.waits & credited))
         m.d.sync += Assert(promised + held <= depth)
         assert_stream(m, egress.port)
         m.d.sync += Cover(egress.port.valid & egress.port.ready & (promised == depth - 1))

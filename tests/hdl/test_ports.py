@@ -126,7 +126,7 @@ def test_egress_keeps_the_order(enabled):
             unused = depth - promised - len(written) - sum(returning)
             rests = rng.random() < .3
             begins = unused > 0 and rng.random() < .6
-            continues = rests and unused > begins and rng.random() < .3
+            continues = rested and unused > begins and rng.random() < .3
             ctx.set(dut.rests, rests)
             ctx.set(dut.begins, begins)
             ctx.set(dut.continues, continues)
