@@ -26,7 +26,8 @@ from .choose import lowest, one_hot_index
 from .config import Config
 from .formats import PFN_BITS, Cause, Size
 from .payload import Payload
-from .sets import SetStore, ignored, parity, parity_bits, parity_sums, sound, space_index
+from .sets import (SetStore, guarded, guarded_bits, ignored, parity_sums, sound, space_index,
+                   unguarded)
 
 __all__ = ["LinePage", "LineRights", "SecondLevelTlb", "ROWS"]
 
@@ -51,7 +52,7 @@ class LineRights(data.Struct):
 
 
 _PAIR = data.ArrayLayout(LinePage, 2)
-_ROW = data.StructLayout({"pages": _PAIR, "parity": parity_bits(_PAIR.size)})
+_ROW_BITS = guarded_bits(_PAIR.size)
 
 
 def _index(key, bits):
@@ -133,7 +134,7 @@ class SecondLevelTlb(wiring.Component):
         m.submodules.tags = tags = SetStore(
             key=LineKey, value=LineRights, ways=ways, sets=sets, index=_index)
         m.submodules.rows = rows = memory.Memory(
-            shape=_ROW, depth=sets * ways * ROWS, init=[], attrs={"no_rw_check": 1})
+            shape=_ROW_BITS, depth=sets * ways * ROWS, init=[], attrs={"no_rw_check": 1})
         read, write = rows.read_port(domain="comb"), rows.write_port()     # see SetStore
 
         m.d.comb += [
@@ -165,12 +166,12 @@ class SecondLevelTlb(wiring.Component):
         ]
 
         # The row.
-        second, row = Payload(), Payload(_ROW)
-        found, sums = Payload(LinePage), Payload(4 * parity_bits(_PAIR.size))
+        second, row = Payload(), Payload(_ROW_BITS)
+        found, sums = Payload(LinePage), Payload(-(-_ROW_BITS // 4))
+        pair = unguarded(row)
         m.d.sync += [
             second.eq(page[0]), row.eq(read.data),
-            found.eq(Mux(second, row.pages[1].as_value(), row.pages[0].as_value())),
-            sums.eq(parity_sums(row.pages.as_value(), row.parity)),
+            found.eq(Mux(second, pair[1::2], pair[::2])), sums.eq(parity_sums(row)),
         ]
         m.d.comb += [
             self.damaged.eq(~sound(sums)),
@@ -191,8 +192,7 @@ class SecondLevelTlb(wiring.Component):
                               _index(self.row_line, bits) if bits else Cat())),
             pages.eq(self.pages),
         ]
-        m.d.comb += [
-            write.data.pages.eq(pages),
-            write.data.parity.eq(parity(pages.as_value())),
-        ]
+        # Bit by bit, so that the choice between the two pages is one inside of a block RAM.
+        pair = Cat(*zip(*(page.as_value() for page in pages)))
+        m.d.comb += write.data.eq(guarded(pair))
         return m

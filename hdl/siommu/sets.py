@@ -13,7 +13,7 @@ A store of few sets is made for LUT RAM, where the address is registered instead
 from functools import reduce
 from operator import xor
 
-from amaranth import C, Cat, Module, Mux, Signal, Value
+from amaranth import C, Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
@@ -21,36 +21,41 @@ from amaranth.utils import exact_log2
 from .bundles import WAY_BITS
 from .payload import Payload
 
-__all__ = ["FEW_SETS", "SetStore", "ignored", "parity", "parity_bits", "parity_sums", "sound",
-           "space_index"]
+__all__ = ["FEW_SETS", "SetStore", "guarded", "guarded_bits", "ignored", "parity_sums", "sound",
+           "space_index", "unguarded"]
 
 PARITY_SPAN = 15        #: bits that one parity bit watches over: with it, two levels of LUT4
 FEW_SETS = 32           #: as many sets, or fewer, are cheaper in LUT RAM
 
 
-def parity(value):
-    """The parity bits of ``value``: one for every 15 bits."""
-    return Cat(value[low:low + PARITY_SPAN].xor() for low in range(0, len(value), PARITY_SPAN))
+def guarded(value):
+    """``value`` with a parity bit behind each 15 of its bits, and behind the last ones.
+
+    What is added up together lies together, and so in one block RAM of a wide memory.
+    """
+    pieces = (value[low:low + PARITY_SPAN] for low in range(0, len(value), PARITY_SPAN))
+    return Cat(Cat(piece, piece.xor()) for piece in pieces)
 
 
-def parity_bits(width):
-    """How many bits :func:`parity` gives for ``width`` bits."""
-    return -(-width // PARITY_SPAN)
+def guarded_bits(width):
+    """How many bits :func:`guarded` gives for ``width`` bits."""
+    return width - width // -PARITY_SPAN
 
 
-def parity_sums(value, bits):
-    """What says whether ``bits`` are the parity of ``value``: sums of four bits each, the
-    first half of the work, to be registered in front of :func:`sound`."""
-    sums = []
-    for number, low in enumerate(range(0, len(value), PARITY_SPAN)):
-        span = Cat(value[low:low + PARITY_SPAN], bits[number])
-        sums += [span[first:first + 4].xor() if first < len(span) else C(0, 1)
-                 for first in range(0, PARITY_SPAN + 1, 4)]
-    return Cat(sums)
+def unguarded(word):
+    """The value in a :func:`guarded` word."""
+    return Cat(word[low:low + PARITY_SPAN + 1][:-1]
+               for low in range(0, len(word), PARITY_SPAN + 1))
+
+
+def parity_sums(word):
+    """What says whether a :func:`guarded` word is undamaged: sums of four bits each, the first
+    half of the work, to be registered in front of :func:`sound`."""
+    return Cat(word[low:low + 4].xor() for low in range(0, len(word), 4))
 
 
 def sound(sums):
-    """Whether the :func:`parity_sums` are those of an undamaged value."""
+    """Whether the :func:`parity_sums` are those of an undamaged word."""
     return ~Cat(sums[low:low + 4].xor() for low in range(0, len(sums), 4)).any()
 
 
@@ -165,9 +170,8 @@ class SetStore(wiring.Component):
         m = Module()
         ways, sets = self._ways, self._sets
         bits = exact_log2(sets)
-        width = data.Layout.cast(self._key).size + data.Layout.cast(self._value).size + 1
-        row = data.StructLayout({"key": self._key, "value": self._value, "valid": 1,
-                                 **({"parity": parity_bits(width)} if self._guarded else {})})
+        row = data.StructLayout({"key": self._key, "value": self._value, "valid": 1})
+        word = unsigned(guarded_bits(row.size) if self._guarded else row.size)
 
         look_at, write_at, swept = (Signal(max(bits, 1)) for _ in range(3))
         m.d.comb += look_at.eq(Mux(self.scan & ~self.scan_natural, self.scan_set,
@@ -205,8 +209,7 @@ class SetStore(wiring.Component):
         m.d.comb += [       # an empty row may hold anything
             written.eq(content), written.valid.eq(content.valid & ~self.sweeping & ~dropping),
         ]
-        if self._guarded:
-            m.d.comb += written.parity.eq(parity(written.as_value()[:width]))
+        stored = guarded(written.as_value()) if self._guarded else written.as_value()
 
         trusted, answered = Signal(), Signal()      # the look-up in the RAM, in the comparison
         scanned, scanned_at = Signal(), Signal.like(look_at)
@@ -227,37 +230,39 @@ class SetStore(wiring.Component):
         key = Payload(len(Value.cast(self.key)))    # in the RAM
         m.d.sync += key.eq(self.key)
         for way in range(ways):
-            ram = memory.Memory(shape=row, depth=max(sets, 2), init=[], attrs={"no_rw_check": 1})
+            ram = memory.Memory(shape=word, depth=max(sets, 2), init=[], attrs={"no_rw_check": 1})
             m.submodules[f"way_{way}"] = ram
             write, read = ram.write_port(), ram.read_port(domain="comb")
             # A block RAM's read port is merged with the register behind it, and so knows that
             # collisions do not matter; Amaranth's own kind of synchronous port does not.
-            answer, found = Payload(row), read.data
+            answer, found = Payload(word), read.data
             if self._block_ram:
                 m.d.sync += answer.eq(read.data)
                 found = answer
+            if self._guarded:
+                sums = Payload(-(-len(found) // 4))
+                m.d.sync += sums.eq(parity_sums(found))
+                found = unguarded(found)
+            found = data.View(row, found)
             writes, wrote, undefined = Signal(), Signal(), Signal()
             alike = Payload(-(-len(key) // 2))
-            clean = Signal(init=1)
+            clean = Signal()
+            found_key = Value.cast(found.key)
             value, valid = Payload(self._value), Payload()
             m.d.comb += [
                 writes.eq(self.sweeping | (dropping & drops[way])
                           | (pending & (pending_way == way))),
-                write.en.eq(writes), write.addr.eq(write_at), write.data.eq(written),
+                write.en.eq(writes), write.addr.eq(write_at), write.data.eq(stored),
                 read.addr.eq(look_at if self._block_ram else looked_at),
             ]
-            stored = Value.cast(found.key)
             m.d.sync += [
                 wrote.eq(writes), undefined.eq(wrote & (wrote_at == looked_at)),
-                alike.eq(Cat(stored[low:low + 2] == key[low:low + 2]
+                alike.eq(Cat(found_key[low:low + 2] == key[low:low + 2]
                              for low in range(0, len(key), 2))),
                 value.eq(found.value), valid.eq(found.valid),
             ]
-            if self._guarded:
-                sums = Payload(4 * parity_bits(width))
-                m.d.sync += sums.eq(parity_sums(found.as_value()[:width], found.parity))
-                m.d.comb += clean.eq(sound(sums))
             m.d.comb += [
+                clean.eq(sound(sums) if self._guarded else 1),
                 equal[way].eq(Cat(valid, alike).all()),
                 free[way].eq(~valid),
                 self.match[way].eq(equal[way] & clean & ~undefined & answered),
