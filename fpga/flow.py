@@ -4,6 +4,7 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,8 +17,8 @@ from siommu.export import verilog
 
 from .harness import FOLD, harness_verilog
 
-__all__ = ["BUILD", "FlowError", "Netlist", "core_size", "harness_luts", "module_sizes",
-           "netlist", "place"]
+__all__ = ["BUILD", "FlowError", "Netlist", "core_size", "floorplan", "harness_luts",
+           "module_sizes", "netlist", "place"]
 
 BUILD = Path(__file__).resolve().parents[1] / "build" / "synth"
 DEVICE = "--85k", "--package", "CABGA756"       #: LFE5U-85F
@@ -31,6 +32,12 @@ SYNTH = ("scratchpad -set abc9.script \"+&scorr;&sweep;&st;&syn3;&b,-s;&dch,-f;&
 #: steps (alpha) from where it would like the cells to where they may be: a fifth more of Fmax.
 PLACER = ("--placer-heap-timingweight", "100", "--placer-heap-critexp", "4",
           "--placer-heap-alpha", "0.05")
+
+#: Where the block RAMs of a look-up go, from left to right: four in nine columns of a row.
+SPOTS = tuple(f"X{column + 2 * index}/Y22/EBR{index}" for column in range(22, 67, 9)
+              for index in range(4))
+#: Those that a look-up reads: its answer is 4 ns after the clock, so that it must be near.
+READ_EARLY = re.compile(r"\.(walk_cache\.store|second_level(?:\.tags)?)\.\w+\.(\d+)\.(\d+)$")
 
 #: Amaranth's temporaries ($1 ...) collide with ABC9's names otherwise.
 HIDE = "rename -hide w:$*"
@@ -142,12 +149,27 @@ def netlist(config):
                     "tee -q -o stat.json stat -json",
                     {"siommu.v": text, "harness.v": harness_verilog(text)},
                     ["netlist.json", "stat.json"])
-    path = folder / "netlist.json"
-    known = folder / "harness_luts"
-    if not known.exists():
-        known.write_text(str(harness_luts(json.loads(path.read_text()))))
-    return Netlist(path, _cells(folder), int(known.read_text()),
+    design = json.loads((folder / "netlist.json").read_text())
+    path = folder / "planned.json"
+    path.write_text(json.dumps(floorplan(design)))
+    return Netlist(path, _cells(folder), harness_luts(design),
                    hashlib.sha256(text.encode()).hexdigest())
+
+
+def floorplan(design):
+    """Places the block RAMs of the walk cache and of the second-level TLB of a netlist side by
+    side; returns the netlist. The placer scatters them otherwise, and its frequencies with them.
+    """
+    def order(name):
+        module, deep, wide = READ_EARLY.search(name).groups()
+        return not module.startswith("walk"), -int(wide), int(deep), name
+
+    cells = design["modules"]["top"]["cells"]
+    early = sorted((name for name, cell in cells.items()
+                    if cell["type"] == "DP16KD" and READ_EARLY.search(name)), key=order)
+    for name, spot in zip(early, SPOTS):        # what is left over goes where it likes to
+        cells[name]["attributes"]["BEL"] = spot
+    return design
 
 
 def harness_luts(design):
