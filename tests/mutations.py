@@ -209,6 +209,9 @@ MUTATIONS = {
         "a line's rows are written while the old tag is on", "lines",
         "self.tag_write.eq((ago[0] & early[\"keep\"])\n"
         "                              | (ago[8]", "self.tag_write.eq((ago[8]"),
+    "rows-under-another-tag": Mutation(
+        "a line's rows are replaced before its tag is on", "lines",
+        "with m.If(ago[2] & collides):", "with m.If(ago[2] & collides & 0):"),
     "line-merged-across-rights": Mutation(
         "contiguous leaves of unequal rights become one run", "lines",
         "(high_3.pfn == after_low) & alike(low_3, high_3)", "high_3.pfn == after_low"),

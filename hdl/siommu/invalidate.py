@@ -20,8 +20,9 @@ from amaranth import Module, Signal
 from amaranth.lib import enum, wiring
 from amaranth.lib.wiring import In, Out
 
-from .bundles import LINE_BITS, LINE_PAGES, Invalidation
+from .bundles import LINE_BITS, Invalidation
 from .config import Config
+from .second_level import line_sets
 
 __all__ = ["Invalidator", "SETTLING"]
 
@@ -70,8 +71,7 @@ class Invalidator(wiring.Component):
     """
 
     def __init__(self, config: Config):
-        self.steps = max(config.walk_entries // config.walk_cache_ways,
-                         config.l2_entries // LINE_PAGES // config.l2_ways)
+        self.steps = max(config.walk_entries // config.walk_cache_ways, line_sets(config))
         super().__init__({
             "start": In(1),
             "request": In(Invalidation),

@@ -14,14 +14,14 @@ line came incomplete, pass through as they are.
 from amaranth import C, Cat, Module, Mux, Signal
 from amaranth.lib import data, fifo, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import bits_for
+from amaranth.utils import bits_for, exact_log2
 
 from .bundles import (LINE_BITS, LINE_PAGES, SLOT_BITS, WAY_BITS, LineKey, Outcome, Rights,
                       Translation, WalkKey, assign, line_key)
 from .config import Config
 from .formats import PFN_BITS, Size
 from .payload import Payload, payload_of
-from .second_level import ROWS, LinePage, LineRights
+from .second_level import ROWS, LinePage, LineRights, line_index, line_sets
 
 __all__ = ["LineWords", "FillRequest", "TableLines", "pages_between"]
 
@@ -85,6 +85,8 @@ class TableLines(wiring.Component):
     row_write, row_way, row_line, row, pages : Out
         To the second level: tag off in cycle *k* + 2, rows in *k* + 5 to *k* + 8, tag on in
         *k* + 10. A tag that became stale in the cycle before it is on meets the sweep there.
+        A line whose rows would replace those of a tag that is not yet on is not kept: of two
+        that follow each other closely into the same set and way, the first stays.
     """
 
     def __init__(self, config: Config):
@@ -299,6 +301,21 @@ class TableLines(wiring.Component):
 
     def _to_second_level(self, m, ago, early, late):
         """Tag off, rows, tag on."""
+        # The set and the way of this line, from cycle 2 on, and of the one before it.
+        index = Payload(max(exact_log2(line_sets(self._config)), 1))
+        late_index, collides = Payload(len(index)), Payload()
+        line = Signal(LineKey)
+        m.d.comb += assign(line, line_key(early["key"], early["key"].page))
+        m.d.sync += [
+            index.eq(line_index(line, len(index))),
+            collides.eq(ago[6:].any() & late["keep"] & (late["way"] == early["way"])
+                        & (late_index == index)),
+        ]
+        with m.If(ago[2] & collides):
+            m.d.sync += early["keep"].eq(0)
+        with m.If(ago[4]):
+            m.d.sync += late_index.eq(index)
+
         row_key, row_keep = Payload(WalkKey), Payload()     # for cycles 5 to 8
         with m.If(ago[3]):
             m.d.sync += [row_key.eq(early["key"]), self.row_way.eq(early["way"]),

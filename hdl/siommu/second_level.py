@@ -29,7 +29,7 @@ from .payload import Payload
 from .sets import (SetStore, guarded, guarded_bits, ignored, parity_sums, sound, space_index,
                    unguarded)
 
-__all__ = ["LinePage", "LineRights", "SecondLevelTlb", "ROWS"]
+__all__ = ["LinePage", "LineRights", "SecondLevelTlb", "ROWS", "line_index", "line_sets"]
 
 ROWS = LINE_PAGES // 2      #: data rows of a line, of two pages each
 
@@ -55,8 +55,14 @@ _PAIR = data.ArrayLayout(LinePage, 2)
 _ROW_BITS = guarded_bits(_PAIR.size)
 
 
-def _index(key, bits):
+def line_index(key, bits):
+    """The set of a line, by the ``LineKey`` or what else has its fields."""
     return space_index(key.line, key, bits)
+
+
+def line_sets(config):
+    """How many sets there are; 1 without a second level."""
+    return max(config.l2_entries // LINE_PAGES // config.l2_ways, 1)
 
 
 class SecondLevelTlb(wiring.Component):
@@ -116,7 +122,7 @@ class SecondLevelTlb(wiring.Component):
             "row": In(exact_log2(ROWS)),
             "pages": In(_PAIR),
             "scan": In(1),
-            "scan_set": In(max(exact_log2(config.l2_entries // LINE_PAGES // config.l2_ways), 1)),
+            "scan_set": In(max(exact_log2(line_sets(config)), 1)),
             "scan_natural": In(1),
             "scanning": Out(1),
             "invalidation": In(Invalidation),
@@ -129,10 +135,10 @@ class SecondLevelTlb(wiring.Component):
         m = Module()
         config = self._config
         ways = config.l2_ways
-        sets = config.l2_entries // LINE_PAGES // ways
+        sets = line_sets(config)
         bits = exact_log2(sets)
         m.submodules.tags = tags = SetStore(
-            key=LineKey, value=LineRights, ways=ways, sets=sets, index=_index)
+            key=LineKey, value=LineRights, ways=ways, sets=sets, index=line_index)
         m.submodules.rows = rows = memory.Memory(
             shape=_ROW_BITS, depth=sets * ways * ROWS, init=[], attrs={"no_rw_check": 1})
         read, write = rows.read_port(domain="comb"), rows.write_port()     # see SetStore
@@ -156,7 +162,7 @@ class SecondLevelTlb(wiring.Component):
             m.d.sync += match[way].eq(tags.match[way] & allowed & ~self.flush & ~self.distrusts)
         m.d.sync += [
             self.place.eq(tags.place), self.tag_errors.eq(tags.errors.any()),
-            index.eq(_index(self.compared, bits) if bits else 0), page.eq(self.page),
+            index.eq(line_index(self.compared, bits)), page.eq(self.page),
         ]
 
         # The way is known.
@@ -188,8 +194,7 @@ class SecondLevelTlb(wiring.Component):
         pages = Payload(_PAIR)
         m.d.sync += [
             write.en.eq(self.row_write),
-            write.addr.eq(Cat(self.row, self.row_way,
-                              _index(self.row_line, bits) if bits else Cat())),
+            write.addr.eq(Cat(self.row, self.row_way, line_index(self.row_line, bits))),
             pages.eq(self.pages),
         ]
         # Bit by bit, so that the choice between the two pages is one inside of a block RAM.

@@ -1,13 +1,18 @@
 """The line buffer: runs and extents of random lines, and when they are written, against Python."""
 
+from amaranth import Module
+from amaranth.lib import wiring
+
 from siommu.bundles import LINE_PAGES
 from siommu.config import Config
 from siommu.formats import Cause, Size
 from siommu.lines import TableLines
+from siommu.second_level import SecondLevelTlb, line_index
 
 from .simulate import seeded, simulate
 
-CONFIG = Config()
+CONFIG = Config(l2_entries=128)
+SET_BITS = 2
 NO_PFN = 1 << 40
 
 
@@ -56,9 +61,10 @@ def test_runs_and_extents():
     dut = TableLines(CONFIG)
     rng = seeded("lines/runs")
     keys, outcomes, lines = {}, {}, {}
-
+    skipped = 0
 
     async def bench(ctx):
+        nonlocal skipped
         ctx.set(dut.fill.ready, 1)
         for round_ in range(150):
             # Some lines at once, so that they follow each other as closely as can be.
@@ -83,7 +89,7 @@ def test_runs_and_extents():
                 slot = ctx.get(dut.slot)
                 if slot in keys:
                     ctx.set(dut.key, keys[slot])
-                    ctx.set(dut.way, slot % 4)
+                    ctx.set(dut.way, slot & 1)
                     ctx.set(dut.outcome, outcomes[slot])
                 if ctx.get(dut.row_write):
                     for half in (0, 1):
@@ -92,11 +98,13 @@ def test_runs_and_extents():
                             (page.pfn, page.read, page.write, page.dirty), page.extent)
                 if ctx.get(dut.tag_write):
                     tags.append((cycle, ctx.get(dut.tag_line.device), ctx.get(dut.tag_valid),
-                                 ctx.get(dut.rights.readable), ctx.get(dut.rights.writable)))
+                                 ctx.get(dut.rights.readable), ctx.get(dut.rights.writable),
+                                 ctx.get(dut.tag_way), ctx.get(line_index(dut.tag_line, SET_BITS))))
                 if ctx.get(dut.fill.valid):
                     done.append(ctx.get(dut.fill.payload))
                 await ctx.tick()
             assert [fill.slot for fill in done] == slots
+            before = None
             for fill in done:
                 pages, key = lines[fill.slot], keys[fill.slot]
                 wanted = key["page"] & 7
@@ -105,12 +113,23 @@ def test_runs_and_extents():
                 assert translation.mask == sum(1 << i for i in range(low, high + 1)), pages
                 assert translation.last == high
                 assert translation.base == (pages[wanted][0] - wanted) % NO_PFN
+                # Right behind one that goes to the same place, a line is not kept.
+                off, *on = [tag for tag in tags if tag[1] == key["device"]]
+                assert off[2] == 0
+                place = off[5:]
+                if place == before:
+                    assert not on and (key["device"], 0) not in rows
+                    skipped += 1
+                    before = None
+                    continue
+                before = place
                 for index in range(LINE_PAGES):
                     assert rows[key["device"], index] == (pages[index], extent(pages, index))
-                off, on = [tag for tag in tags if tag[1] == key["device"]]
-                assert (off[2], on[2]) == (0, 1)
+                (on,) = on
+                assert on[2] == 1
                 assert on[3] == sum(page[1] << i for i, page in enumerate(pages))
                 assert on[4] == sum((page[2] & page[3]) << i for i, page in enumerate(pages))
+        assert skipped > 5
 
     simulate(dut, bench, cycles=40_000)
 
@@ -136,3 +155,69 @@ def test_a_line_of_before_a_flush_is_not_kept():
             ctx.set(dut.stale, 0)
 
     simulate(dut, bench, cycles=400)
+
+
+class Filled(wiring.Component):
+    """The lines and the second level that they fill."""
+
+    def __init__(self):
+        self.lines, self.second = TableLines(CONFIG), SecondLevelTlb(CONFIG)
+        super().__init__({})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.lines, m.submodules.second = self.lines, self.second
+        for name in ("tag_write", "tag_valid", "tag_way", "tag_line", "rights",
+                     "row_write", "row_way", "row_line", "row", "pages"):
+            m.d.comb += getattr(self.second, name).eq(getattr(self.lines, name))
+        return m
+
+
+def test_lines_that_follow_each_other_do_not_mix():
+    """Lines are filled as fast as can be, into few sets and ways, while all are looked up: no line
+    is answered with another one's pages."""
+    rng = seeded("lines/mix")
+    dut = Filled()
+    lines, second = dut.lines, dut.second
+    slots = range(8)
+    space = {"ft": 1, "device": 5, "pasid": 3}
+    numbers = [0x2_9876_5400 | rng.getrandbits(8) for _ in slots]
+    pages = [[(0x100 * slot + 2 * index + 1, 1, 1, 1) for index in range(LINE_PAGES)]
+             for slot in slots]
+
+    async def bench(ctx):
+        while ctx.get(second.sweeping):
+            await ctx.tick()
+        for slot in slots:
+            await put(ctx, lines, slot, pages[slot], range(LINE_PAGES))
+        ctx.set(lines.fill.ready, 1)
+        ctx.set(lines.outcome, {"cause": Cause.OK, "rights": {"read": 1, "write": 1, "dirty": 1}})
+        asked, hits, began = [], [], {slot: -99 for slot in slots}
+        for now in range(12_000):
+            # A slot is granted again when its line has been gone through. Now and then there is
+            # a pause, in which everything is looked up as it was left.
+            slot = rng.choice(slots)
+            granted = now % 300 < 200 and now - began[slot] > 60
+            if granted:
+                began[slot] = now
+            ctx.set(lines.granted.valid, granted)
+            ctx.set(lines.granted.payload, {"slot": slot, "line": 1})
+            slot = ctx.get(lines.slot)
+            ctx.set(lines.key, {**space, "page": numbers[slot % 8] << 3})
+            ctx.set(lines.way, rng.randrange(2))
+            asked.append((rng.choice(slots), rng.randrange(LINE_PAGES)))
+            key = {**space, "line": numbers[asked[-1][0]], "canonical": 1}
+            ctx.set(second.key, key)
+            if now > 1:
+                ctx.set(second.compared, {**key, "line": numbers[asked[-3][0]]})
+                ctx.set(second.page, asked[-3][1])
+            hits.append(now > 5 and ctx.get(second.hit))
+            if now > 5 and hits[-3]:
+                line, page = asked[-6]
+                assert not ctx.get(second.damaged)
+                assert ctx.get(second.outcome).pfn == pages[line][page][0], \
+                    f"cycle {now}: page {page} of line {line}"
+            await ctx.tick()
+        assert sum(hits) > 1000, sum(hits)
+
+    simulate(dut, bench, cycles=13_000)
