@@ -5,7 +5,9 @@ import random
 
 import cocotb
 
+from siommu.bundles import LINE_PAGES
 from siommu.formats import Cause, Mode, Size
+from siommu.second_level import line_sets
 from sim.golden import check_response
 from sim.tables import PageTable
 
@@ -75,6 +77,31 @@ async def every_bit_of_the_key(dut, ft):
         for access in near:
             await ask(tb, space.access(ft, 1, BASE), access, access)
         await ask_all(tb, near)
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+@cocotb.parametrize(ft=[0, 1])
+async def lines_of_one_set(dut, ft):
+    """Many lines of a table that share a set of the second-level TLB are asked for from all ports,
+    page by page, and their beats interleaved, so that they are complete, and replaced, one right
+    behind another: no page is answered with another one's address."""
+    async with Testbench(dut) as tb:
+        tb.axi.latency, tb.axi.interleave = (20, 60), True
+        scene = Scene(tb, log2=16)
+        space = scene.space()
+        bits = max(line_sets(tb.config) - 1, 7).bit_length()
+        pairs = [(low, high) for low in range(1 << bits) for high in range(1 << bits)]
+        # the set is the sum of the number's pieces without carry
+        lines = [low | (low ^ high) << bits | high << 2 * bits
+                 for low, high in tb.rng.sample(pairs, min(len(pairs), 32))]
+        pages = [0x1230_0000_0000 + (line * LINE_PAGES + index) * PAGE
+                 for line in lines for index in range(LINE_PAGES)]
+        for page in tb.rng.sample(pages, len(pages)):
+            space.map(ft, page)
+        await scene.enable()
+        for index in range(4000):
+            tb.port(index).send(space.access(ft, index & 1, tb.rng.choice(pages)))
+        await tb.drain()
 
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
