@@ -37,7 +37,7 @@ PLACER = ("--placer-heap-timingweight", "100", "--placer-heap-critexp", "4",
 SPOTS = tuple(f"X{column + 2 * index}/Y22/EBR{index}" for column in range(22, 67, 9)
               for index in range(4))
 #: Those that a look-up reads: its answer is 4 ns after the clock, so that it must be near.
-READ_EARLY = re.compile(r"\.(walk_cache\.store|second_level(?:\.tags)?)\.\w+\.(\d+)\.(\d+)$")
+READ_EARLY = re.compile(r"\.(walk_cache\.store|second_level(?:\.tags)?)\.\w+\.\d+\.(\d+)$")
 
 #: Amaranth's temporaries ($1 ...) collide with ABC9's names otherwise.
 HIDE = "rename -hide w:$*"
@@ -161,8 +161,8 @@ def floorplan(design):
     side; returns the netlist. The placer scatters them otherwise, and its frequencies with them.
     """
     def order(name):
-        module, deep, wide = READ_EARLY.search(name).groups()
-        return not module.startswith("walk"), -int(wide), int(deep), name
+        module, wide = READ_EARLY.search(name).groups()
+        return not module.startswith("walk"), -int(wide), name
 
     cells = design["modules"]["top"]["cells"]
     early = sorted((name for name, cell in cells.items()

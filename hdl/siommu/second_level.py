@@ -173,11 +173,11 @@ class SecondLevelTlb(wiring.Component):
 
         # The row.
         second, row = Payload(), Payload(_ROW_BITS)
-        found, sums = Payload(LinePage), Payload(-(-_ROW_BITS // 4))
-        pair = unguarded(row)
+        pair, added = unguarded(row), parity_sums(row)
+        found, sums = Payload(LinePage), Payload(len(added))
         m.d.sync += [
             second.eq(page[0]), row.eq(read.data),
-            found.eq(Mux(second, pair[1::2], pair[::2])), sums.eq(parity_sums(row)),
+            found.eq(Mux(second, pair[1::2], pair[::2])), sums.eq(added),
         ]
         m.d.comb += [
             self.damaged.eq(~sound(sums)),

@@ -240,8 +240,9 @@ class SetStore(wiring.Component):
                 m.d.sync += answer.eq(read.data)
                 found = answer
             if self._guarded:
-                sums = Payload(-(-len(found) // 4))
-                m.d.sync += sums.eq(parity_sums(found))
+                added = parity_sums(found)
+                sums = Payload(len(added))
+                m.d.sync += sums.eq(added)
                 found = unguarded(found)
             found = data.View(row, found)
             writes, wrote, undefined = Signal(), Signal(), Signal()
