@@ -14,7 +14,7 @@ A first-level hit's response is valid in cycle 5, a second-level hit's in cycle 
 waits: an operation enters only with a credit for its response and with room to wait if it misses.
 """
 
-from amaranth import Cat, Module, Mux, Signal, Value
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect
 
@@ -32,7 +32,7 @@ from .lines import FillRequest, TableLines, pages_between
 from .miss import MissUnit, waited
 from .payload import Payload
 from .ports import PortEgress, PortIngress, SoftwareEgress, SoftwareIngress
-from .resolve import Resolver, lengths, mapped
+from .resolve import Resolver, ends_by, lengths, mapped
 from .second_level import SecondLevelTlb
 from .tlb import Tlb
 from .walk_cache import WalkCache
@@ -183,9 +183,9 @@ class Core(wiring.Component):
         config, miss = self._config, self._miss
         ports = config.requesters
         m.submodules.turns = turns = RoundRobinAhead(ports + 1)    # the last one: the core itself
-        # Who comes, and the complement, for synthesis would make one of two equal registers: one
-        # moves what is looked up, the other all else.
-        chosen, others = Signal(ports + 1), Signal(ports + 1, init=-1)
+        # Who does not come: the complement, for synthesis would make one of two equal registers.
+        # It moves the operations, the grant moves all else.
+        others = Signal(ports + 1, init=-1)
 
         # Fills keep a distance; a promotion takes the cycle after one that nobody wanted. Both
         # are decided on one cycle ahead.
@@ -216,8 +216,7 @@ class Core(wiring.Component):
             turns.requests.eq(then), turns.blocked.eq(blocks),
         ]
         m.d.sync += [
-            chosen.eq(Cat(turns.next[:ports], turns.next[ports] | begins)),
-            others.eq(~Cat(turns.next[:ports], turns.next[ports] | begins)),
+            others.eq(~turns.next),
             idle.eq(~begins & (miss.pause | ~then.any())),
             recent.eq(Cat(begins, recent)), spaced.eq(~Cat(begins, recent).any()),
             internal.eq(begins),
@@ -255,19 +254,6 @@ class Core(wiring.Component):
             then[ports].eq(miss.silent.valid & ~miss.silent.ready),
         ]
 
-        # With several ports there is no time to find out whether the port that has its turn has a
-        # retry: of each port, that is known before.
-        if config.ports > 1:
-            def ways(grant):
-                return grant
-            sources = [Mux(miss.retry_port[index], miss.retry.payload.as_value(), head.as_value())
-                       for index, head in enumerate(heads)]
-        else:
-            def ways(grant):
-                return [*(grant[:ports] & ~miss.retry_port),
-                        (grant[:ports] & miss.retry_port).any(), grant[ports]]
-            sources = [*heads, miss.retry.payload]
-
         # What the core itself sends: its payload stays for another cycle, that of a promotion
         # until a later one takes its place.
         inward = Signal(FillRequest)
@@ -277,22 +263,28 @@ class Core(wiring.Component):
         ]
         with m.If(dropped):
             m.d.comb += inward.key.eq(dropping)
-        own = Signal(Operation)
-        m.d.comb += own.eq(miss.silent.payload)
-        with m.If(internal):
-            m.d.comb += [
-                own.ft.eq(inward.key.ft), own.device.eq(inward.key.device),
-                own.pasid.eq(inward.key.pasid), own.addr.eq(inward.key.page << PAGE_SHIFT),
-            ]
-        sources = [data.View(Operation, Value.cast(source)) for source in (*sources, own)]
+        entering = Signal(Operation)        # has but what is looked up
+        m.d.comb += [
+            entering.ft.eq(inward.key.ft), entering.device.eq(inward.key.device),
+            entering.pasid.eq(inward.key.pasid), entering.addr.eq(inward.key.page << PAGE_SHIFT),
+        ]
+        chosen = ~others
+        retries = (chosen[:ports] & miss.retry_port).any()
+
+        def passing(fields):        # a retry goes before its port's next request
+            ways = [*chosen, internal]
+            sources = [*heads, miss.silent.payload, entering]
+            if fields is _not_looked_up:
+                sources.pop()
+            return Mux(retries, fields(miss.retry.payload),
+                       one_of(ways, [fields(source) for source in sources]))
         operations = {"valid": Signal(), "operation": Payload(Operation)}
         coming = {"valid": Signal(), "request": Payload(FillRequest)}
         m.d.sync += [
             operations["valid"].eq(turns.grant[:ports].any()
                                    | (turns.grant[ports] & miss.silent.valid)),
-            *(fields(operations["operation"]).eq(one_of(
-                ways(grant), [fields(source) for source in sources]))
-              for grant, fields in ((chosen, _looked_up), (~others, _not_looked_up))),
+            *(fields(operations["operation"]).eq(passing(fields))
+              for fields in (_looked_up, _not_looked_up)),
             coming["valid"].eq(internal & ~(promoted & (forgot | spoilt | self._forget))),
             coming["request"].eq(inward),
         ]
@@ -367,7 +359,8 @@ class Core(wiring.Component):
 
         m.submodules.resolver = resolver = Resolver()
         m.d.comb += [resolver.operation.eq(operation), resolver.outcome.eq(outcome),
-                     *assign(resolver.mapped, mapped(outcome))]
+                     *assign(resolver.mapped, mapped(outcome)),
+                     resolver.short.eq(ends_by(resolver.lengths, tlb.last))]
         m.d.sync += assign(resolver.lengths, lengths(before))
         for index, egress in enumerate(self._egresses):
             m.d.comb += [

@@ -285,18 +285,14 @@ class MissUnit(wiring.Component):
         ]
 
         second, miss, joins, stays, permitted = (Signal() for _ in range(5))
-        # The second level is far away: all but its answer is put together first.
-        would_take = Signal(attrs={"keep": 1})
         m.d.comb += [
             second.eq(self.second_hit),
             stays.eq(early & ~second),
             miss.eq(undecided & ~second),
             # when slots are few, none is given away in the cycle after another one
-            permitted.eq(slots.any_free & (may_soon | (may_take & self._settled))
-                         & (self.region_hit | ~operation.silent)),
+            permitted.eq(slots.any_free & (may_soon | (may_take & self._settled))),
             joins.eq(miss & joins_any),
-            would_take.eq(undecided & permitted & ~joins_any),
-            takes.eq(would_take & ~second),
+            takes.eq(miss & permitted & ~joins_any & (self.region_hit | ~operation.silent)),
         ]
         m.d.comb += [
             slots.allocate.eq(takes),
@@ -502,7 +498,6 @@ class MissUnit(wiring.Component):
         m.d.sync += [
             operation.eq(owner.data), operation.reserved.eq(0),
             operation.claims.eq(acted["joins"] | acted["stays"]),
-            operation.tries.eq(owner.data.tries + acted["joins"]),
         ]
         refused = Signal(range(PATIENCE + 1))   # cycles in a row
         m.d.sync += self.pause.eq(waits & ~free & (refused == PATIENCE - 2))
@@ -528,6 +523,7 @@ class MissUnit(wiring.Component):
             left["fate"].eq(Mux(self._ends, Fate.EXIT, self._fate)),
             left["reason"].eq(self._reason), left["run"].eq(self._run),
             left["operation"].eq(self._operation),
+            left["operation"].tries.eq(self._operation.tries + self._joins),
             walked.eq(self._walked), has_waited.eq(self._waited),
             damaged.eq(self.second_damaged & ~self._walked),
         ]
@@ -548,6 +544,7 @@ class MissUnit(wiring.Component):
         m.d.comb += [
             resolver.operation.eq(left["operation"]),
             resolver.outcome.eq(outcome), resolver.mapped.eq(translates),
+            resolver.short.eq(left["operation"].pages[:LINE_BITS] <= outcome.extent),
             self.beat.valid.eq(exits & ~damaged),
             self.beat.payload.eq(resolver.beat),
             self.beat_port.eq(left["operation"].port),
@@ -613,6 +610,7 @@ class MissUnit(wiring.Component):
         rest, continues = Signal(Operation), Signal()
         parked = payload_of(m, parking.operation)
         m.d.comb += continues.eq(rests | (answers & more))
+        self._continues, self._rest_port = continues, operation.port
         rest_of(m, rest, operation, run | (pages & (answers & more).replicate(PAGES_BITS)),
                 continues)
         m.d.sync += [
@@ -628,10 +626,11 @@ class MissUnit(wiring.Component):
         m.d.comb += [
             parking.settled.eq(slots.settled), parking.overdue.eq(slots.overdue),
             parking.credit_for.eq(self.credits),
-            self.rests.eq(parking.rests),
             self.credit_taken.eq(parking.credit_taken),
             self.retry_port.eq(parking.retry_port),
             self.retry_port_next.eq(parking.retry_port_next),
         ]
+        # Also of who comes to wait in the next cycle: so it is known early.
+        m.d.sync += self.rests.eq(parking.rests | Mux(self._continues, 1 << self._rest_port, 0))
         connect(m, parking.retry, wiring.flipped(self.retry))
         connect(m, ahead.silent, wiring.flipped(self.silent))

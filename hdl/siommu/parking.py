@@ -136,7 +136,10 @@ class Parking(wiring.Component):
             waited.eq(self.continues),
             credited.eq(self.credit_for & self.continues & waited & ~self.credit_taken),
         ]
-        self._choose(m, Cat(joined, promised, credited), chosen)
+        # The head that each port would read: of the one that is chosen it does not change, since
+        # none is chosen in two cycles in a row.
+        ahead = Payload(data.ArrayLayout(pointer, ports))
+        self._choose(m, Cat(joined, promised, credited), chosen, heads, ahead)
 
         # RAM: one cycle later.
         comes, reserved = Signal(), Signal()
@@ -148,24 +151,25 @@ class Parking(wiring.Component):
         ]
         reason = Cat(read_from[ports:2 * ports].any(), read_from[2 * ports:].any())
         m.d.comb += read.addr.eq(
-            Cat(one_of(read_from, heads), one_hot_index(port_read)[:port_bits], reason))
+            Cat(one_of(port_read, ahead), one_hot_index(port_read)[:port_bits], reason))
         for queue in range(queues):
             one, none = Signal(name=f"one_{queue}"), Signal(name=f"none_{queue}")
             count = Signal(range(depth + 1), name=f"count_{queue}")
-            m.d.comb += [one.eq(count == 1), none.eq(count == 0)]
-            with m.If(pushed[queue] & ~chosen[queue]):
+            left = read_from[queue]     # is still counted
+            m.d.comb += [one.eq(count == Cat(~left, left)), none.eq(count == left)]
+            with m.If(pushed[queue] & ~left):
                 m.d.sync += count.eq(count + 1)
-            with m.Elif(~pushed[queue] & chosen[queue]):
+            with m.Elif(~pushed[queue] & left):
                 m.d.sync += count.eq(count - 1)
             m.d.sync += [
                 tails[queue].eq(tails[queue] + pushed[queue]),
-                heads[queue].eq(heads[queue] + read_from[queue]),
+                heads[queue].eq(heads[queue] + left),
                 waiting[queue].eq(pushed[queue] | ~(none | (one & chosen[queue]))),
             ]
         self._leave(m, comes, port_comes, read_data, reserved)
         return m
 
-    def _choose(self, m, may_leave, chosen):
+    def _choose(self, m, may_leave, chosen, heads, ahead):
         """One operation a cycle: the ports in turn, and the reasons of each in turn; as long as
         there is room for it to stand before the arbiter."""
         ports = self._config.requesters
@@ -179,6 +183,8 @@ class Parking(wiring.Component):
                 turns.requests[port].eq(reasons.requests.any() & some),
                 reasons.taken.eq(turns.grant[port]),
             ]
+            m.d.sync += ahead[port].eq(one_of(
+                reasons.grant, [heads[reason.value * ports + port] for reason in Reason]))
             for reason in Reason:
                 m.d.comb += chosen[reason.value * ports + port].eq(
                     turns.grant[port] & reasons.grant[reason.value])
@@ -200,17 +206,25 @@ class Parking(wiring.Component):
         ]
         connect(m, ready.r, wiring.flipped(self.retry))
         line = [Signal(self._config.requesters, name=f"line_{index}") for index in range(LEAVING)]
-        pops, ahead = self.retry.valid & self.retry.ready, C(1, 1)
+        taken = Signal(LEAVING)         # which of these places are: the first ones
+        goes = self.retry.ready         # the first one, if any
         for index, place in enumerate(line):
-            behind = line[index + 1] if index + 1 < LEAVING else C(0, len(place))
-            here = ahead & ~place.any()         # the first one free: what comes stands here
-            moved = place.any() & ~behind.any()     # or here, when the first one goes
-            after = Mux(pops, behind | Mux(comes & moved, port, 0),
-                        place | Mux(comes & here, port, 0))
-            m.d.sync += place.eq(after)
+            here, before = taken[index], taken[index - 1] if index else C(1)
+            behind, next_taken = (line[index + 1], taken[index + 1]) \
+                if index + 1 < LEAVING else (C(0), C(0))
+            # What comes stands in the first place that is free: if one goes, here where this was
+            # the last one; it may as well be that there was none.
+            moves, stays = Signal(name=f"moves_{index}"), Signal(name=f"stays_{index}")
+            after = Signal.like(place, name=f"after_{index}")
+            m.d.comb += [
+                moves.eq(comes & ~next_taken & (here if index else 1)),
+                stays.eq(comes & ~here & before),
+                after.eq(Mux(goes, behind | (port & moves.replicate(len(port))),
+                             place | (port & stays.replicate(len(port))))),
+            ]
+            m.d.sync += [place.eq(after), here.eq(Mux(goes, next_taken | moves, here | stays))]
             if not index:
                 m.d.comb += self.retry_port_next.eq(after)
-            ahead = place.any()
         m.d.comb += self.retry_port.eq(line[0])
 
     def _joined(self, m, heads, tails, waiting, pushed, chosen, left):

@@ -3,7 +3,7 @@
 Both ends are registered: no input of a port reaches an output of any port combinationally.
 """
 
-from amaranth import Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect
 
@@ -200,24 +200,29 @@ class PortEgress(wiring.Component):
         # What will be left is compared before it is known how many are taken. While something
         # waits for a credit, it is taken to leave in this very cycle, and one more is kept.
         unused = Signal(range(self._depth + 1), init=self._depth)
-        at_least = {number: above(unused, number - 1) | (returned & above(unused, number - 2))
-                    if number > 1 else returned | unused.any() for number in range(1, 8)}
+        # To add one is the same, for these comparisons, as to set the last bit, or as to look at it
+        # only then.
+        odd, even = (Cat(last, unused[1:]) for last in (unused[0] | returned, unused[0] & returned))
+        at_least = {number: above(odd, number - 1) if number % 2 else above(even, number - 2)
+                    for number in range(1, 8)}
 
-        def after(number):      # that so many are left in the next cycle
-            return Mux(self.begins & self.continues, at_least[number + 2], Mux(
-                self.begins | self.continues, at_least[number + 1], at_least[number]))
+        # Whether one is taken to continue comes last.
+        def after(number, kept=0):      # that so many are left in the next cycle, or ``kept`` more
+            def left(taken):
+                return Mux(self.rests, *(Mux(self.begins, at_least[low + 1], at_least[low])
+                                         for low in (number + kept + taken, number + taken)))
+            return Mux(self.continues, left(1), left(0))
         another, enough, less = (Signal(init=1) for _ in range(3))  # for two requests, one, none
         m.d.comb += [
             self.admits.eq(enough | (returned & less)),
             self.admits_another.eq(another | (returned & enough)),
         ]
-        left = (unused + returned)[:len(unused)]
+        left = [(unused + returned - taken)[:len(unused)] for taken in range(3)]
         m.d.sync += [
-            unused.eq(Mux(self.begins & self.continues, left - 2,
-                          Mux(self.begins | self.continues, left - 1, left))),
+            unused.eq(Mux(self.continues, Mux(self.begins, left[2], left[1]),
+                          Mux(self.begins, left[1], left[0]))),
             self.some.eq(after(1)),
-            another.eq(Mux(self.rests, after(5), after(2))),
-            enough.eq(Mux(self.rests, after(4), after(1))),
+            another.eq(after(2, kept=3)), enough.eq(after(1, kept=3)),
             less.eq(~self.rests | after(3)),
         ]
         return m

@@ -65,17 +65,20 @@ class SoftwarePort(wiring.Component):
                 request.device.eq(self.device), request.pasid.eq(self.pasid),
                 request.addr.eq(self.addr), request.tag.eq(DEBUG), offered.eq(1),
             ]
-        # An offer stands until it is taken: who has begun goes on.
-        debugs, holds = Signal(), Signal()
-        turn = Mux(holds, debugs, offered)
+        # An offer stands until it is taken. That it is one comes from a register, for the arbiter.
+        offers, turn = Signal(), Signal()       # ``turn``: of a debug translation
+        debugs, prefetches = Signal(), Signal()
         m.d.comb += [
-            self.requests.valid.eq(Mux(turn, offered, self.prefetch.valid)),
+            debugs.eq(offered & ~(offers & turn)),
+            prefetches.eq(self.prefetch.valid & ~(offers & ~turn)),
+            self.requests.valid.eq(offers),
             self.requests.payload.eq(Mux(turn, request.as_value(),
                                          self.prefetch.payload.as_value())),
-            self.prefetch.ready.eq(self.requests.ready & ~turn),
+            self.prefetch.ready.eq(self.requests.ready & offers & ~turn),
         ]
-        m.d.sync += [holds.eq(self.requests.valid & ~self.requests.ready), debugs.eq(turn)]
-        with m.If(self.requests.ready & turn):
+        with m.If(~offers | self.requests.ready):
+            m.d.sync += [offers.eq(debugs | prefetches), turn.eq(debugs)]
+        with m.If(self.requests.ready & offers & turn):
             m.d.sync += offered.eq(0)
         m.d.comb += [
             self.responses.ready.eq(1),
