@@ -32,7 +32,8 @@ MUTATIONS = {
         "same.device.eq(_agreeing(tag.key.device, key.device))", "same.device.eq(-1)"),
     "tag-without-pasid": Mutation(
         "the PASID is not compared in the TLB", "tlb",
-        "same.pasid.eq(_agreeing(tag.key.pasid, key.pasid))", "same.pasid.eq(-1)"),
+        "same.pasid.eq(_agreeing(tag.key.pasid, key.pasid, tag.spans.device))",
+        "same.pasid.eq(-1)"),
     "tag-without-canonical": Mutation(
         "address bits 63:57 are not looked at in the TLB", "tlb",
         "Cat(key.vpn[2 * INDEX_BITS:], key.canonical)",
@@ -87,11 +88,10 @@ MUTATIONS = {
         "sign48, sign57 = key.page[36:], key.page[44:]"),
     "tag-without-size": Mutation(
         "a 4 KiB entry matches its whole 2 MiB", "tlb",
-        "& ((alike.line & page) | any_.line | spans.in_2m))", ")"),
+        "& (alike.line | any_.line) & page)", ")"),
     "tag-without-mask": Mutation(
         "an entry for a part of a line matches all of it", "tlb",
-        "_agree(same, tag.mask.bit_select(page, 1), tag.spans,",
-        "_agree(same, 1, tag.spans,"),
+        "_agree(same, tag.mask.bit_select(page, 1),", "_agree(same, 1,"),
     "answer-to-another": Mutation(
         "an owner gets the outcome of the walk beside its own", "miss",
         "answer.addr.eq(self._slot)",
@@ -258,16 +258,18 @@ MUTATIONS = {
         "facts.error.eq(payload.resp[1] | ", "facts.error.eq("),
     "last-credit-twice": Mutation(
         "a new request takes the credit that is kept for a continued one", "ports",
-        "enough.eq(Mux(self.rests, after(4), after(1)))",
+        "enough.eq(after(1, kept=3))",
         "enough.eq(after(1))"),
     "offer-withdrawn": Mutation(
         "an offered response is withdrawn while another one is written", "ports",
         "self.port.valid.eq(ready & self.enable)",
         "self.port.valid.eq(ready & self.enable & ~self.hit.valid)"),
     "run-too-long": Mutation(
-        "a run goes one page beyond its mapping's end", "resolve",
-        "few = (op.pages[:LINE_BITS] <= outcome.extent)",
-        "few = (op.pages[:LINE_BITS] <= outcome.extent + 1)"),
+        "a run found in the first level goes one page beyond its end", "resolve",
+        "(known.end[:LINE_BITS] <= last)", "(known.end[:LINE_BITS] <= last + 1)"),
+    "walked-run-too-long": Mutation(
+        "a run that was walked for goes one page beyond its end", "miss",
+        "pages[:LINE_BITS] <= outcome.extent)", "pages[:LINE_BITS] <= outcome.extent + 1)"),
     "set-without-key": Mutation(
         "a row of a store matches every key of its set", "sets",
         "equal[way].eq(Cat(valid, alike).all())", "equal[way].eq(valid)"),
@@ -299,7 +301,7 @@ MUTATIONS = {
         "with m.If(~self.outdated):", "with m.If(1):"),
     "fence-passes-old-beats": Mutation(
         "a fence does not wait for beats that stand in the ports' queues", "commands",
-        "with m.If(~self.marked):", "with m.If(1):"),
+        "with m.If(~marked):", "with m.If(1):"),
     "invalidation-keeps-tlb": Mutation(
         "an invalidation leaves the first level as it is", "tlb",
         "(select_fill | select_drop).replicate", "select_fill.replicate"),
@@ -347,7 +349,7 @@ MUTATIONS = {
         "wanted.eq(self.enable & ~was_off)", "wanted.eq(self.enable)"),
     "illegal-goes-on": Mutation(
         "the queue goes on behind an illegal command", "commands",
-        "& ~self.stopped):", "):"),
+        "& ~self.stopped),", "),"),
     "clear-forgets-events": Mutation(
         "clearing the counters leaves what they have gathered", "counters",
         "some.eq(0)", "some.eq(some)"),

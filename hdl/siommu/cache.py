@@ -34,7 +34,7 @@ class ContextCache(wiring.Component):
         Drops every entry, fills under way included.
     drop : In(1), drop_key, drop_by : In(fields)
         Drops the entries that agree with ``drop_key`` in the fields whose bits (in the key's
-        order) are set in ``drop_by``, and fills under way. Takes effect in the second cycle.
+        order) are set in ``drop_by``, and fills under way. Takes effect in the third cycle.
     """
 
     def __init__(self, *, key, value, entries):
@@ -85,7 +85,7 @@ class ContextCache(wiring.Component):
         ]
         came, key, value = Signal(), Payload(self._key), Payload(self._value)
         place, place_key, place_value = Signal(), Payload(self._key), Payload(self._value)
-        present = Signal(entries)
+        present, agrees = Signal(entries), Signal(entries)
         turn, index = Signal(range(places)), Signal(range(places))
         m.d.sync += [
             came.eq(comes & ~came & ~place), key.eq(new_key), value.eq(new_value),
@@ -95,7 +95,8 @@ class ContextCache(wiring.Component):
         for number, tag in enumerate(tags):
             same = Cat(Value.cast(tag)[span] == wanted[span] for span in self._spans)
             m.d.sync += present[number].eq(valid[number] & same.all())
-            with m.If(drops & (same | ~drop_by).all()):
+            m.d.sync += agrees[number].eq(drops & (same | ~drop_by).all())
+            with m.If(agrees[number]):
                 m.d.sync += valid[number].eq(0)
         with m.If(came & ~present.any()):
             with m.If(turn == entries - 1):

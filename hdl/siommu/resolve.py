@@ -4,20 +4,22 @@ Both ways out of the core, the hit path and the miss path, answer with this one 
 that a hit and a walk cannot differ in what they report (§2.1 rules a to c, §4 step 7).
 """
 
-from amaranth import Array, C, Cat, Module, Mux, Signal
+from amaranth import C, Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from .bundles import LINE_BITS, Operation, Outcome
 from .formats import INDEX_BITS, PAGES_BITS, PAGE_SHIFT, PFN_BITS, Cause, Response, Size
 
-__all__ = ["Lengths", "lengths", "Mapped", "mapped", "Resolver", "rest_of"]
+__all__ = ["Lengths", "lengths", "ends_by", "Mapped", "mapped", "Resolver", "rest_of"]
 
 
 class Lengths(data.Struct):
-    """How far an operation goes: over more pages than a line has, behind the 2 MiB and the 1 GiB
-    that its first page lies in."""
+    """How far an operation goes: over more pages than a line has (``line``), behind the 2 MiB and
+    the 1 GiB that its first page lies in. Without ``line``, ``end`` is its last page, counted from
+    the beginning of the first one's line."""
 
+    end: LINE_BITS + 1
     line: 1
     page_2m: 1
     page_1g: 1
@@ -28,8 +30,15 @@ def lengths(operation):
     the cycle before it."""
     page = operation.addr[PAGE_SHIFT:]
     behind_2m = (operation.pages + page[:INDEX_BITS])[INDEX_BITS]
-    return {"line": operation.pages[LINE_BITS:].any(), "page_2m": behind_2m,
+    return {"end": page[:LINE_BITS] + operation.pages[:LINE_BITS],
+            "line": operation.pages[LINE_BITS:].any(), "page_2m": behind_2m,
             "page_1g": behind_2m & page[INDEX_BITS:2 * INDEX_BITS].all()}
+
+
+def ends_by(known, last):
+    """Whether an operation of the :class:`Lengths` ``known`` that is for no more pages than a line
+    has does not go behind page ``last`` of the line that its first page lies in."""
+    return ~known.end[LINE_BITS] & (known.end[:LINE_BITS] <= last)
 
 
 class Mapped(data.Struct):
@@ -59,6 +68,9 @@ class Resolver(wiring.Component):
         Of the operation: :func:`lengths`.
     outcome : In(Outcome), mapped : In(Mapped)
         The decision for the page of ``operation.addr``, and its :func:`mapped`.
+    short : In(1)
+        If the operation is for no more pages than a line has, it does not go behind the outcome's
+        ``extent``.
     beat : Out(Response)
     more : Out(1)
         Pages are left behind this run: the beat is not the request's last.
@@ -68,6 +80,7 @@ class Resolver(wiring.Component):
     lengths: In(Lengths)
     outcome: In(Outcome)
     mapped: In(Mapped)
+    short: In(1)
     beat: Out(Response)
     more: Out(1)
 
@@ -93,10 +106,12 @@ class Resolver(wiring.Component):
 
         # Pages from the operation's first page to the end of its mapping, minus one.
         to_end = Mux(self.mapped.in_2m, outcome.extent, ~page[:PAGES_BITS])
-        few = (op.pages[:LINE_BITS] <= outcome.extent) & ~self.lengths.line
+        few = self.short & ~self.lengths.line
         all_in_run = Signal()
         m.d.comb += [
-            all_in_run.eq(Array([few, ~self.lengths.page_2m, ~self.lengths.page_1g, C(1)])[size]),
+            all_in_run.eq((few | ~self.mapped.in_2m)
+                          & ~(self.lengths.page_2m & (size == Size.PAGE_2M.value))
+                          & ~(self.lengths.page_1g & (size == Size.PAGE_1G.value))),
             self.more.eq(granted & ~all_in_run),
             beat.tag.eq(op.tag),
             beat.last.eq(~self.more),

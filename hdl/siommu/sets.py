@@ -10,9 +10,6 @@ it is read: what a block RAM answers then is not defined, and the memory is mark
 A store of few sets is made for LUT RAM, where the address is registered instead of the answer.
 """
 
-from functools import reduce
-from operator import xor
-
 from amaranth import C, Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
@@ -65,15 +62,17 @@ def space_index(number, key, bits):
     Neighbouring numbers get different sets. The low bits of PASID and device, which differ most,
     go to the upper end of the index, so that spaces that use the same addresses spread too.
     """
-    def fold(value):
-        pieces = (value[low:low + bits] for low in range(0, len(value), bits))
-        return reduce(xor, pieces)[:bits]
-
     if not bits:
         return C(0, 1)
-    pasid, device = fold(key.pasid)[::-1], fold(key.device)[::-1]
-    return (fold(number) ^ pasid ^ Cat(device[1:], device[0])
-            ^ (key.ft << bits // 2))[:bits]
+    sums = [[] for _ in range(bits)]        # as sums of many bits, which are made trees of
+    for place, bit in enumerate(number):
+        sums[place % bits].append(bit)
+    for place, bit in enumerate(key.pasid):
+        sums[-1 - place % bits].append(bit)
+    for place, bit in enumerate(key.device):
+        sums[(-2 - place) % bits].append(bit)
+    sums[bits // 2].append(key.ft)
+    return Cat(Cat(bits).xor() for bits in sums)
 
 
 def ignored(invalidation, key, low):

@@ -32,14 +32,15 @@ from .bundles import (LINE_BITS, LINE_PAGES, Invalidation, Outcome, Rights, TlbK
 from .choose import lowest, one_hot_index, one_of
 from .config import Config
 from .formats import INDEX_BITS, PFN_BITS, Cause, Size
-from .payload import Payload
+from .payload import Payload, payload_of
 from .plru import TreePlru
 from .rings import above
 
 __all__ = ["Spans", "Tlb", "spanned"]
 
 BANK = 16       #: entries in one LUT RAM
-PIECE = 8       #: bits of a key that two levels of LUT4 compare
+PIECE = 8       #: bits of a key that two levels of LUT4 compare,
+LESS = 6        #: if they need not be equal where a mapping is of everything
 
 
 class Spans(data.Struct):
@@ -59,13 +60,13 @@ class _Tag(data.Struct):
 
 
 class _Alike(data.Struct):
-    """The fields in which two keys agree, by the sizes that look at them; of a long field,
-    the pieces."""
+    """The fields in which two keys agree, or the mapping is of everything; by the sizes that look
+    at them; of a long field, the pieces."""
 
     ft: 1
     device: 2
-    pasid: 3
-    high: 4
+    pasid: 4
+    high: 5
     middle: 2
     line: 1
 
@@ -103,7 +104,8 @@ class Tlb(wiring.Component):
         The look-up is for a write.
     fill : In(1), translation : In(Translation)
         The operation in the compare stage is a fill of ``translation`` for the line (or the larger
-        mapping) of ``key``. Two fills must be at least three cycles apart.
+        mapping, whose mask is of all pages) of ``key``. Two fills must be at least three cycles
+        apart.
     commit : In(1)
         Of the fill in the answer stage: it is valid (else it became stale, and leaves the entry
         that it should have gone to empty).
@@ -113,8 +115,9 @@ class Tlb(wiring.Component):
         same line, 2 MiB or 1 GiB is dropped as well, whichever is the first that holds all pages.
     flush : In(1)
         Drops every entry, the fill in the answer stage included.
-    hit : Out(1), outcome : Out(Outcome)
-        Result of the look-up in the answer stage, two cycles after its key.
+    hit : Out(1), outcome : Out(Outcome), last : Out(LINE_BITS)
+        Result of the look-up in the answer stage, two cycles after its key. ``last``: of the line,
+        the last page of the entry; the outcome's ``extent`` goes there.
     matches : Out
         Of a look-up, in the select stage: the entries that hold the page, at most one.
     """
@@ -132,6 +135,7 @@ class Tlb(wiring.Component):
             "flush": In(1),
             "hit": Out(1),
             "outcome": Out(Outcome),
+            "last": Out(LINE_BITS),
             "matches": Out(config.tlb_entries),
         })
 
@@ -160,15 +164,16 @@ class Tlb(wiring.Component):
             m.d.comb += [
                 same.ft.eq(tag.key.ft == key.ft),
                 same.device.eq(_agreeing(tag.key.device, key.device)),
-                same.pasid.eq(_agreeing(tag.key.pasid, key.pasid)),
+                same.pasid.eq(_agreeing(tag.key.pasid, key.pasid, tag.spans.device)),
                 same.high.eq(_agreeing(Cat(tag.key.vpn[2 * INDEX_BITS:], tag.key.canonical),
-                                       Cat(key.vpn[2 * INDEX_BITS:], key.canonical))),
+                                       Cat(key.vpn[2 * INDEX_BITS:], key.canonical),
+                                       tag.spans.device)),
                 same.middle.eq(_agreeing(tag.key.vpn[INDEX_BITS:2 * INDEX_BITS],
-                                         key.vpn[INDEX_BITS:2 * INDEX_BITS])),
-                same.line.eq(tag.key.vpn[LINE_BITS:INDEX_BITS] == key.vpn[LINE_BITS:INDEX_BITS]),
-                match[index].eq(valid[index]
-                                & _agree(same, tag.mask.bit_select(page, 1), tag.spans,
-                                         data.View(_Whole, C(0, 6)))),
+                                         key.vpn[INDEX_BITS:2 * INDEX_BITS], tag.spans.in_1g)),
+                same.line.eq((tag.key.vpn[LINE_BITS:INDEX_BITS] == key.vpn[LINE_BITS:INDEX_BITS])
+                             | tag.spans.in_2m),
+                match[index].eq(valid[index] & _agree(same, tag.mask.bit_select(page, 1),
+                                                      data.View(_Whole, C(0, 6)))),
             ]
             m.d.sync += [
                 alike[index].eq(same),
@@ -213,8 +218,7 @@ class Tlb(wiring.Component):
                 *(~asked.by_addr | above(asked.n, bits) for bits in (
                     2 * INDEX_BITS, INDEX_BITS, LINE_BITS)))))
         for index, tag in enumerate(tags):
-            m.d.comb += overlaps[index].eq(_agree(
-                alike[index], shares[index], tag.spans, any_))
+            m.d.comb += overlaps[index].eq(_agree(alike[index], shares[index], any_))
         m.d.comb += [
             *(read.addr.eq(one_hot_index(self.matches[bank.start:bank.stop]))
               for bank, read in zip(banks, reads)),
@@ -228,13 +232,13 @@ class Tlb(wiring.Component):
         new_tag, entry, answer_page = Payload(_Tag), Payload(_Entry), Payload(LINE_BITS)
         drops, takes, replaced = Signal(entries), Signal(entries), Signal(range(entries))
         lowest_bits = Payload(LINE_BITS + 1)    # of the page's number, and their carry
-        last, rights = Payload(LINE_BITS), Payload(Rights)
+        last, rights = payload_of(m, self.last), Payload(Rights)
         high, next_high = (Payload(PFN_BITS - LINE_BITS) for _ in range(2))
         written, place = Payload(_Entry), Payload(range(entries))
         m.d.sync += [
             hit.eq((self.matches & allows).any() & ~select_fill & ~select_drop),
             index.eq(one_hot_index(self.matches)), answer_page.eq(select_page),
-            lowest_bits.eq(low + select_page),
+            lowest_bits.eq(_sum(low, select_page)),
             next_high.eq(found.carried), high.eq(found.high),
             last.eq(found.last), rights.eq(found.rights),
             fill.eq(select_fill), new_tag.eq(select_tag), entry.eq(select_entry),
@@ -272,9 +276,20 @@ class Tlb(wiring.Component):
         return m
 
 
-def _agreeing(one, other):
-    """In which pieces of ``PIECE`` bits two values agree."""
-    return Cat(one[low:low + PIECE] == other[low:low + PIECE] for low in range(0, len(one), PIECE))
+def _agreeing(one, other, anyway=None):
+    """In which pieces two values agree; or ``anyway``."""
+    size = PIECE if anyway is None else LESS
+    alike = Cat(one[low:low + size] == other[low:low + size] for low in range(0, len(one), size))
+    return alike if anyway is None else alike | anyway.replicate(len(alike))
+
+
+def _sum(one, other):
+    """Their sum. Gates, and no carry chain: for few bits that is faster."""
+    bits, carry = [], C(0, 1)
+    for left, right in zip(one, other):
+        bits.append(left ^ right ^ carry)
+        carry = (left & right) | (carry & (left | right))
+    return Cat(*bits, carry)
 
 
 def spanned(size):
@@ -283,11 +298,10 @@ def spanned(size):
         ("device", Size.BYPASS), ("in_1g", Size.PAGE_1G), ("in_2m", Size.PAGE_2M))}
 
 
-def _agree(alike, page, spans, any_):
-    """Whether a mapping of these ``spans`` overlaps what is of everything in the fields ``any_``,
-    if their keys are ``alike`` and they have a ``page`` of a line in common."""
+def _agree(alike, page, any_):
+    """Whether a mapping overlaps what is of everything in the fields ``any_``, if their keys are
+    ``alike`` and they have a ``page`` of a line in common."""
     return ((alike.ft | any_.ft) & (alike.device.all() | any_.device)
-            & (alike.pasid.all() | any_.pasid | spans.device)
-            & (alike.high.all() | any_.high | spans.device)
-            & (alike.middle.all() | any_.middle | spans.in_1g)
-            & ((alike.line & page) | any_.line | spans.in_2m))
+            & (alike.pasid.all() | any_.pasid) & (alike.high.all() | any_.high)
+            & (alike.middle.all() | any_.middle)
+            & (alike.line | any_.line) & page)

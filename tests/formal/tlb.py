@@ -110,6 +110,7 @@ class TlbPresenceProof(Component):
             with m.If(valid):
                 m.d.sync += [Assert(tag.spans[name] == value)
                              for name, value in spanned(tag.rights.size).items()]
+                m.d.sync += Assert((tag.rights.size == Size.PAGE_4K) | tag.mask.all())
         for bit, tag in zip(held, tlb._tags):
             with m.If(bit):
                 m.d.sync += Assert(tag.rights.as_value() == content.rights.as_value())

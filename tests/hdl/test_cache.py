@@ -110,7 +110,7 @@ def test_drop():
             ctx.set(dut.drop_by, selected)
             await ctx.tick()
             ctx.set(dut.drop, 0)
-            await ctx.tick()
+            await ctx.tick().repeat(2)
             for key in keys:
                 covered = all(key[name] == target[name] for bit, name in enumerate(names)
                               if selected >> bit & 1)

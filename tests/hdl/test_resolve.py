@@ -1,9 +1,9 @@
 import pytest
 from amaranth.hdl import Module, Mux, Signal
 
-from siommu.bundles import Operation, assign
+from siommu.bundles import LINE_BITS, Operation, assign
 from siommu.formats import Cause, Disposition, Size
-from siommu.resolve import Resolver, lengths, mapped, rest_of
+from siommu.resolve import Lengths, Resolver, ends_by, lengths, mapped, rest_of
 
 from .simulate import seeded, simulate
 
@@ -19,6 +19,7 @@ def run(cases):
     rest_of(m, rest, dut.operation, Mux(dut.more, dut.beat.pages, 0), dut.more)
     m.d.comb += assign(dut.lengths, lengths(dut.operation))
     m.d.comb += assign(dut.mapped, mapped(dut.outcome))
+    m.d.comb += dut.short.eq(dut.operation.pages[:LINE_BITS] <= dut.outcome.extent)
     m.d.sync += Signal().eq(0)
 
     async def bench(ctx):
@@ -27,6 +28,24 @@ def run(cases):
             ctx.set(dut.outcome, outcome)
             await ctx.delay(1e-9)
             check(ctx.get(dut.beat), ctx.get(dut.more), ctx.get(rest))
+    simulate(m, bench)
+
+
+def test_runs_that_end_in_their_line():
+    """From every page, for up to eight pages, against every last page of a run behind it."""
+    m = Module()
+    operation, known, last, ends = Signal(Operation), Signal(Lengths), Signal(LINE_BITS), Signal()
+    m.d.comb += [*assign(known, lengths(operation)), ends.eq(ends_by(known, last))]
+    m.d.sync += Signal().eq(0)
+
+    async def bench(ctx):
+        for page in range(8):
+            for pages in range(8):
+                ctx.set(operation, {"addr": 0xF_FFF0_0ABC + (page << 12), "pages": pages})
+                for end in range(page, 8):
+                    ctx.set(last, end)
+                    await ctx.delay(1e-9)
+                    assert ctx.get(ends) == (page + pages <= end)
     simulate(m, bench)
 
 
