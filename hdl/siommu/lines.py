@@ -249,25 +249,25 @@ class TableLines(wiring.Component):
             high_followed.eq((above_3.pfn == after_high) & alike(high_3, above_3) & ~ago[2]),
         ]
 
-        # Extents, from the last page down.
-        above, low_extent, high_extent = (Signal(LINE_BITS) for _ in range(3))
+        # Where the run of each page ends, from the last page down.
+        number = Signal(LINE_BITS)                  # of the low page
+        above, low_end, high_end = (Signal(LINE_BITS) for _ in range(3))
         m.d.comb += [
-            high_extent.eq(Mux(high_followed, above + 1, 0)),
-            low_extent.eq(Mux(low_followed, high_extent + 1, 0)),
+            number.eq(Mux(ago[3], 6, Mux(ago[4], 4, Mux(ago[5], 2, 0)))),
+            high_end.eq(Mux(high_followed, above, number | 1)),
+            low_end.eq(Mux(low_followed, high_end, number)),
         ]
-        m.d.sync += above.eq(low_extent)
+        m.d.sync += above.eq(low_end)
         pages = payload_of(m, self.pages)
-        for number, page, extent in ((0, low_4, low_extent), (1, high_4, high_extent)):
-            target = pages[number]
+        for target, page, end, begin in ((pages[0], low_4, low_end, number),
+                                         (pages[1], high_4, high_end, number | 1)):
             m.d.sync += [
                 target.pfn.eq(page.pfn), target.read.eq(page.read), target.write.eq(page.write),
-                target.dirty.eq(page.dirty), target.extent.eq(extent),
+                target.dirty.eq(page.dirty), target.extent.eq(end - begin),
             ]
 
         # The run around the wanted page.
-        number = Signal(LINE_BITS)                  # of the low page
-        m.d.comb += number.eq(Mux(ago[3], 6, Mux(ago[4], 4, Mux(ago[5], 2, 0))))
-        low_wanted, high_wanted = wanted == number, wanted == number + 1
+        low_wanted, high_wanted = wanted == number, wanted == (number | 1)
         linked, low_linked, high_linked = Signal(), Signal(), Signal()
         first, last = Signal(LINE_BITS), Signal(LINE_BITS)
         self._first = first
@@ -280,11 +280,11 @@ class TableLines(wiring.Component):
             with m.If(low_linked):
                 m.d.sync += first.eq(number)
             with m.Elif(high_linked):
-                m.d.sync += first.eq(number + 1)
+                m.d.sync += first.eq(number | 1)
             with m.If(low_wanted):
-                m.d.sync += last.eq(wanted + low_extent)
+                m.d.sync += last.eq(low_end)
             with m.Elif(high_wanted):
-                m.d.sync += last.eq(wanted + high_extent)
+                m.d.sync += last.eq(high_end)
         with m.If(~ago[3:7].any() | ago[6]):
             m.d.sync += linked.eq(0)
 

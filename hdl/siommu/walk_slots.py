@@ -151,17 +151,17 @@ class WalkSlots(wiring.Component):
         # The next slot to take, and the one behind it, so that neither is sought in a hurry.
         free, behind, chosen = Signal(slots, init=(1 << slots) - 1), Signal(slots), Signal(slots)
         released = Signal(slots)
+        replaces = self.allocate | ~self.any_free
         with m.If(~behind.any()):
             m.d.comb += chosen.eq(lowest(free))
+        with m.If(replaces | ~behind.any()):
             m.d.sync += behind.eq(chosen)
         m.d.sync += free.eq(free & ~chosen | released)
-        with m.If(self.allocate | ~self.any_free):
+        with m.If(replaces):
             m.d.sync += [
                 self.next_free.eq(behind), self.any_free.eq(behind.any()),
                 self.next_index.eq(Mux(behind.any(), one_hot_index(behind), slots)),
             ]
-            with m.If(behind.any()):
-                m.d.sync += behind.eq(0)
 
         # A release takes two cycles: choose one, free it. In the second one it is still ripe.
         ports = data.ArrayLayout(PORT_BITS, slots)

@@ -7,18 +7,20 @@ and ``StartStep`` are the same for the beginning of a walk, and ``leaf_fits`` an
 a neighbour of the leaf that was asked for.
 """
 
-from amaranth import Cat, Const, Module, Mux, Signal
+from amaranth import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
 from .bundles import (ENTRY_ADDR_BITS, WAY_BITS, ContextInfo, DeviceInfo, Outcome, Reach,
                       RegionInfo, WalkKey, WalkStart, assign)
-from .formats import (DEVID_BITS, INDEX_BITS, PFN_BITS, Cause, ContextDeny, ContextRoot,
+from .formats import (DEVID_BITS, INDEX_BITS, PAGE_SHIFT, PFN_BITS, Cause, ContextDeny, ContextRoot,
                       DeviceWord0, DeviceWord1, DirectoryEntry, Disposition, Size, TableEntry)
 
 __all__ = ["SAID", "Table", "WalkState", "Gathered", "Marks", "Facts", "WordFacts", "WordStep",
            "StartFacts", "StartStep", "marks", "start_facts", "out_of_range", "device_entry",
            "next_read", "words_minus_one", "leaf_fits", "leaf_page"]
+
+UPPER = PAGE_SHIFT + PFN_BITS       #: the lowest bit above a page number of an entry
 
 
 class Table(enum.Enum, shape=3):
@@ -75,8 +77,11 @@ SAID = "word", "error", "reserved", "present", "other", "disabled", "bypass", "b
 
 
 class Marks(data.Struct):
-    """What can be said of a word whatever it is: which reserved bits would be set in it."""
+    """What can be said of a word whatever it is: which reserved bits would be set in it.
+    ``upper``: one of bits 63 to 52, which are reserved in all but page tables; the others but
+    ``page_2m`` and ``page_1g`` are of the bits below."""
 
+    upper: 1
     device_0: 1
     device_1: 1
     directory: 1
@@ -94,7 +99,8 @@ class Facts(data.Struct):
     a hurry, that its entries have more words than one, have one, have less than four. ``whole``:
     the entry is complete and is decided. Those from ``failed`` to ``undirty`` end in a fault.
     ``reserved_device`` and ``reserved_page`` are of entries of the device directory and of page
-    tables, ``reserved_root`` and ``reserved_deny`` of a context's first words. ``line``, ``level``
+    tables, ``reserved_root`` and ``reserved_deny`` of a context's first words, ``reserved_upper``
+    of the upper bits of all but page tables. ``line``, ``level``
     and ``index`` are those of the next read, unless the entry's words before have them; ``write``
     and ``no_read`` are W and NR including this entry's.
     """
@@ -111,6 +117,7 @@ class Facts(data.Struct):
     failed: 1
     invalid: 1
     reserved: 1
+    reserved_upper: 1
     reserved_device: 1
     reserved_page: 1
     reserved_root: 1
@@ -135,14 +142,15 @@ def marks(word):
     first, second = data.View(DeviceWord0, word), data.View(DeviceWord1, word)
     directory, root = data.View(DirectoryEntry, word), data.View(ContextRoot, word)
     entry = data.View(TableEntry, word)
-    high = first.reserved_63_52 != 0
+    below = UPPER - len(word)
     return {
-        "device_0": high | (first.reserved_11_8 != 0) | (first.pdt_levels == 3),
-        "device_1": second.reserved_63_10 != 0,
-        "directory": high | (directory.reserved_11_1 != 0),
-        "root": high | (root.reserved_11_2 != 0),
-        "deny": data.View(ContextDeny, word).reserved_63_4 != 0,
-        "any": word != 0,
+        "upper": word[UPPER:] != 0,
+        "device_0": (first.reserved_11_8 != 0) | (first.pdt_levels == 3),
+        "device_1": second.reserved_63_10[:below] != 0,
+        "directory": directory.reserved_11_1 != 0,
+        "root": root.reserved_11_2 != 0,
+        "deny": data.View(ContextDeny, word).reserved_63_4[:below] != 0,
+        "any": word[:UPPER] != 0,
         "page_2m": entry.pfn[1:9] != 0,
         "page_1g": entry.pfn[1:18] != 0,
     }
@@ -236,6 +244,7 @@ class WordFacts(wiring.Component):
             facts.invalid.eq((directory | paging) & ~entry.p),
             facts.reserved.eq((directory & noted.directory)
                               | (facts.context & last & noted.any)),
+            facts.reserved_upper.eq(~paging & noted.upper),
             facts.reserved_device.eq(facts.device & Mux(last, noted.device_1, noted.device_0)),
             facts.reserved_page.eq(paging & entry.ps & (
                 (level >= 4) | ((level == 2) & noted.page_2m)
@@ -339,14 +348,15 @@ class WordStep(wiring.Component):
         fault, cached, stops = Signal(), Signal(), Signal()
         failed = Signal()       # with an error, or the number of its words is wrong
         absent = ~facts.single & ~gathered.present
-        reserved = facts.reserved | facts.reserved_device | facts.reserved_page | gathered.reserved
+        reserved = (facts.reserved | facts.reserved_upper | facts.reserved_device
+                    | facts.reserved_page | gathered.reserved)
         expected = Cat(~facts.single, ~facts.short)     # number of the last word
         m.d.comb += [
             failed.eq(facts.failed | gathered.error
                       | (facts.whole != (gathered.word == expected))),
             fault.eq(~facts.alone & Cat(
-                failed, facts.invalid, absent, facts.reserved, facts.reserved_device,
-                facts.reserved_page, gathered.reserved, gathered.disabled,
+                failed, facts.invalid, absent, facts.reserved, facts.reserved_upper,
+                facts.reserved_device, facts.reserved_page, gathered.reserved, gathered.disabled,
                 gathered.beyond, facts.supervisor, facts.unaccessed, facts.ft_differs,
                 facts.file & facts.device_differs.any(), facts.denied, facts.undirty).any()),
             cached.eq(self.state.cached),
@@ -386,8 +396,8 @@ class WordStep(wiring.Component):
             gathers.eq(gathered),
             gathers.word.eq(gathered.word + 1),
             gathers.error.eq(failed),
-            gathers.reserved.eq(gathered.reserved | facts.reserved_device | Mux(
-                gathered.word[1], facts.reserved_deny, facts.reserved_root)),
+            gathers.reserved.eq(gathered.reserved | facts.reserved_upper | facts.reserved_device
+                                | Mux(gathered.word[1], facts.reserved_deny, facts.reserved_root)),
         ]
         ft, known = key.ft, self.reach
         first, root = data.View(DeviceWord0, self.word), data.View(ContextRoot, self.word)
@@ -463,45 +473,31 @@ class WordStep(wiring.Component):
         outcome, rights = self.outcome, self.outcome.rights
         entry, at_entry = data.View(TableEntry, self.word), Signal()
         m.d.comb += at_entry.eq(~state.cached & (~gathered.beyond | failed | reserved))
+
+        page_table, context = facts.page_table, facts.context
+        cause, disposition = _first([
+            (failed, Cause.TABLE_ERROR, Disposition.DENY),
+            (facts.device & ~gathered.present, Cause.DEVICE_INVALID, Disposition.DENY),
+            (facts.invalid & page_table, Cause.NOT_PRESENT, _disposition(Cat(entry.w, entry.u))),
+            (facts.invalid, Cause.PASID_INVALID, Disposition.DENY),
+            (reserved, Cause.ENTRY_RESERVED, Disposition.DENY),
+            (context & ~gathered.present & gathered.other, Cause.TABLE_ABSENT, Disposition.DENY),
+            (context & ~gathered.present, Cause.PASID_INVALID, Disposition.DENY),
+            (gathered.disabled, Cause.FT_DISABLED, Disposition.DENY),
+            (gathered.beyond & context, Cause.NON_CANONICAL, Disposition.DENY),
+            (gathered.beyond, Cause.PASID_INVALID, Disposition.DENY),
+            (facts.supervisor, Cause.SUPERVISOR, Disposition.DENY),
+            (facts.unaccessed, Cause.ACCESS_FLAG, Disposition.REMAP),
+            (facts.ft_differs, Cause.FT_MISMATCH, Disposition.DENY),
+            (facts.file & facts.device_differs.any(), Cause.DEVICE_MISMATCH, Disposition.DENY),
+            (facts.denied & key.write, Cause.WRITE_DENIED, _disposition(state.deny)),
+            (facts.denied, Cause.READ_DENIED, _disposition(state.deny)),
+            (facts.undirty, Cause.ACCESS_FLAG, Disposition.REMAP),
+        ])
+        m.d.comb += [outcome.cause.eq(cause), outcome.disposition.eq(disposition)]
         with m.If(state.cached):            # begun anew, out of the directory's range
-            m.d.comb += outcome.cause.eq(Mux(fault, Cause.DEVICE_INVALID.value, Cause.OK.value))
-        with m.Elif(failed):
-            m.d.comb += outcome.cause.eq(Cause.TABLE_ERROR)
-        with m.Elif(facts.device & ~gathered.present):
-            m.d.comb += outcome.cause.eq(Cause.DEVICE_INVALID)
-        with m.Elif(facts.invalid):
-            m.d.comb += outcome.cause.eq(Mux(facts.page_table, Cause.NOT_PRESENT.value,
-                                             Cause.PASID_INVALID.value))
-            with m.If(facts.page_table):
-                m.d.comb += outcome.disposition.eq(_disposition(Cat(entry.w, entry.u)))
-        with m.Elif(reserved):
-            m.d.comb += outcome.cause.eq(Cause.ENTRY_RESERVED)
-        with m.Elif(facts.context & ~gathered.present):
-            m.d.comb += outcome.cause.eq(Mux(gathered.other, Cause.TABLE_ABSENT.value,
-                                             Cause.PASID_INVALID.value))
-        with m.Elif(gathered.disabled):
-            m.d.comb += outcome.cause.eq(Cause.FT_DISABLED)
-        with m.Elif(gathered.beyond):
-            m.d.comb += outcome.cause.eq(Mux(facts.context, Cause.NON_CANONICAL.value,
-                                             Cause.PASID_INVALID.value))
-        with m.Elif(facts.supervisor):
-            m.d.comb += outcome.cause.eq(Cause.SUPERVISOR)
-        with m.Elif(facts.unaccessed):
-            m.d.comb += [outcome.cause.eq(Cause.ACCESS_FLAG),
-                         outcome.disposition.eq(Disposition.REMAP)]
-        with m.Elif(facts.ft_differs):
-            m.d.comb += outcome.cause.eq(Cause.FT_MISMATCH)
-        with m.Elif(facts.file & facts.device_differs.any()):
-            m.d.comb += outcome.cause.eq(Cause.DEVICE_MISMATCH)
-        with m.Elif(facts.denied):
-            m.d.comb += [
-                outcome.cause.eq(Mux(key.write, Cause.WRITE_DENIED.value,
-                                     Cause.READ_DENIED.value)),
-                outcome.disposition.eq(_disposition(state.deny)),
-            ]
-        with m.Elif(facts.undirty):
-            m.d.comb += [outcome.cause.eq(Cause.ACCESS_FLAG),
-                         outcome.disposition.eq(Disposition.REMAP)]
+            m.d.comb += [outcome.cause.eq(Mux(fault, Cause.DEVICE_INVALID.value, Cause.OK.value)),
+                         outcome.disposition.eq(Disposition.DENY)]
         # Level of the entry under way in a fault record (§5.1).
         level = Mux(facts.page_table, state.level, Mux(facts.device, 7, 6))
         m.d.comb += [
@@ -623,6 +619,20 @@ def leaf_page(m, page, *, fits, ft, state, word, check_ad):
         page.write.eq(granted & state.write & entry.w),
         page.dirty.eq(~check_ad | entry.d),
     ]
+
+
+def _first(cases):
+    """Of the first of the ``cases`` (condition, values ...) whose condition holds, the values; if
+    there is none, 0. A tree, since it has little time."""
+    def found(cases):
+        if len(cases) == 1:
+            (condition, *values), = cases
+            return condition, [Value.cast(value) for value in values]
+        half = len(cases) // 2
+        (any_low, low), (any_high, high) = found(cases[:half]), found(cases[half:])
+        return any_low | any_high, [Mux(any_low, *pair) for pair in zip(low, high)]
+    any_, values = found(cases)
+    return [value & any_.replicate(len(value)) for value in values]
 
 
 def _pfn(word):

@@ -296,19 +296,21 @@ class TableWalker(wiring.Component):
         """A start, into registers: with what can be said of its key."""
         config, begin = self._config, self._begin
         facts = Payload(StartFacts, name="beginning")
-        # Walks in flight, the one that was taken just before not included; room for one, for two.
-        active = Signal(range(config.walks + 1), name="active")
+        # Walks in flight, the one that was taken just before not included, but those that ended in
+        # the cycle before; room for one, for two.
+        active, left = Signal(range(config.walks + 1), name="active"), Signal(2, name="left")
         after = Signal.like(active)
         room, more = Signal(name="room", init=1), Signal(name="more", init=config.walks > 1)
         self._ended, self._refused = Signal(name="ended"), Signal(name="refused")
         m.d.comb += [
             self.start.ready.eq(~self._occupied & Mux(self._begins, more, room)),
-            after.eq(active + self._begins - self._ended - self._refused),
+            after.eq(active + self._begins - left),
         ]
         m.d.sync += [
             self._begins.eq(self.start.valid & self.start.ready),
             self._began.eq(self.start.payload), *assign(facts, start_facts(self.start.payload)),
             active.eq(after), room.eq(after < config.walks), more.eq(after + 1 < config.walks),
+            left.eq(self._ended + self._refused),
         ]
         m.d.comb += [
             begin.walk.eq(self._began), begin.facts.eq(facts),
