@@ -109,8 +109,10 @@ class CommandQueue(wiring.Component):
         self._state = Signal(CommandState, name="state")
         self._words = Payload(data.ArrayLayout(64, 2), name="words")
         self._gave_up = Signal(name="gave_up")        # the queue was turned off under the command
-        waited = Signal(range(SETTLING + 1), name="waited")
-        state, on = self._state, Signal()
+        waited, marked = Signal(range(SETTLING + 2), name="waited"), Signal(name="held")
+        state, on, begins = self._state, Signal(), Signal()
+        stored, refused = Signal(), Signal()        # the answer to a store, in the cycle before
+        m.d.sync += [stored.eq(self.b.valid), refused.eq(self.b.payload), marked.eq(self.marked)]
         m.d.sync += [
             on.eq(self.enable), self.mark.eq(0), self.invalidate.eq(0),
             self.illegal.eq(0), self.error.eq(0), self.fence.eq(0),
@@ -126,7 +128,7 @@ class CommandQueue(wiring.Component):
         with m.Switch(state):
             with m.Case(CommandState.IDLE):
                 m.d.sync += self._gave_up.eq(~self.enable)
-                with m.If(self.enable & on & (self.head != self.tail) & ~self.stopped):
+                with m.If(self.enable & on & begins):
                     m.d.sync += state.eq(CommandState.FETCHING)
             with m.Case(CommandState.FETCHING):
                 with m.If(self.ar.valid & self.ar.ready):
@@ -142,18 +144,18 @@ class CommandQueue(wiring.Component):
             with m.Case(CommandState.SETTLING):
                 with m.If(waited == SETTLING - 2):
                     m.d.sync += self.mark.eq(1)
-                with m.If(waited == SETTLING):
+                with m.If(waited == SETTLING + 1):
                     m.d.sync += state.eq(CommandState.OLD_BEATS)
             with m.Case(CommandState.OLD_BEATS):
-                with m.If(~self.marked):
+                with m.If(~marked):
                     m.d.sync += [state.eq(CommandState.STORING),
                                  self.aw.valid.eq(self._fence.store),
                                  self.w.valid.eq(self._fence.store)]
             with m.Case(CommandState.STORING):
                 self._store(m)
             with m.Case(CommandState.STORED):
-                with m.If(self.b.valid):
-                    with m.If(self.b.payload):
+                with m.If(stored):
+                    with m.If(refused):
                         self._stop(m, self.error)
                     with m.Else():
                         self._fenced(m)
@@ -162,7 +164,11 @@ class CommandQueue(wiring.Component):
             with m.Case(CommandState.STOPPED):
                 with m.If(waited == 3):     # the status bit is set meanwhile
                     m.d.sync += state.eq(CommandState.IDLE)
-        m.d.sync += waited.eq(waited + 1)
+        m.d.sync += [
+            waited.eq(waited + 1),
+            begins.eq((state == CommandState.IDLE) & on & (self.head != self.tail)
+                      & ~self.stopped),
+        ]
         with m.If((state != CommandState.SETTLING) & (state != CommandState.STOPPED)):
             m.d.sync += waited.eq(0)
         mask = Payload(INDEX_BITS, name="mask")     # it changes while the queue is off
@@ -206,23 +212,23 @@ class CommandQueue(wiring.Component):
     def _read(self, m):
         """Words of the command. Another number than two counts as a bus error."""
         config, beat = self._config, self.r.payload
-        count, failed = Signal(2), Signal()
+        count, failed, over = Signal(2), Signal(), Signal()
         lanes = [beat.data[low:low + 64] for low in range(0, config.axi_data_width, 64)]
         number = Cat(count[0], self.ar.payload.addr[4:])[:exact_log2(len(lanes))]
         word = Cat(lanes).word_select(number, 64) if len(lanes) > 1 else lanes[0]
-        with m.If(self.r.valid):
+        with m.If(over):                # all that came meanwhile is none of it
+            m.d.sync += [count.eq(0), failed.eq(0), over.eq(0)]
+            with m.If(failed):
+                self._stop(m, self.error)
+            with m.Else():
+                m.d.sync += self._state.eq(CommandState.DECIDING)
+        with m.Elif(self.r.valid):
             with m.If(count[0]):
                 m.d.sync += self._words[1].eq(word)
             with m.Else():
                 m.d.sync += self._words[0].eq(word)
-            m.d.sync += [count.eq(Mux(count[1], count, count + 1)),
-                         failed.eq(failed | beat.resp[1])]
-            with m.If(beat.last):
-                m.d.sync += [count.eq(0), failed.eq(0)]
-                with m.If(failed | beat.resp[1] | (count != 1)):
-                    self._stop(m, self.error)
-                with m.Else():
-                    m.d.sync += self._state.eq(CommandState.DECIDING)
+            m.d.sync += [count.eq(Mux(count[1], count, count + 1)), over.eq(beat.last),
+                         failed.eq(failed | beat.resp[1] | (beat.last & (count != 1)))]
 
     # -- deciding ------------------------------------------------------------------------------
 
@@ -266,20 +272,18 @@ class CommandQueue(wiring.Component):
             target.context.eq(opcode == Opcode.INVAL_CONTEXT),
         ]
         m.d.sync += [below.eq(Cat(1, below)), bits.eq(bits + 1)]
+        # What follows, if the address fits.
+        verdict, legal = Payload(CommandState), Payload()
+        m.d.sync += [
+            verdict.eq(Mux(invalidates, CommandState.INVALIDATING,
+                           Mux(fences, CommandState.OLD_WALKS, CommandState.PREFETCHING))),
+            legal.eq(invalidates | prefetches | (fences & ~misplaced)),
+        ]
         with m.If(deciding & compared):
-            with m.If(by_address & unfit):
+            with m.If((by_address & unfit) | ~legal):
                 self._stop(m, self.illegal)
-            with m.Elif(invalidates):
-                m.d.sync += [self._state.eq(CommandState.INVALIDATING), self.invalidate.eq(1)]
-            with m.Elif(fences):
-                with m.If(misplaced):
-                    self._stop(m, self.illegal)
-                with m.Else():
-                    m.d.sync += self._state.eq(CommandState.OLD_WALKS)
-            with m.Elif(prefetches):
-                m.d.sync += self._state.eq(CommandState.PREFETCHING)
             with m.Else():
-                self._stop(m, self.illegal)
+                m.d.sync += [self._state.eq(verdict), self.invalidate.eq(invalidates)]
         with m.If(bits == command.n):
             m.d.sync += [below.eq(below), bits.eq(bits)]
         with m.If(self._state == CommandState.READING):
@@ -294,7 +298,7 @@ class CommandQueue(wiring.Component):
             m.d.sync += self.w.valid.eq(0)
         with m.If(~self._fence.store):
             self._fenced(m)
-        with m.Elif((~self.aw.valid | self.aw.ready) & (~self.w.valid | self.w.ready)):
+        with m.Elif(~self.aw.valid & ~self.w.valid):
             m.d.sync += self._state.eq(CommandState.STORED)
 
     def _fenced(self, m):

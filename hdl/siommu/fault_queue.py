@@ -165,9 +165,9 @@ class FaultQueue(wiring.Component):
         self._write(m, fault, stamp, writing, last, next_, adds)
 
         # Responses, in the order of the records.
-        acknowledged = self.b.valid
+        acknowledged, was = self.b.valid, Signal()
         m.d.sync += [
-            in_flight.eq(in_flight + last - acknowledged),
+            was.eq(acknowledged), in_flight.eq(in_flight + last - was),
             self.record.eq(0), self.error.eq(0),
         ]
         moves = Signal()

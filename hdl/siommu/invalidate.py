@@ -41,8 +41,8 @@ class _State(enum.Enum, shape=3):
 class Invalidator(wiring.Component):
     """Goes through the caches.
 
-    An invalidation takes 2 · ``SETTLING`` cycles and a few, plus at most 12 cycles for each set of
-    the largest store (5 or 6 when no walk fills a cache meanwhile); for a single line, plus 12
+    An invalidation takes 2 · ``SETTLING`` cycles and a few, plus at most 13 cycles for each set of
+    the largest store (6 or 7 when no walk fills a cache meanwhile); for a single line, plus 13
     cycles.
 
     Parameters
@@ -97,7 +97,7 @@ class Invalidator(wiring.Component):
             waited.eq(waited + 1), self.done.eq(0), self.begins.eq(0), self.drop.eq(0),
             passing.eq(self.arrives),       # a store begins to scan one cycle later
         ]
-        m.d.comb += self.asks.eq((state == _State.ASKING) & ~self.scanning)
+        m.d.sync += self.asks.eq((state == _State.ASKING) & ~self.scanning & ~self.taken)
         with m.Switch(state):
             with m.Case(_State.IDLE):
                 m.d.sync += [waited.eq(0), self.step.eq(0)]

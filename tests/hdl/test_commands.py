@@ -210,7 +210,7 @@ def _ranged(opcode, n, addr, **fields):
 def test_illegal_commands(words):
     """They stop the queue; nothing is carried out."""
     async def scenario(ctx, around):
-        for _ in range(60):
+        for _ in range(80):
             await around.cycle(ctx)
             if around.pulses["illegal"]:
                 ctx.set(around.dut.stopped, 1)
