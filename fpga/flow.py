@@ -22,10 +22,11 @@ __all__ = ["BUILD", "FlowError", "Netlist", "core_size", "floorplan", "harness_l
 
 BUILD = Path(__file__).resolve().parents[1] / "build" / "synth"
 DEVICE = "--85k", "--package", "CABGA756"       #: LFE5U-85F
-#: Yosys's synthesis for the ECP5, but with another script for its mapper ABC9: more restructuring
-#: for depth first, a wire delay that is near to what placed designs have, and a target of 5 ns:
-#: what is faster anyway is made smaller. About a tenth of the LUTs less, and shorter paths.
-SYNTH = ("scratchpad -set abc9.script \"+&scorr;&sweep;&st;&syn3;&b,-s;&dch,-f;&ps;"
+#: Yosys's synthesis for the ECP5, but with another script for its mapper ABC9: restructuring for
+#: depth first (for what is faster than the slowest path is made smaller, up to that one's depth), a
+#: wire delay that is near to what placed designs have, and a target of 5 ns. About a tenth of the
+#: LUTs less, and shorter paths.
+SYNTH = ("scratchpad -set abc9.script \"+&scorr;&sweep;&st;&if,-g,-K,6;&dch,-f;&ps;"
          "&if,-W,700,-D,5000,{R},-v;&mfs\"; synth_ecp5")
 
 #: The analytic placer, with more weight on the time of critical nets than is usual, and in smaller
