@@ -255,7 +255,7 @@ class MissUnit(wiring.Component):
                      & (same_place(key_before, key) | ~slots.strict)),
             again_page.eq(same_line(key_before, key) & same_place(key_before, key)),
             last_again.eq(same_line(key_ahead, key)),
-            last_page.eq(same_line(key_ahead, key) & same_place(key_ahead, key)),
+            last_page.eq(same_place(key_ahead, key)),
         ]
         m.d.comb += [
             slots.newest.eq(took & last_again & ~slots.hopeless & (last_page | ~slots.strict)),

@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out, connect
 from .formats import Cause, Request, Response
 from .payload import Payload
 from .queues import PairQueue, RingQueue
-from .rings import above
+from .rings import above, one_less, one_more
 
 __all__ = ["PortIngress", "PortEgress", "SoftwareIngress", "SoftwareEgress"]
 
@@ -217,7 +217,10 @@ class PortEgress(wiring.Component):
             self.admits.eq(enough | (returned & less)),
             self.admits_another.eq(another | (returned & enough)),
         ]
-        left = [(unused + returned - taken)[:len(unused)] for taken in range(3)]
+        more, less_1 = one_more(unused), one_less(unused)
+        less_2 = Cat(unused[0], one_less(unused[1:]))
+        left = [Mux(returned, *each) for each in (
+            (more, unused), (unused, less_1), (less_1, less_2))]    # by those that are taken
         m.d.sync += [
             unused.eq(Mux(self.continues, Mux(self.begins, left[2], left[1]),
                           Mux(self.begins, left[1], left[0]))),

@@ -2,7 +2,7 @@
 
 from amaranth import Cat, Const
 
-__all__ = ["INDEX_BITS", "above", "following", "ring_mask"]
+__all__ = ["INDEX_BITS", "above", "following", "one_less", "one_more", "ring_mask"]
 
 INDEX_BITS = 15     #: of a ring's index
 
@@ -15,6 +15,16 @@ def above(number, limit):
     for place, bit in enumerate(number):
         result = bit & result if limit >> place & 1 else bit | result
     return result
+
+
+def one_more(number):
+    """``number`` + 1, of the same width: gates, and no carry chain."""
+    return Cat(bit ^ number[:place].all() for place, bit in enumerate(number))
+
+
+def one_less(number):
+    """``number`` - 1, of the same width: gates, and no carry chain."""
+    return Cat(bit ^ ~number[:place].any() for place, bit in enumerate(number))
 
 
 def following(index, mask):

@@ -43,7 +43,7 @@ class WalkSlots(wiring.Component):
         Of the look-up, in *n* + 1: only slots that walk for the very page are of use; none is.
     newest : In(1)
         In *n* + 1: a slot was allocated in *n*, walks for the line of the look-up, and is of use.
-        ``newest_page``: and for its page.
+        ``newest_page``: if so, for its very page.
     taken : Out(slots)
         One-hot: that slot, if there is one.
     joinable, any_joinable, certain : Out
