@@ -6,6 +6,7 @@ import pytest
 
 from fpga.flow import floorplan, harness_luts
 from fpga.harness import harness_verilog, module_ports
+from fpga.levels import deepest
 from fpga.paths import describe, fmax, slow_registers, slowest_path
 from fpga.report import bars, parts, synthesis_report, table
 from fpga.synth import main, variants
@@ -102,6 +103,30 @@ def test_the_slowest_path():
 def test_slow_registers_count_their_bits():
     assert slow_registers(REPORT) == [(3.25, 2, "register `z` of `core.b`"),
                                       (2.5, 1, "register `w` of `core.a`")]
+
+
+def test_levels_count_luts_in_a_row():
+    """From a register through two LUTs and a multiplexer to another's data; its enable is nearer,
+    and a block RAM begins late. A loop ends."""
+    def cell(kind, output, **inputs):
+        ports = {name: [bit] for name, bit in inputs.items()}
+        return {"type": kind, "connections": {**ports, output[0]: [output[1]]},
+                "port_directions": {**dict.fromkeys(ports, "input"), output[0]: "output"}}
+    cells = {
+        "siommu.core.first_TRELLIS_FF_Q": cell("TRELLIS_FF", ("Q", 1), DI=6),
+        "near": cell("LUT4", ("Z", 2), A=1, B="0"), "far": cell("LUT4", ("Z", 3), A=1, C=2),
+        "mux": cell("PFUMX", ("Z", 4), ALUT=3, BLUT=2, C0=1),
+        "siommu.core.second_TRELLIS_FF_Q": cell("TRELLIS_FF", ("Q", 5), DI=4, CE=2),
+        "one": cell("LUT4", ("Z", 6), A=7), "other": cell("LUT4", ("Z", 7), A=6, B=1),
+        "ram": cell("DP16KD", ("DOA0", 8), CLKA=9), "behind": cell("LUT4", ("Z", 10), D=8),
+        "siommu.core.third_TRELLIS_FF_Q": cell("TRELLIS_FF", ("Q", 11), DI=10),
+    }
+    found = {what: (length, inputs, chain) for length, inputs, what, chain in
+             deepest({"modules": {"top": {"cells": cells}}})}
+    assert found["register `second` of `core`"] == (
+        2.2, 2, ["mux", "far", "near", "siommu.core.first_TRELLIS_FF_Q"])
+    assert found["register `third` of `core`"] == (5, 1, ["behind", "ram"])
+    assert found["register `first` of `core`"][1] == 1
 
 
 def test_the_harness_s_luts_are_those_before_its_registers():
