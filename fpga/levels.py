@@ -24,8 +24,8 @@ _STEPS = {
     "CCU2C": {"CIN": .1, **{f"{port}{half}": 1.2 for port in "ABCD" for half in (0, 1)}},
     "TRELLIS_DPR16X4": {"RAD": 1},
 }
-#: Where chains begin: how late their first cell is.
-_BEGINS = {"TRELLIS_FF": 0, "TRELLIS_DPR16X4": 0, "DP16KD": 4}
+#: Where chains begin late: how late, by cell.
+_BEGINS = {"DP16KD": 4}
 #: Where they end: inputs of such cells.
 _ENDS = {"TRELLIS_FF": ("DI", "CE", "LSR"), "TRELLIS_DPR16X4": ("DI", "WAD", "WRE")}
 
@@ -56,18 +56,16 @@ def deepest(design):
         waiting = [bit]
         while waiting:
             bit = waiting[-1]
-            cell = cells.get(drivers.get(bit))
-            steps = _STEPS.get(cell["type"], {}) if cell else {}
-            inputs = [(other, length) for port, length in steps.items()
+            cell = cells[drivers[bit]]
+            inputs = [(other, length) for port, length in _STEPS.get(cell["type"], {}).items()
                       for other in cell["connections"].get(port, ()) if other in drivers]
             known.setdefault(bit, (0, None))        # ends a walk around a loop
             ahead = [other for other, _ in inputs if other not in known]
             if ahead:
                 waiting += ahead
                 continue
-            begin = _BEGINS.get(cell["type"], 0) if cell else 0
-            known[bit] = max([(begin, None), *((known[other][0] + length, other)
-                                               for other, length in inputs)],
+            known[bit] = max([(_BEGINS.get(cell["type"], 0), None),
+                              *((known[other][0] + length, other) for other, length in inputs)],
                              key=lambda found: found[0])
             waiting.pop()
         return known[bit]

@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
-__all__ = ["lowest", "one_hot_index", "one_of", "RoundRobin",
+__all__ = ["first_of", "lowest", "one_hot_index", "one_of", "RoundRobin",
            "RoundRobinAhead"]
 
 
@@ -31,6 +31,20 @@ def one_of(bits, values):
         value = Value.cast(value)
         result = result | (value & bit.replicate(len(value)))
     return result
+
+
+def first_of(cases):
+    """The values of the first of the ``cases``, each (condition, value ...), whose condition holds;
+    0 when none does. A tree, where a chain of choices would be too long."""
+    def found(cases):
+        if len(cases) == 1:
+            (condition, *values), = cases
+            return condition, [Value.cast(value) for value in values]
+        half = len(cases) // 2
+        (any_low, low), (any_high, high) = found(cases[:half]), found(cases[half:])
+        return any_low | any_high, [Mux(any_low, *pair) for pair in zip(low, high)]
+    any_, values = found(cases)
+    return [value & any_.replicate(len(value)) for value in values]
 
 
 class RoundRobin(wiring.Component):

@@ -72,7 +72,7 @@ def space_index(number, key, bits):
     for place, bit in enumerate(key.device):
         sums[(-2 - place) % bits].append(bit)
     sums[bits // 2].append(key.ft)
-    return Cat(Cat(bits).xor() for bits in sums)
+    return Cat(Cat(terms).xor() for terms in sums)
 
 
 def ignored(invalidation, key, low):

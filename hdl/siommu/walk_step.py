@@ -7,12 +7,13 @@ and ``StartStep`` are the same for the beginning of a walk, and ``leaf_fits`` an
 a neighbour of the leaf that was asked for.
 """
 
-from amaranth import Cat, Const, Module, Mux, Signal, Value
+from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
 from .bundles import (ENTRY_ADDR_BITS, WAY_BITS, ContextInfo, DeviceInfo, Outcome, Reach,
                       RegionInfo, WalkKey, WalkStart, assign)
+from .choose import first_of
 from .formats import (DEVID_BITS, INDEX_BITS, PAGE_SHIFT, PFN_BITS, Cause, ContextDeny, ContextRoot,
                       DeviceWord0, DeviceWord1, DirectoryEntry, Disposition, Size, TableEntry)
 
@@ -475,7 +476,7 @@ class WordStep(wiring.Component):
         m.d.comb += at_entry.eq(~state.cached & (~gathered.beyond | failed | reserved))
 
         page_table, context = facts.page_table, facts.context
-        cause, disposition = _first([
+        cause, disposition = first_of([
             (failed, Cause.TABLE_ERROR, Disposition.DENY),
             (facts.device & ~gathered.present, Cause.DEVICE_INVALID, Disposition.DENY),
             (facts.invalid & page_table, Cause.NOT_PRESENT, _disposition(Cat(entry.w, entry.u))),
@@ -619,20 +620,6 @@ def leaf_page(m, page, *, fits, ft, state, word, check_ad):
         page.write.eq(granted & state.write & entry.w),
         page.dirty.eq(~check_ad | entry.d),
     ]
-
-
-def _first(cases):
-    """Of the first of the ``cases`` (condition, values ...) whose condition holds, the values; if
-    there is none, 0. A tree, since it has little time."""
-    def found(cases):
-        if len(cases) == 1:
-            (condition, *values), = cases
-            return condition, [Value.cast(value) for value in values]
-        half = len(cases) // 2
-        (any_low, low), (any_high, high) = found(cases[:half]), found(cases[half:])
-        return any_low | any_high, [Mux(any_low, *pair) for pair in zip(low, high)]
-    any_, values = found(cases)
-    return [value & any_.replicate(len(value)) for value in values]
 
 
 def _pfn(word):
