@@ -38,6 +38,13 @@ MUTATIONS = {
         "address bits 63:57 are not looked at in the TLB", "tlb",
         "Cat(key.vpn[2 * INDEX_BITS:], key.canonical)",
         "Cat(key.vpn[2 * INDEX_BITS:], tag.key.canonical)"),
+    "far-key-late": Mutation(
+        "half of the TLB compares the operation before", "core",
+        "complement.eq(~passing(_looked_up))",
+        "complement.eq(~_looked_up(operations[\"operation\"]))"),
+    "slot-given-twice": Mutation(
+        "a walk slot that was taken stays at hand", "walk_slots",
+        "empty = ~there | Cat(took & turn, took & ~turn)", "empty = ~there"),
     "tlb-keeps-overlaps": Mutation(
         "a fill leaves the entries that it overlaps", "tlb",
         "(select_fill | select_drop).replicate", "select_drop.replicate"),

@@ -180,8 +180,8 @@ class ControlPlane(wiring.Component):
     def _count(self, m, core, commands, faults, counters):
         """The events of the counters; those at the ports one cycle late."""
         config, events = self._config, counters.events
-        taken, stalls, failed = (Signal(config.ports, name=name)
-                                 for name in ("taken", "stalls", "failed"))
+        taken, stalls, ended, faulty = (Signal(config.ports, name=name)
+                                        for name in ("taken", "stalls", "ended", "faulty"))
         pages = []
         for port in range(config.ports):
             request, response = self.requests[port], self.responses[port]
@@ -189,8 +189,8 @@ class ControlPlane(wiring.Component):
             m.d.sync += [
                 taken[port].eq(request.valid & request.ready),
                 stalls[port].eq(request.valid & ~request.ready),
-                failed[port].eq(response.valid & response.ready
-                                & (response.payload.cause != Cause.OK)),
+                ended[port].eq(response.valid & response.ready),
+                faulty[port].eq(response.payload.cause != Cause.OK),
                 asked.eq(0),
             ]
             with m.If(request.valid & request.ready):
@@ -204,7 +204,7 @@ class ControlPlane(wiring.Component):
             events.l1_hits.eq(core.first_hits), events.l2_hits.eq(core.second_hits),
             events.misses.eq(core.missed), events.walks.eq(core.walks),
             events.table_reads.eq(core.table_reads),
-            events.faults.eq(sum(failed[port] for port in range(config.ports))),
+            events.faults.eq(sum(ended[port] & faulty[port] for port in range(config.ports))),
             events.faults_lost.eq(faults.lost),
             events.invalidations.eq(commands.invalidations), events.fences.eq(commands.fences),
             events.prefetches.eq(commands.prefetches),

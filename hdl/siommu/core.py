@@ -34,7 +34,7 @@ from .payload import Payload
 from .ports import PortEgress, PortIngress, SoftwareEgress, SoftwareIngress
 from .resolve import Resolver, ends_by, lengths, mapped
 from .second_level import SecondLevelTlb
-from .tlb import Tlb
+from .tlb import BANK, Tlb
 from .walk_cache import WalkCache
 from .walker import ContextKey, TableWalker
 
@@ -288,6 +288,13 @@ class Core(wiring.Component):
             coming["valid"].eq(internal & ~(promoted & (forgot | spoilt | self._forget))),
             coming["request"].eq(inward),
         ]
+        if self._config.tlb_entries > BANK:     # the complement, as above
+            far, complement = Signal(Operation), Payload(len(_looked_up(entering)))
+            m.d.sync += complement.eq(~passing(_looked_up))
+            m.d.comb += [
+                _looked_up(far).eq(~complement),
+                *assign(self._tlb.far_key, tlb_key(far, far.addr[PAGE_SHIFT:])),
+            ]
         return operations, coming
 
     def _promoted(self, m, promotion):

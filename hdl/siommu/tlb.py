@@ -36,11 +36,11 @@ from .payload import Payload, payload_of
 from .plru import TreePlru
 from .rings import above
 
-__all__ = ["Spans", "Tlb", "spanned"]
+__all__ = ["BANK", "Spans", "Tlb", "spanned"]
 
-BANK = 16       #: entries in one LUT RAM
-PIECE = 8       #: bits of a key that two levels of LUT4 compare,
-LESS = 6        #: if they need not be equal where a mapping is of everything
+BANK = 16       #: entries in one LUT RAM, and near to one register
+PIECE = 8       #: bits of a key that two levels of LUT4 compare
+PIECES = 3      #: such that a third one puts together
 
 
 class Spans(data.Struct):
@@ -59,20 +59,8 @@ class _Tag(data.Struct):
     low: LINE_BITS              # of the base
 
 
-class _Alike(data.Struct):
-    """The fields in which two keys agree, or the mapping is of everything; by the sizes that look
-    at them; of a long field, the pieces."""
-
-    ft: 1
-    device: 2
-    pasid: 4
-    high: 5
-    middle: 2
-    line: 1
-
-
-class _Whole(data.Struct):
-    """The fields in which something is of everything."""
+class _Fields(data.Struct):
+    """Of each field, by the sizes that look at it: two keys agree there, or one is of everything."""
 
     ft: 1
     device: 1
@@ -100,6 +88,9 @@ class Tlb(wiring.Component):
     -------
     key : In(TlbKey)
         Compared in every cycle.
+    far_key : In(TlbKey)
+        If there are more entries than one LUT RAM is deep: the same, from registers of its own,
+        for the others. They are too many to be near to one register.
     write : In(1)
         The look-up is for a write.
     fill : In(1), translation : In(Translation)
@@ -137,6 +128,7 @@ class Tlb(wiring.Component):
             "outcome": Out(Outcome),
             "last": Out(LINE_BITS),
             "matches": Out(config.tlb_entries),
+            **({"far_key": In(TlbKey)} if config.tlb_entries > BANK else {}),
         })
 
     def elaborate(self, platform):
@@ -154,13 +146,15 @@ class Tlb(wiring.Component):
             reads.append(ram.read_port(domain="comb"))
 
         # Compare. What lies below the granularity of an entry is not looked at.
-        key, page = self.key, self.key.vpn[:LINE_BITS]
-        alike = [Payload(_Alike, name=f"alike_{index}") for index in range(entries)]
+        alike = [Payload(_Fields, name=f"alike_{index}") for index in range(entries)]
         match, allows = Signal(entries), Payload(entries)
         shares = Payload(entries)       # a page of the line with the fill, or it is a drop
         low_bits = Payload(data.ArrayLayout(LINE_BITS, entries))     # of the page numbers
+        nothing = data.View(_Fields, C(0, 6))
         for index, tag in enumerate(tags):
-            same = Signal(_Alike, name=f"same_{index}")
+            same = Signal(_Fields, name=f"same_{index}")
+            key = self.key if index < BANK else self.far_key
+            page = key.vpn[:LINE_BITS]
             m.d.comb += [
                 same.ft.eq(tag.key.ft == key.ft),
                 same.device.eq(_agreeing(tag.key.device, key.device)),
@@ -172,8 +166,7 @@ class Tlb(wiring.Component):
                                          key.vpn[INDEX_BITS:2 * INDEX_BITS], tag.spans.in_1g)),
                 same.line.eq((tag.key.vpn[LINE_BITS:INDEX_BITS] == key.vpn[LINE_BITS:INDEX_BITS])
                              | tag.spans.in_2m),
-                match[index].eq(valid[index] & _agree(same, tag.mask.bit_select(page, 1),
-                                                      data.View(_Whole, C(0, 6)))),
+                match[index].eq(valid[index] & _agree(same, tag.mask.bit_select(page, 1), nothing)),
             ]
             m.d.sync += [
                 alike[index].eq(same),
@@ -186,7 +179,7 @@ class Tlb(wiring.Component):
         # Select. Any entry may be replaced: that the free one was found in the cycle before, and
         # that the last touches are not yet counted, does not matter.
         select_fill, select_tag, select_entry = Signal(), Payload(_Tag), Payload(_Entry)
-        select_drop, any_ = Signal(), Payload(_Whole)
+        select_drop = Signal()
         select_page, filled = Payload(LINE_BITS), self.translation
         free, full = Signal(entries), Signal()
         overlaps, replaces, found = Signal(entries), Signal(entries), Signal(_Entry)
@@ -204,21 +197,25 @@ class Tlb(wiring.Component):
             select_entry.high.eq(filled.base[LINE_BITS:]),
             select_entry.last.eq(filled.last),
             select_entry.rights.eq(filled.rights),
-            select_page.eq(page),
+            select_page.eq(self.key.vpn[:LINE_BITS]),
             free.eq(lowest(~valid)),
             full.eq(valid.all()),
         ]
-        # In which fields the fill or the drop is of everything.
+        # In which fields the fill or the drop is of everything. The complement for the entries that
+        # are far, for synthesis would make one of two equal registers.
         asked = self.invalidation
         whole = spanned(filled.rights.size)
-        m.d.sync += any_.eq(Mux(
+        everything = Mux(
             self.fill,
             Cat(0, 0, whole["device"], whole["device"], whole["in_1g"], whole["in_2m"]),
             Cat(~asked.by_ft, ~asked.by_device, ~asked.by_pasid,
                 *(~asked.by_addr | above(asked.n, bits) for bits in (
-                    2 * INDEX_BITS, INDEX_BITS, LINE_BITS)))))
-        for index, tag in enumerate(tags):
-            m.d.comb += overlaps[index].eq(_agree(alike[index], shares[index], any_))
+                    2 * INDEX_BITS, INDEX_BITS, LINE_BITS))))
+        any_, complement = Payload(_Fields), Payload(_Fields)
+        m.d.sync += [any_.eq(everything), complement.eq(~everything)]
+        for index in range(entries):
+            fields = any_ if index < BANK else data.View(_Fields, ~complement.as_value())
+            m.d.comb += overlaps[index].eq(_agree(alike[index], shares[index], fields))
         m.d.comb += [
             *(read.addr.eq(one_hot_index(self.matches[bank.start:bank.stop]))
               for bank, read in zip(banks, reads)),
@@ -276,11 +273,11 @@ class Tlb(wiring.Component):
         return m
 
 
-def _agreeing(one, other, anyway=None):
-    """In which pieces two values agree; or ``anyway``."""
-    size = PIECE if anyway is None else LESS
-    alike = Cat(one[low:low + size] == other[low:low + size] for low in range(0, len(one), size))
-    return alike if anyway is None else alike | anyway.replicate(len(alike))
+def _agreeing(one, other, anyway=C(0, 1)):
+    """Whether two values agree, or ``anyway``."""
+    pieces = [one[low:low + PIECE] == other[low:low + PIECE] for low in range(0, len(one), PIECE)]
+    return Cat(Cat(pieces[first:first + PIECES]).all() | anyway
+               for first in range(0, len(pieces), PIECES)).all()
 
 
 def _sum(one, other):
@@ -301,7 +298,6 @@ def spanned(size):
 def _agree(alike, page, any_):
     """Whether a mapping overlaps what is of everything in the fields ``any_``, if their keys are
     ``alike`` and they have a ``page`` of a line in common."""
-    return ((alike.ft | any_.ft) & (alike.device.all() | any_.device)
-            & (alike.pasid.all() | any_.pasid) & (alike.high.all() | any_.high)
-            & (alike.middle.all() | any_.middle)
+    return ((alike.ft | any_.ft) & (alike.device | any_.device) & (alike.pasid | any_.pasid)
+            & (alike.high | any_.high) & (alike.middle | any_.middle)
             & (alike.line | any_.line) & page)

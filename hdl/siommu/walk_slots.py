@@ -105,7 +105,7 @@ class WalkSlots(wiring.Component):
             "faulty": Out(slots),
             "settled": Out(slots),
             "next_free": Out(slots),
-            "next_index": Out(SLOT_BITS, init=slots),
+            "next_index": Out(SLOT_BITS),
             "any_free": Out(1),
             "allocate": In(1),
             "key": In(WalkKey),
@@ -148,20 +148,32 @@ class WalkSlots(wiring.Component):
         valid, ripe = Signal(slots), Signal(slots)
         m.d.sync += [self.busy.eq(valid.any()), self.outdated.eq((valid & self.stale).any())]
 
-        # The next slot to take, and the one behind it, so that neither is sought in a hurry.
-        free, behind, chosen = Signal(slots, init=(1 << slots) - 1), Signal(slots), Signal(slots)
-        released = Signal(slots)
-        replaces = self.allocate | ~self.any_free
-        with m.If(~behind.any()):
-            m.d.comb += chosen.eq(lowest(free))
-        with m.If(replaces | ~behind.any()):
-            m.d.sync += behind.eq(chosen)
-        m.d.sync += free.eq(free & ~chosen | released)
-        with m.If(replaces):
-            m.d.sync += [
-                self.next_free.eq(behind), self.any_free.eq(behind.any()),
-                self.next_index.eq(Mux(behind.any(), one_hot_index(behind), slots)),
-            ]
+        # Two slots at hand, taken in turn, so that what is taken in a cycle, which is known late,
+        # decides but whose ``turn`` it is. The hand that gave one away is filled in the next cycle.
+        free, chosen, released = Signal(slots, init=(1 << slots) - 1), Signal(slots), Signal(slots)
+        turn, took = Signal(), Signal()
+        hands = [Signal(slots, name=f"hand_{hand}") for hand in range(2)]
+        places = [Signal(SLOT_BITS, init=slots, name=f"place_{hand}") for hand in range(2)]
+        there, then = Signal(2), Signal(2)
+        fills = Signal(2)       # the hand whose turn it is before the other one
+        empty = ~there | Cat(took & turn, took & ~turn)
+        m.d.comb += [
+            fills.eq(empty & ~(Cat(turn, ~turn) & Cat(empty[1], empty[0]))),
+            then.eq((there & ~empty) | (fills & free.any().replicate(2))),
+            chosen.eq(lowest(free) & fills.any().replicate(slots)),
+            self.next_free.eq(Mux(turn, *reversed(hands))),
+            self.next_index.eq(Mux(turn, *reversed(places))),
+        ]
+        for hand in range(2):
+            with m.If(empty[hand]):
+                given = chosen & fills[hand].replicate(slots)
+                m.d.sync += [hands[hand].eq(given),
+                             places[hand].eq(Mux(then[hand], one_hot_index(given), slots))]
+        m.d.sync += [
+            took.eq(self.allocate), turn.eq(turn ^ self.allocate), there.eq(then),
+            self.any_free.eq(Mux(turn ^ self.allocate, then[1], then[0])),
+            free.eq(free & ~chosen | released),
+        ]
 
         # A release takes two cycles: choose one, free it. In the second one it is still ripe.
         ports = data.ArrayLayout(PORT_BITS, slots)

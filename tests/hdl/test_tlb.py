@@ -29,9 +29,16 @@ def large(pfn, size, **allowed):
     return {"rights": rights(size, **allowed), "base": pfn, "mask": 0xFF, "last": 7}
 
 
+def set_key(ctx, dut, key):
+    """Both keys, if there are two."""
+    ctx.set(dut.key, key)
+    if hasattr(dut, "far_key"):
+        ctx.set(dut.far_key, key)
+
+
 async def fill(ctx, dut, key, translation, commit=1):
     """A fill, and the cycles until every look-up sees it."""
-    ctx.set(dut.key, key)
+    set_key(ctx, dut, key)
     ctx.set(dut.translation, translation)
     ctx.set(dut.fill, 1)
     await ctx.tick()
@@ -43,10 +50,10 @@ async def fill(ctx, dut, key, translation, commit=1):
 
 async def look_up(ctx, dut, key, write=0):
     """(page, extent, size, read, write), or None for a miss."""
-    ctx.set(dut.key, key)
+    set_key(ctx, dut, key)
     ctx.set(dut.write, write)
     await ctx.tick()
-    ctx.set(dut.key, {})
+    set_key(ctx, dut, {})
     await ctx.tick()
     outcome = ctx.get(dut.outcome)
     allowed = outcome.rights
@@ -60,14 +67,42 @@ def test_every_field_of_the_key_counts():
     async def bench(ctx):
         await fill(ctx, dut, KEY, small(KEY, 0xABCDE))
         assert await look_up(ctx, dut, KEY) == (0xABCDE, 0, Size.PAGE_4K, 1, 1)
-        for field, bits in (("ft", 1), ("device", 16), ("pasid", 20), ("vpn", 45),
-                            ("canonical", 1)):
-            for bit in range(bits):
-                other = dict(KEY)
-                other[field] ^= 1 << bit
-                assert await look_up(ctx, dut, other) is None, f"{field} bit {bit} is ignored"
+        for other, text in others(KEY):
+            assert await look_up(ctx, dut, other) is None, f"{text} is ignored"
 
     simulate(dut, bench)
+
+
+def test_far_entries():
+    """Half of the entries are compared with a key of their own: in all of its fields, too."""
+    dut = Tlb(Config(tlb_entries=32))
+    keys = [KEY | {"pasid": 1 << 12 | number} for number in range(31)]    # one is free
+
+    async def bench(ctx):
+        for number, key in enumerate(keys):
+            await fill(ctx, dut, key, small(key, 0x1000 + number))
+        for number, key in enumerate(keys):
+            assert await look_up(ctx, dut, key) == (0x1000 + number, 0, Size.PAGE_4K, 1, 1)
+        for number in (15, 16, 30):
+            for other, text in others(keys[number]):
+                if other not in keys:
+                    assert await look_up(ctx, dut, other) is None, f"{number}: {text} is ignored"
+        # A fill that is of everything drops what it overlaps, near and far.
+        await fill(ctx, dut, KEY | {"pasid": 1 << 12 | 20}, large(0x8000, Size.PAGE_2M))
+        for number, key in enumerate(keys):
+            size = (await look_up(ctx, dut, key))[2]
+            assert size == (Size.PAGE_2M if number == 20 else Size.PAGE_4K)
+        neighbour = keys[20] | {"vpn": KEY["vpn"] ^ 8}
+        assert (await look_up(ctx, dut, neighbour))[2] == Size.PAGE_2M
+
+    simulate(dut, bench)
+
+
+def others(key):
+    """The keys that differ from one in a bit, and which."""
+    for field, bits in (("ft", 1), ("device", 16), ("pasid", 20), ("vpn", 45), ("canonical", 1)):
+        for bit in range(bits):
+            yield key | {field: key[field] ^ 1 << bit}, f"{field} bit {bit}"
 
 
 def test_part_of_a_line():
