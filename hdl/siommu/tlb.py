@@ -38,7 +38,7 @@ from .rings import above
 
 __all__ = ["BANK", "Spans", "Tlb", "spanned"]
 
-BANK = 16       #: entries in one LUT RAM, and near to one register
+BANK = 16       #: entries in one LUT RAM; more are not near to one register
 PIECE = 8       #: bits of a key that two levels of LUT4 compare
 PIECES = 3      #: such that a third one puts together
 
@@ -90,7 +90,7 @@ class Tlb(wiring.Component):
         Compared in every cycle.
     far_key : In(TlbKey)
         If there are more entries than one LUT RAM is deep: the same, from registers of its own,
-        for the others. They are too many to be near to one register.
+        for half of them. They are too many to be near to one register.
     write : In(1)
         The look-up is for a write.
     fill : In(1), translation : In(Translation)
@@ -133,7 +133,7 @@ class Tlb(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        entries = self._entries
+        entries, near = self._entries, max(BANK, self._entries // 2)
         valid = self._valid = Signal(entries)
         tags = self._tags = [Payload(_Tag, name=f"tag_{index}") for index in range(entries)]
         m.submodules.plru = plru = TreePlru(entries)
@@ -153,7 +153,7 @@ class Tlb(wiring.Component):
         nothing = data.View(_Fields, C(0, 6))
         for index, tag in enumerate(tags):
             same = Signal(_Fields, name=f"same_{index}")
-            key = self.key if index < BANK else self.far_key
+            key = self.key if index < near else self.far_key
             page = key.vpn[:LINE_BITS]
             m.d.comb += [
                 same.ft.eq(tag.key.ft == key.ft),
@@ -214,7 +214,7 @@ class Tlb(wiring.Component):
         any_, complement = Payload(_Fields), Payload(_Fields)
         m.d.sync += [any_.eq(everything), complement.eq(~everything)]
         for index in range(entries):
-            fields = any_ if index < BANK else data.View(_Fields, ~complement.as_value())
+            fields = any_ if index < near else data.View(_Fields, ~complement.as_value())
             m.d.comb += overlaps[index].eq(_agree(alike[index], shares[index], fields))
         m.d.comb += [
             *(read.addr.eq(one_hot_index(self.matches[bank.start:bank.stop]))
