@@ -100,6 +100,7 @@ async def ranges(dut):
                 accesses = [space.access(1, 0, AREA + PAGE * page) for page in pages]
                 other = space.access(1, 0, 2 * AREA)
                 assert set(await _causes(tb, [*accesses, other])) == {Cause.OK}
+                await tb.cycles(50)     # what is on its way into a cache would be stale
                 inside = [page for page in pages if page >> n == first >> n or n > 18]
                 for page in inside:
                     space.edit(1, AREA + PAGE * page, 1, p=0, w=0, u=0)
