@@ -56,12 +56,12 @@ def bars(results):
 
 
 def parts(sizes):
-    """Rows (part, LUT4, carry, FF, LUT RAM, block RAM): the parts of the core, each with all
-    that is inside of it. Ports are added up."""
+    """Rows (part, LUT4, carry, FF, LUT RAM, block RAM): the parts of the control plane and of the
+    core, each with all that is inside of it. Ports are added up."""
     groups = {}
     for module, cells in sizes.items():
-        path = module.split(".")
-        part = ".".join(path[1:3]) if len(path) > 1 else "siommu"
+        path = module.split(".")            # siommu.control.core.tlb.plru, for example
+        part = ".".join(path[2:4] or path[-1:])
         if part.partition(".")[2].endswith(("_ingress", "_egress")):
             part = f"core: all {part.rpartition('_')[2]}"
         total = groups.setdefault(part, dict.fromkeys(cells, 0))
@@ -82,8 +82,8 @@ def sections(data, head):
     """The report's lines below its title. ``head``: what a section's heading begins with."""
     results = data["results"]
     lines = [f"LFE5U-85F, {data['tools']}. Verilog from `siommu generate`, synthesised with "
-             f"`synth_ecp5` and a mapper script of its own (`fpga/flow.py`), placed and routed inside of a harness of registers "
-             f"(`fpga/harness.py`), target {data['freq']}.", ""]
+             "`synth_ecp5` and a mapper script of its own (`fpga/flow.py`), placed and routed "
+             f"inside of a harness of registers (`fpga/harness.py`), target {data['freq']}.", ""]
     lines += table(("figure", "what", "bar", "measured", ""), bars(results)) + [""]
     lines += [f"{head} Configurations", "",
               "LUT4, carry (two LUTs each), FF, LUT RAM (16 × 4 bits) and block RAM (18 Kbit): the "

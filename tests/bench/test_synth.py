@@ -146,9 +146,10 @@ def results(**change):
     run = {"speed": 8, "seed": 1, "fmax": 160.0, "luts": 7000, "path": slowest_path(REPORT)}
     cells = dict(zip(("LUT4", "carry", "FF", "LUT RAM", "block RAM"), (4500, 100, 2500, 200, 4)))
     return {"small": {"config": {}, "harness_luts": 1100, "core": cells, "parts": {
-        "siommu": dict.fromkeys(cells, 0), "siommu.core": cells,
-        "siommu.core.tlb": cells, "siommu.core.tlb.plru": cells,
-        "siommu.core.dev0_ingress": cells, "siommu.core.cpu_ingress": cells},
+        "siommu": dict.fromkeys(cells, 0), "siommu.control": cells, "siommu.control.core": cells,
+        "siommu.control.core.tlb": cells, "siommu.control.core.tlb.plru": cells,
+        "siommu.control.core.dev0_ingress": cells, "siommu.control.core.cpu_ingress": cells,
+        "siommu.control.counters": cells},
         "runs": [run, {**run, "seed": 2, "fmax": 190.0}, {**run, "seed": 3, "fmax": 185.0}],
         **change}}
 
@@ -163,7 +164,8 @@ def test_bars_take_the_median_and_leave_the_harness_out():
 
 def test_parts_hold_what_is_inside_of_them():
     rows = {row[0]: row[1] for row in parts(results()["small"]["parts"])}
-    assert rows == {"`core.tlb`": 9000, "`core: all ingress`": 9000, "`core`": 4500, "sum": 22500}
+    assert rows == {"`core.tlb`": 9000, "`core: all ingress`": 9000, "`core`": 4500,
+                    "`control`": 4500, "`counters`": 4500, "sum": 31500}
 
 
 def test_the_report_holds_every_configuration():
