@@ -150,7 +150,7 @@ class Tlb(wiring.Component):
         match, allows = Signal(entries), Payload(entries)
         shares = Payload(entries)       # a page of the line with the fill, or it is a drop
         low_bits = Payload(data.ArrayLayout(LINE_BITS, entries))     # of the page numbers
-        nothing = data.View(_Fields, C(0, 6))
+        nothing = _Fields.const({})
         for index, tag in enumerate(tags):
             same = Signal(_Fields, name=f"same_{index}")
             key = self.key if index < near else self.far_key
