@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from siommu.export import verilog
+from siommu.names import hierarchy
 
 from .harness import FOLD, harness_verilog
 
@@ -39,9 +40,6 @@ SPOTS = tuple(f"X{column + 2 * index}/Y22/EBR{index}" for column in range(22, 67
               for index in range(4))
 #: Those that a look-up reads: its answer is 4 ns after the clock, so that it must be near.
 READ_EARLY = re.compile(r"\.(walk_cache\.store|second_level(?:\.tags)?)\.\w+\.\d+\.(\d+)$")
-
-#: Amaranth's temporaries ($1 ...) collide with ABC9's names otherwise.
-HIDE = "rename -hide w:$*"
 
 #: Cells of the ECP5 that are reported, by Yosys's names.
 CELLS = {"LUT4": "LUT4", "CCU2C": "carry", "TRELLIS_FF": "FF", "TRELLIS_DPR16X4": "LUT RAM",
@@ -146,7 +144,7 @@ class Netlist:
 def netlist(config):
     """Synthesises the exported Verilog of ``config`` inside the harness; a ``Netlist``."""
     text = verilog(config)
-    folder = _yosys(f"read_verilog siommu.v harness.v; {HIDE}; {SYNTH} -top top -json netlist.json; "
+    folder = _yosys(f"read_verilog siommu.v harness.v; {SYNTH} -top top -json netlist.json; "
                     "tee -q -o stat.json stat -json",
                     {"siommu.v": text, "harness.v": harness_verilog(text)},
                     ["netlist.json", "stat.json"])
@@ -196,14 +194,15 @@ def core_size(config):
 
 
 def module_sizes(config):
-    """Cells of every module of the design without those inside of it: name to cells.
+    """Cells of every module of the design without those inside of it: its place, such as
+    ``siommu.control.core.tlb``, to cells.
 
     Each module is synthesised alone, with the modules inside of it as black boxes. Nothing is
     shared or simplified across their borders, so the sum is more than the whole.
     """
     text = verilog(config)
-    names = [line.split("(")[0].split()[1].lstrip("\\") for line in text.splitlines()
-             if line.startswith("module ")]
+    places = hierarchy(text)
+    names = list(places)
     script = ["read_verilog siommu.v", "design -save all"]
     for index, name in enumerate(names):
         boxes = " ".join(f"=\\{other}" for other in names if other != name)
@@ -213,7 +212,7 @@ def module_sizes(config):
                    f"tee -q -o {index}.json stat -json", "select -clear"]
     folder = _yosys("; ".join(script), {"siommu.v": text},
                     [f"{index}.json" for index in range(len(names))])
-    return {name: _cells(folder, f"{index}.json") for index, name in enumerate(names)}
+    return {places[name]: _cells(folder, f"{index}.json") for index, name in enumerate(names)}
 
 
 def place(made, speed, seed, freq, router="router1"):

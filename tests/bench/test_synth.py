@@ -49,7 +49,7 @@ def test_the_harness_connects_every_port_to_registers():
     ("siommu.core.miss.queues.links.0.5$DPRAM_COMB0", "memory `links` of `core.miss.queues`"),
     ("siommu.core.miss.queues.elements.0.3", "memory `elements` of `core.miss.queues`"),
     ("siommu.core.tlb.tag_31_TRELLIS_FF_Q_69", "register `tag_31` of `core.tlb`"),
-    ("siommu.core.walker.$signal$3_TRELLIS_FF_Q", "register `$signal$3` of `core.walker`"),
+    ("siommu.core.walker.ended_TRELLIS_FF_Q", "register `ended` of `core.walker`"),
     ("cpu_req_ft_TRELLIS_FF_Q", "register `cpu_req_ft` at a port (harness)")])
 def test_names_of_cells_in_words(name, words):
     assert describe(name) == words

@@ -15,6 +15,7 @@ from pathlib import Path
 from siommu.axi import Burst, Resp
 from siommu.commands import CommandState
 from siommu.formats import Cause, Disposition, Mode, Size
+from siommu.names import hierarchy
 from siommu.walk_step import Table
 
 from . import simulator
@@ -45,21 +46,21 @@ def groups(config):
     for index, port in enumerate(ports):
         yield f"request {port}", index == 0, [f"siommu.{port}_req_{name}" for name in REQUEST]
     yield "TLB", True, [f"{core}.tlb.{name}" for name in (
-        "key.ft", "key.device", "key.pasid", "key.vpn", "write", "fill", "commit", "flush", "hit",
-        "matches", "outcome.pfn", "outcome.extent", "outcome.rights.size:size",
-        "outcome.rights.read", "outcome.rights.write", "valid")]
+        "key__ft", "key__device", "key__pasid", "key__vpn", "write", "fill", "commit", "flush", "hit",
+        "matches_", "outcome__pfn", "outcome__extent", "outcome__rights__size:size",
+        "outcome__rights__read", "outcome__rights__write", "valid")]
     yield "misses (walk slots)", True, [f"{core}.miss.slots.{name}" for name in (
-        "joinable", "certain", "next_free", "allocate", "join", "leave", "owed",
+        "joinable", "certain", "next_free", "allocate", "join_", "leave", "owed",
         "settled", "faulty", "filled", "filled_slot", "stale")]
     yield "waiting", True, [f"{core}.miss.parking.{name}" for name in (
         "push", "reason", "wants", "continues", "slot_taken", "retry__valid", "retry__ready")]
     yield "walk", True, [f"{core}.walker.{name}" for name in (
         "start__valid", "start__ready", "begins", "stepping", "stepping_slot",
-        "state.table:table", "state.level", "following.table:table", "following.level",
-        "following.entry", "finished", "finished_slot",
-        "outcome.cause:cause", "outcome.disposition:disposition", "outcome.pfn",
-        "outcome.rights.size:size", "outcome.rights.read", "outcome.rights.write",
-        "outcome.level", "device_fill", "context_fill", "region_fill", "over")]
+        "state__table:table", "state__level", "following__table:table", "following__level",
+        "following__entry", "finished", "finished_slot",
+        "outcome__cause:cause", "outcome__disposition:disposition", "outcome__pfn",
+        "outcome__rights__size:size", "outcome__rights__read", "outcome__rights__write",
+        "outcome__level", "device_fill", "context_fill", "region_fill", "over")]
     yield "AXI", True, [f"siommu.m_axi_{name}" for name in (
         "arvalid", "arready", "arid", "araddr", "arlen", "arsize", "arburst:burst",
         "rvalid", "rready", "rid", "rdata", "rresp:resp", "rlast")]
@@ -80,23 +81,19 @@ def groups(config):
         yield f"response {port}", index == 0, [f"siommu.{port}_rsp_{name}" for name in RESPONSE]
 
 
-_MODULE = re.compile(r"^module (?:\\(\S+) |(\w+))\(", re.M)
+_MODULE = re.compile(r"^module (\w+)\(", re.M)
 _SIGNAL = re.compile(r"^\s*(?:input|output|wire|reg)(?: (?:wire|reg|signed))*"
-                     r"(?: \[(\d+):0\])? (?:\\(\S+) |(\w+))(?: = [^;]*)?;", re.M)
+                     r"(?: \[(\d+):0\])? (\w+)(?: = [^;]*)?;", re.M)
 
 
 def declared_signals(text):
-    """Hierarchical name to number of bits of all signals in the Verilog ``text``.
-
-    The export names a module by its place in the hierarchy, ``siommu.core.tlb``.
-    """
-    found = {}
+    """Hierarchical name to number of bits of all signals in the exported Verilog ``text``."""
+    found, places = {}, hierarchy(text)
     for body in text.split("\nendmodule"):
         head = _MODULE.search(body)
         if head:
-            module = head[1] or head[2]
-            for high, escaped, plain in _SIGNAL.findall(body):
-                found[f"{module}.{escaped or plain}"] = int(high or 0) + 1
+            for high, name in _SIGNAL.findall(body):
+                found[f"{places[head[1]]}.{name}"] = int(high or 0) + 1
     return found
 
 
