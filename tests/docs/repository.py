@@ -54,7 +54,7 @@ def _lines(document):
 
 
 def code(document, blocks=False):
-    """What stands in backticks in one line; with ``blocks``, the lines of blocks of code as well."""
+    """What stands in backticks in one line; with ``blocks``, lines of blocks of code as well."""
     for number, line, inside in _lines(document):
         for text in [line] * blocks if inside else re.findall(r"`([^`]+)`", line):
             yield Place(document, number, text)
@@ -62,12 +62,13 @@ def code(document, blocks=False):
 
 def prose(document):
     """Every line that is in no block of code."""
-    return [Place(document, number, line) for number, line, inside in _lines(document) if not inside]
+    return [Place(document, number, line)
+            for number, line, inside in _lines(document) if not inside]
 
 
 def table(document, *head):
-    """The rows of all tables of a document whose first columns have the titles ``head``: the place of
-    each, and its cells."""
+    """The rows of all tables of a document whose first columns have the titles ``head``: the place
+    of each, and its cells."""
     rows, inside = [], False
     for place in prose(document):
         cells = [cell.strip() for cell in place.text.strip().strip("|").split("|")]
@@ -94,5 +95,6 @@ def words(folder=""):
     """Every word of the sources, or of those in a folder. (Those of these tests are none: they name
     what does not exist.)"""
     sources = texts_of("*.py", "*.rdl", "*.h", "*.in", "*.v", "*.vlt", "*.sh", "*.toml", "Makefile")
-    return {word for name, text in sources.items() if name.startswith(folder) and not name.startswith("tests/docs/")
+    return {word for name, text in sources.items()
+            if name.startswith(folder) and not name.startswith("tests/docs/")
             for word in re.findall(r"\w+", text)}

@@ -1,9 +1,9 @@
 """Quotations of the specification are literal text of docs/specification.md.
 
-A quotation names its section and stands in double quotes: §4.2, "Read the device entry."; a colon or a
-comma may stand between the two. The digit behind the section of §4 is the step. A quotation may go on
-over several lines of a comment. Everything in this form is looked up, wherever it stands; the section's
-text counts, and not the additions of this project (block quotes).
+A quotation names its section and stands in double quotes: §4.2, "Read the device entry."; a colon
+or a comma may stand between the two. The digit behind the section of §4 is the step. A quotation
+may go on over several lines of a comment. Everything in this form is looked up, wherever it stands;
+the section's text counts, and not the additions of this project (block quotes).
 """
 
 import hashlib
