@@ -151,6 +151,8 @@ SAYS = (
      lambda: (NUMBERS[declared("PATIENCE")],)),
     ("docs/theory.md", "as wide as an operation ({} bits) or a key ({} bits)",
      lambda: (bits("Operation"), bits("TlbKey"))),
+    ("docs/performance.md", "a comparison of {} bits, and each walk slot one of {}.",
+     lambda: (bits("TlbKey"), bits("WalkKey"))),
     ("docs/theory.md", "**Settle.** {} cycles:", lambda: (declared("SETTLING"),)),
     ("docs/theory.md", "up to {} without a response", lambda: (NUMBERS[declared("IN_FLIGHT")],)),
     ("docs/theory.md", "every {} cycles what has come since", lambda: (declared("TURNS"),)),
