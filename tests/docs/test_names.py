@@ -338,3 +338,15 @@ def test_readme_lists_every_document():
     assert len(links) == len(set(links)), "README.md lists a document twice"
     assert set(re.findall(r"\]\((docs/\w+\.md)\)", text)) == {
         name for name in DOCUMENTS if name.startswith("docs/")}
+
+
+def test_claims_are_complete():
+    """Every claim of the patent, and every part of the first one, with a module and a test."""
+    rows = [cells for head in ("claim", "part") for _, cells in
+            table("docs/claims.md", head, "statement, paraphrased")]
+    first = {cells[0] for cells in rows}
+    assert {f"({letter})" for letter in "abcdef"} | {"preamble"} <= first
+    assert {int(number) for name in first for number in re.findall(r"^\d+", name)} == {*range(2, 17)}
+    assert all(re.search(r"`\w+", cells[column]) for cells in rows for column in (3, 4))
+    assert [cells[0] for _, cells in table("docs/claims.md", "claim", "subject")] == [
+        str(number) for number in range(1, 17)]
