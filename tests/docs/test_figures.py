@@ -19,6 +19,7 @@ from siommu.config import PRESETS
 from siommu.register_map import register
 from siommu.top import Siommu
 
+from ..regression import bench, random_worlds, test_regression
 from .repository import DOCUMENTS, ROOT, prose, table
 
 DEFAULT = Config()
@@ -157,6 +158,10 @@ SAYS = (
     ("docs/theory.md", "up to {} without a response", lambda: (NUMBERS[declared("IN_FLIGHT")],)),
     ("docs/theory.md", "every {} cycles what has come since", lambda: (declared("TURNS"),)),
     ("docs/programming.md", "PREFETCH with n ≤ {};", lambda: (formats.PREFETCH_MAX_N,)),
+    ("docs/verification.md", "nothing happened for {:,} cycles", lambda: (bench.PATIENCE,)),
+    ("docs/verification.md", "seeds 0 to {} run by default",
+     lambda: (test_regression.DEFAULT_SEEDS - 1,)),
+    ("docs/verification.md", "In each of {} phases", lambda: (NUMBERS[random_worlds.PHASES],)),
     ("docs/specification.md", "VERSION reads 0x{0:04X}{1:04X}, which is {0}.{1},", _version),
 )
 
@@ -207,7 +212,7 @@ PRESET_COLUMNS = {"small": 2, "default": 3, "large": 4}
 @pytest.mark.parametrize("preset, column", PRESET_COLUMNS.items())
 def test_presets(preset, column):
     for place, cells in table("docs/configuration.md", "parameter", "range"):
-        value = getattr(PRESETS[preset], cells[0].strip("`"))
+        value = getattr(PRESETS[preset], cells[0].strip("`"), None)
         said = {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
         assert cells[column] == said, f"{place}: {cells[0]} of `{preset}` is {said}"
 

@@ -345,8 +345,11 @@ def test_claims_are_complete():
     rows = [cells for head in ("claim", "part") for _, cells in
             table("docs/claims.md", head, "statement, paraphrased")]
     first = {cells[0] for cells in rows}
-    assert {f"({letter})" for letter in "abcdef"} | {"preamble"} <= first
-    assert {int(number) for name in first for number in re.findall(r"^\d+", name)} == {*range(2, 17)}
-    assert all(re.search(r"`\w+", cells[column]) for cells in rows for column in (3, 4))
+    parts = {"preamble", *(f"({letter})" for letter in "abcdef")}
+    claims = {number for name in first for number in re.findall(r"^\d+", name)}
+    missing = (parts - first) | ({str(number) for number in range(2, 17)} - claims)
+    assert not missing, f"docs/claims.md lacks {', '.join(sorted(missing))}"
+    empty = [cells[0] for cells in rows for column in (3, 4) if "`" not in cells[column]]
+    assert not empty, f"docs/claims.md names no module, or no test, for {', '.join(empty)}"
     assert [cells[0] for _, cells in table("docs/claims.md", "claim", "subject")] == [
-        str(number) for number in range(1, 17)]
+        str(number) for number in range(1, 17)], "docs/claims.md: the overview of the claims"
