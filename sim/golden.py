@@ -1,13 +1,13 @@
 """The golden model: §4 of the specification, step by step.
 
-The steps are quoted word for word from docs/specification.md, each with its section, above the lines
-that do them. ``tests/docs/test_quotes.py`` looks the quotations up.
+The steps are quoted word for word from docs/specification.md, each with its section, above the
+lines that do them. ``tests/docs/test_quotes.py`` looks the quotations up.
 
 The model shares with the RTL the names of causes and sizes and nothing else: bit positions and
 reserved masks are written out here once more, from §3, so that a slip in the declarations shows.
 
-RISC-V tables (§3.4) and MEM_ABSENT are not modelled, because the core does not have them: what §4 says
-of them is quoted nowhere here.
+RISC-V tables (§3.4) and MEM_ABSENT are not modelled, because the core does not have them: what §4
+says of them is quoted nowhere here, but for the sentences that it shares with other tables.
 """
 
 from siommu.formats import Cause, Disposition, Mode, Size

@@ -19,7 +19,8 @@ from siommu.config import PRESETS
 from siommu.register_map import register
 from siommu.top import Siommu
 
-from ..regression import bench, random_worlds, test_regression
+# the first one chooses the seeds, which the last one reads
+from ..regression import test_regression, bench, random_worlds
 from .repository import DOCUMENTS, ROOT, prose, table
 
 DEFAULT = Config()
