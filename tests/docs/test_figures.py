@@ -11,16 +11,16 @@ import pkgutil
 import re
 
 import pytest
-import siommu
 from amaranth.back import rtlil
 from amaranth.lib import data
+
+import siommu
 from siommu import Config, formats
 from siommu.config import PRESETS
 from siommu.register_map import register
 from siommu.top import Siommu
 
-# the first one chooses the seeds, which the last one reads
-from ..regression import test_regression, bench, random_worlds
+from ..regression import bench, test_regression
 from .repository import DOCUMENTS, ROOT, prose, table
 
 DEFAULT = Config()
@@ -162,7 +162,6 @@ SAYS = (
     ("docs/verification.md", "nothing happened for {:,} cycles", lambda: (bench.PATIENCE,)),
     ("docs/verification.md", "seeds 0 to {} run by default",
      lambda: (test_regression.DEFAULT_SEEDS - 1,)),
-    ("docs/verification.md", "In each of {} phases", lambda: (NUMBERS[random_worlds.PHASES],)),
     ("docs/specification.md", "VERSION reads 0x{0:04X}{1:04X}, which is {0}.{1},", _version),
 )
 

@@ -9,13 +9,14 @@ import re
 
 import pytest
 from amaranth.lib import data
+
 from siommu import Config, formats
 from siommu.register_map import REGISTERS
 
 from ..formal.__main__ import PROOFS
 from ..mutations import MUTATIONS
 from ..regression.test_regression import MODULES
-from .repository import (DOCUMENTS, ROOT, code, files, functions, prose, table, texts_of, words)
+from .repository import DOCUMENTS, ROOT, code, files, functions, prose, table, texts_of, words
 
 #: Generated from the declarations; `tests/generated` compares them.
 WRITTEN = tuple(name for name in DOCUMENTS if name not in ("docs/registers.md", "docs/formats.md"))
