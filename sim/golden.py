@@ -1,7 +1,13 @@
 """The golden model: §4 of the specification, step by step.
 
+The steps are quoted word for word from docs/specification.md, each with its section, above the
+lines that do them. ``tests/docs/test_quotes.py`` looks the quotations up.
+
 The model shares with the RTL the names of causes and sizes and nothing else: bit positions and
 reserved masks are written out here once more, from §3, so that a slip in the declarations shows.
+
+RISC-V tables (§3.4) and MEM_ABSENT are not modelled, because the core does not have them: what §4
+says of them is quoted nowhere here, but for the sentences that it shares with other tables.
 """
 
 from siommu.formats import Cause, Disposition, Mode, Size
@@ -35,7 +41,7 @@ def _only(value, *fields):
 
 
 def _disposition(code):
-    """§5: the disposition 3 is reported as 0."""
+    # §5: "3 is reported as 0"
     return Disposition(code if code != 3 else 0)
 
 
@@ -45,7 +51,7 @@ def expected_record(access, answer, port):
     Whether there is a record at all is another matter: see ``PageAnswer.quiet``, and CORE_OFF.
     ``port`` is the number of the port that asked.
     """
-    # "7:0 cause; 9:8 disposition; 10 write; 11 FT; 14:12 level; 31:16 device; 51:32 pasid;
+    # §5.1: "7:0 cause; 9:8 disposition; 10 write; 11 FT; 14:12 level; 31:16 device; 51:32 pasid;
     # 59:52 tag; 63:60 port"
     word0 = (answer.cause.value | answer.disposition.value << 8 | access.write << 10
              | access.ft << 11 | answer.level << 12 | access.device << 16 | access.pasid << 32
@@ -71,16 +77,17 @@ class _Walk:
         self.quiet = 0
 
     def read(self, level, addr, words):
+        # §5.1: "Level and word 2 describe the entry at which §4 ended"
         self.level, self.entry_addr = level, addr & WRAP
         self.trace.append(self.entry_addr)
         try:
             return [self.memory.read_u64(addr + 8 * index & WRAP) for index in range(words)]
         except BusError:
-            # "Any table read that the memory answers with SLVERR or DECERR → TABLE_ERROR."
+            # §4: "Any table read that the memory answers with SLVERR or DECERR → TABLE_ERROR."
             raise _Fault(Cause.TABLE_ERROR) from None
 
     def nowhere(self):
-        """§5.1: level and address are 0 where the step looks at no entry."""
+        # §5.1: "both are 0 where none was read"
         self.level = self.entry_addr = 0
 
 
@@ -117,7 +124,7 @@ class GoldenModel:
 
     def translate_page(self, access, k):
         """The answer for page ``k`` of ``access`` on its own, whatever the pages before it say."""
-        # "Page k of a request is the page of addr + 4096·k (mod 2^64)."
+        # §4: "Page *k* of a request is the page of `addr + 4096·k` (mod 2^64)."
         addr = access.addr + PAGE * k & WRAP
         if k:
             addr &= ~(PAGE - 1)
@@ -137,36 +144,41 @@ class GoldenModel:
     def _translate(self, access, addr, walk):
         untranslated = addr, 1, 1, Size.BYPASS, BYPASS
         mode = getattr(self.mode, "value", self.mode)
-        # 1. "CTRL.MODE = 0 (ABORT) → CORE_OFF." 3 acts as ABORT (§7).
+        # §7: "3 acts as ABORT"
+        # §4.1: "`CTRL.MODE` = 0 (ABORT) → CORE_OFF."
         if mode in (0, 3):
             raise _Fault(Cause.CORE_OFF)
-        # "MODE = 2 (BYPASS) → granted, address unchanged, read = write = 1, size 3."
+        # §4.1: "MODE = 2 (BYPASS) → granted, address unchanged, read = write = 1, size 3."
         if mode == 2:
             return untranslated
+        # §4.1: "MODE = 1 goes on."
         device = self._device(access, walk)
-        # "Its BYPASS bit → granted as in step 1."
+        # §4.2: "Its BYPASS bit → granted as in step 1."
         if _bit(device[0], 4 if access.ft else 3):
             return untranslated
         context = self._context(access, device, walk)
         return self._walk_table(access, addr, context, _bits(device[1], 9, 0), walk)
 
     def _device(self, access, walk):
-        # 2. "DEVICE ≥ 2^DDT_LOG2 → DEVICE_INVALID."
+        # §4.2: "DEVICE ≥ 2^DDT_LOG2 → DEVICE_INVALID."
         if access.device >= 1 << self.ddt_log2:
             raise _Fault(Cause.DEVICE_INVALID)
-        # "Read the device entry." DDT_BASE + 16 × DEVICE
+        # §4.2: "Read the device entry."
+        # §3.1: "`DDT_BASE` + 16 × DEVICE"
         device = walk.read(LEVEL_DEVICE, self.ddt_base + 16 * access.device, 2)
-        # "V = 0 → DEVICE_INVALID."
+        # §4.2: "V = 0 → DEVICE_INVALID."
         if not _bit(device[0], 0):
             raise _Fault(Cause.DEVICE_INVALID)
-        # "QUIET: faults of this device are answered but not recorded". It counts from here on:
-        # of an entry that is not valid, or could not be read, no bit says anything.
+        # §3.1: "faults of this device are answered but not recorded (nor counted as lost)"
+        # It counts from here on: of an entry that is not valid, or could not be read, no bit says
+        # anything.
         walk.quiet = _bit(device[0], 5)
-        # "A reserved bit → ENTRY_RESERVED." PDT_LEVELS = 3 is reserved as well.
+        # §4.2: "A reserved bit → ENTRY_RESERVED."
+        # §3.1: "0, 1 or 2 directory levels above the contexts; 3 is reserved"
         if (not _only(device[0], (7, 0), (51, 12)) or not _only(device[1], (9, 0))
                 or _bits(device[0], 7, 6) == 3):
             raise _Fault(Cause.ENTRY_RESERVED)
-        # "The request's FT not enabled → FT_DISABLED."
+        # §4.2: "The request's FT not enabled → FT_DISABLED."
         if not _bit(device[0], 2 if access.ft else 1):
             raise _Fault(Cause.FT_DISABLED)
         return device
@@ -174,25 +186,33 @@ class GoldenModel:
     def _context(self, access, device, walk):
         levels = _bits(device[0], 7, 6)
         base = _bits(device[0], 51, 12) << 12
-        # 3. "PASID out of reach → PASID_INVALID."
+        # §4.3: "PASID out of reach → PASID_INVALID."
         if access.pasid >= 1 << (7, 16, 20)[levels]:
             walk.nowhere()
             raise _Fault(Cause.PASID_INVALID)
-        # "Walk the directory: V = 0 → PASID_INVALID; reserved bits → ENTRY_RESERVED."
+        # §3.2: "With PDT_LEVELS = 1, PASID[15:7] indexes one page of 512 directory entries; with 2,
+        # PASID[19:16] indexes a page whose first 16 entries point to such pages."
         for level in range(levels, 0, -1):
             index = _bits(access.pasid, 19, 16) if level == 2 else _bits(access.pasid, 15, 7)
             (entry,) = walk.read(LEVEL_PASID, base + 8 * index, 1)
+            # §4.3: "Walk the directory: V = 0 → PASID_INVALID;"
             if not _bit(entry, 0):
                 raise _Fault(Cause.PASID_INVALID)
+            # §4.3: "reserved bits → ENTRY_RESERVED."
             if not _only(entry, (0, 0), (51, 12)):
                 raise _Fault(Cause.ENTRY_RESERVED)
             base = _bits(entry, 51, 12) << 12
-        # "Read the context: reserved bits → ENTRY_RESERVED;"
+        # §3.2: "A context is 32 bytes; 128 of them fill a page, indexed by PASID[6:0]."
         context = walk.read(LEVEL_PASID, base + 32 * _bits(access.pasid, 6, 0), 4)
+        # §4.3: "Read the context: reserved bits → ENTRY_RESERVED;"
+        # §3.2: "In a core without RISC-V tables a MEM_FMT ≠ 0 always does."
+        # MEM_ABSENT is reserved in this core as well.
         if (not _only(context[0], (1, 0), (51, 12)) or not _only(context[1], (1, 0), (51, 12))
                 or not _only(context[2], (3, 0)) or context[3]):
             raise _Fault(Cause.ENTRY_RESERVED)
-        # "absent → PASID_INVALID or TABLE_ABSENT."
+        # §4.3: "absent → PASID_INVALID or TABLE_ABSENT."
+        # §3.2: "A context with MEM_V = 0 and STO_V = 0 is PASID_INVALID; one whose needed root
+        # alone is absent is TABLE_ABSENT."
         if not _bit(context[0], 0) and not _bit(context[1], 0):
             raise _Fault(Cause.PASID_INVALID)
         if not _bit(context[1 if access.ft else 0], 0):
@@ -201,58 +221,68 @@ class GoldenModel:
 
     def _walk_table(self, access, addr, context, devid, walk):
         root = context[1 if access.ft else 0]
+        # §5: "READ_DENIED and WRITE_DENIED from the context"
         deny = _disposition(_bits(context[2], 3, 2) if access.ft else _bits(context[2], 1, 0))
         depth = 5 if _bit(root, 1) else 4
-        # 4. "The address is not canonical for the table's depth (bits 63:47, or 63:56, not all
-        # equal) → NON_CANONICAL."
+        # §4.4: "The address is not canonical for the table's depth (bits 63:38, 63:47 or 63:56, for
+        # 3, 4 or 5 levels, not all equal) → NON_CANONICAL."
+        # No table of this core has 3 levels.
         sign = addr >> (56 if depth == 5 else 47)
         if sign not in (0, WRAP >> (56 if depth == 5 else 47)):
             walk.nowhere()
             raise _Fault(Cause.NON_CANONICAL)
-        # 5. "From the root down, at each level:"
+        # §4.5: "From the root down, at each level:"
         base, no_read, writable = _bits(root, 51, 12) << 12, 0, 1
         for level in range(depth, 0, -1):
+            # §3.3: "level *k* is indexed by address bits `12+9(k-1)+8 : 12+9(k-1)`"
             shift = 12 + 9 * (level - 1)
             entry_addr = base + 8 * _bits(addr, shift + 8, shift)
             (entry,) = walk.read(level, entry_addr, 1)
-            # "P = 0 → NOT_PRESENT." The disposition is in bits 2:1.
+            # §4.5: "P = 0 (V = 0) → NOT_PRESENT."
+            # §3.3: "If 0, bits 2:1 are the entry's disposition (§5) and every other bit is
+            # software's"
             if not _bit(entry, 0):
                 raise _Fault(Cause.NOT_PRESENT, _disposition(_bits(entry, 2, 1)))
-            # "A reserved bit → ENTRY_RESERVED." PS at levels 4 and 5; bits 20:13 (29:13) of a
-            # 2 MiB (1 GiB) leaf.
+            # §4.5: "A reserved bit → ENTRY_RESERVED."
+            # §3.3: "at level 2 or 3: this is a leaf (2 MiB, 1 GiB). At levels 4 and 5 reserved. At
+            # level 1 ignored"
+            # §3.3: "In a 2 MiB (1 GiB) leaf bits 20:13 (29:13) are reserved and bit 12 is ignored"
             large = _bit(entry, 7) and level > 1
             if large and (level >= 4 or _bits(entry, shift - 1, 13)):
                 raise _Fault(Cause.ENTRY_RESERVED)
-            # "U = 0 → SUPERVISOR."
+            # §4.5: "U = 0 → SUPERVISOR."
             if not _bit(entry, 2):
                 raise _Fault(Cause.SUPERVISOR)
-            # "CHECK_AD and A = 0 → ACCESS_FLAG." Its disposition is REMAP (§5).
+            # §4.5: "CHECK_AD and A = 0 → ACCESS_FLAG."
+            # §5: "ACCESS_FLAG is REMAP"
             if self.check_ad and not _bit(entry, 5):
                 raise _Fault(Cause.ACCESS_FLAG, Disposition.REMAP)
+            # §3.3: "writes allowed (AND over all levels)"
             writable &= _bit(entry, 1)
-            # NR is "looked at for FT = 1 only" (§3.3).
+            # §3.3: "no read (OR over all levels), looked at for FT = 1 only"
             no_read |= _bit(entry, 9) & access.ft
-            # "Leaf? go to 6, else descend."
+            # §4.5: "Leaf? go to 6, else descend."
             if level == 1 or large:
                 break
             base = _bits(entry, 51, 12) << 12
-        # 6. "Leaf: FT differs → FT_MISMATCH."
+        # §4.6: "Leaf: FT differs → FT_MISMATCH."
         if _bit(entry, 10) != access.ft:
             raise _Fault(Cause.FT_MISMATCH)
-        # "FT = 1 and DEVID differs → DEVICE_MISMATCH."
+        # §4.6: "FT = 1 and DEVID differs → DEVICE_MISMATCH."
         if access.ft and _bits(entry, 61, 52) != devid:
             raise _Fault(Cause.DEVICE_MISMATCH)
-        # "A read with NR set anywhere on the path (FT = 1 only) → READ_DENIED."
+        # §4.6: "A read with NR set anywhere on the path (FT = 1 only) → READ_DENIED."
         if not access.write and no_read:
             raise _Fault(Cause.READ_DENIED, deny)
-        # "A write with W = 0 anywhere on the path → WRITE_DENIED."
+        # §4.6: "A write with W = 0 anywhere on the path → WRITE_DENIED."
         if access.write and not writable:
             raise _Fault(Cause.WRITE_DENIED, deny)
-        # "CHECK_AD and a write and D = 0 → ACCESS_FLAG."
+        # §4.6: "CHECK_AD and a write and D = 0 → ACCESS_FLAG."
         if self.check_ad and access.write and not _bit(entry, 6):
             raise _Fault(Cause.ACCESS_FLAG, Disposition.REMAP)
-        # 7. "Granted: PFN · 4096 + offset, with the offset of the leaf's size; read = not NR,
-        # write = W over the path." Below the leaf's size only the offset counts: bit 12 of a
-        # large leaf is ignored, the bits above it are 0.
+        # §4.7: "Granted: `PFN · 4096 + offset`, with the offset of the leaf's size; read = not NR,
+        # write = W over the path."
+        # Below the leaf's size only the offset counts: bit 12 of a large leaf is ignored, the bits
+        # above it are 0.
         target = _bits(entry, 51, shift) << shift | _bits(addr, shift - 1, 0)
         return target, 1 - no_read, writable, Size(level - 1), entry_addr & WRAP

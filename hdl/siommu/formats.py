@@ -1,9 +1,11 @@
 """The formats of the architecture, each declared once.
 
 Everything that crosses a boundary of the core is declared here: the request and response of a
-port (§2.1), the table entries in main memory (§3), causes and dispositions (§5). The RTL, the
-golden model and the tests read these declarations; ``tests/hdl/test_formats.py`` pins each of
-them with literal hex vectors, because an error here would be invisible to both sides.
+port (§2.1), the table entries in main memory (§3), causes and dispositions (§5), commands (§6). The
+RTL, the generated files and most of the tests read these declarations. An error here would be
+invisible to all of them, so two places do not: the golden model takes nothing from here but the
+values of the enumerations, and writes the positions of bits out once more, and
+``tests/hdl/test_formats.py`` pins each declaration with literal hex vectors.
 
 Structs have no gaps: bits that the specification calls reserved or ignored are named fields.
 """

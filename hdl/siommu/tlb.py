@@ -20,7 +20,7 @@ A page's number is base + page. All of it but the lowest bits is either the base
 RAM holds both, and the tags the lowest bits, so that both halves are known at the same time.
 
 Entries hold grants only, and a look-up hits only where the entry allows what is asked: a fault is
-never answered from here (§4, "caches only grant").
+never answered from here (§4, "Caches only grant").
 """
 
 from amaranth import C, Cat, Module, Mux, Signal

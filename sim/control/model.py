@@ -153,10 +153,11 @@ class GoldenControlPlane:
             self._follow()
             if self._regs[Reg.CTRL] & 3 == Mode.ABORT.value:
                 self._invalidated(None)
-        # "turning it on clears HEAD and TAIL"
+        # §7: "turning it on clears HEAD and TAIL"
         elif offset == Reg.CQ_CTRL and self._regs[offset] and not before:
             self._cq_head = self._cq_tail = 0
             self._round += 1
+        # §5.1: "Turning the queue on gives every port its quota anew, as a write of FQ_HEAD does."
         elif offset == Reg.FQ_CTRL and self._regs[offset] and not before:
             self._fq_head = self._fq_tail = 0
             self._used = [0] * self.ports
@@ -187,7 +188,8 @@ class GoldenControlPlane:
         self._go_on()
 
     def _clear_cq(self, value):
-        # "the queue stops until software clears the bit, upon which the command is fetched again"
+        # §6: "the queue stops until software clears the bit, upon which the command is fetched
+        # again"
         self._cq_status &= ~value
         self._go_on()
 
@@ -211,11 +213,11 @@ class GoldenControlPlane:
             word0, word1 = self.memory.read_u64(addr), self.memory.read_u64(addr + 8)
             legal = self._command(word0, word1)
         except BusError:
-            # "A fetch or store error: CQ_ERROR, likewise."
+            # §6: "A fetch or store error: CQ_ERROR, likewise."
             self._cq_status |= CqStatus.ERROR
             return
         if not legal:
-            # "CQ_ILLEGAL is set, CQ_HEAD stays on the command"
+            # §6: "CQ_ILLEGAL is set, CQ_HEAD stays on the command"
             self._cq_status |= CqStatus.ILLEGAL
             return
         self._cq_head = (self._cq_head + 1) % self._cq_slots
@@ -224,7 +226,7 @@ class GoldenControlPlane:
         """Executes one command; returns whether it is legal."""
         opcode = word0 & 0xFF
         n = word0 >> 52 & 0x3F
-        # "63:12 address, aligned to 2^n pages"
+        # §6: "63:12 address, aligned to 2^n pages"
         aligned = word1 % (PAGE << n) == 0
         if opcode == 1:
             if word0 >> 11 & 1 and not aligned:
@@ -236,7 +238,7 @@ class GoldenControlPlane:
             self._count("invalidations")
         elif opcode == 3:
             if word0 >> 8 & 1:
-                # "address of the 32-bit store, 4-byte aligned"
+                # §6: "address of the 32-bit store, 4-byte aligned"
                 if word1 % 4:
                     return False
                 self.memory.write(word1, (word0 >> 32).to_bytes(4, "little"))
@@ -256,8 +258,9 @@ class GoldenControlPlane:
     def record(self, access, answer, port):
         """What becomes of the fault ``answer`` that port ``port`` got for ``access``."""
         self._count("faults")
-        # "CORE_OFF is not recorded"; QUIET: "not recorded (nor counted as lost)". Nothing is
-        # counted as lost while the queue is off.
+        # §5.1: "CORE_OFF is not recorded."
+        # §3.1: "faults of this device are answered but not recorded (nor counted as lost)"
+        # Nothing is counted as lost while the queue is off.
         if answer.cause.name == "CORE_OFF" or answer.quiet or not self._regs[Reg.FQ_CTRL]:
             return
         slots = 1 << self._regs[Reg.FQ_LOG2]

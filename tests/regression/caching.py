@@ -1,4 +1,4 @@
-"""Directed tests of §4's "caches only grant; only memory denies", of what a cached translation is
+"""Directed tests of §4, "Caches only grant; only memory denies", of what a cached translation is
 found by, and of revocation by MODE = ABORT (§7)."""
 
 import random
