@@ -342,6 +342,9 @@ MUTATIONS = {
     "ring-full-late": Mutation(
         "the last slot of the fault ring is used, too", "fault_queue",
         "full.eq(behind == self.head)", "full.eq(next_ == self.head)"),
+    "quota-outlives-its-queue": Mutation(
+        "turning the fault queue on leaves the quotas as they were", "fault_queue",
+        "renewed.eq(self.head_written | starts)", "renewed.eq(self.head_written)"),
     "quota-of-one-more": Mutation(
         "a port may add one record more than its quota", "fault_queue",
         "added >= self.quota", "added > self.quota"),

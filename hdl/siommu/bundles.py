@@ -13,7 +13,7 @@ from .formats import (ADDR_BITS, DEVICE_BITS, DEVID_BITS, INDEX_BITS, PAGE_SHIFT
 __all__ = ["PORT_BITS", "SLOT_BITS", "WAY_BITS", "LINE_BITS", "LINE_PAGES", "PAGE_NUMBER_BITS",
            "ENTRY_ADDR_BITS", "Operation", "TlbKey", "LineKey", "RegionKey", "WalkKey", "Rights",
            "Translation", "Outcome", "DeviceInfo", "ContextInfo", "RegionInfo", "Reach",
-           "WalkStart", "TableRead", "Invalidation", "FaultInfo", "assign", "reach", "tlb_key",
+           "WalkStart", "TableRead", "Prefetch", "Invalidation", "FaultInfo", "assign", "reach", "tlb_key",
            "line_key", "region_key", "walk_key", "walk_line", "same_place", "same_line"]
 
 PORT_BITS = 4           #: at most 8 device ports and the processor
@@ -31,7 +31,8 @@ class Operation(data.Struct):
     ``addr`` and ``pages`` begin at the first page not yet answered. The fields before ``port``
     are what its earlier passes through the pipeline left to the next one:
 
-    * ``silent``: a look-ahead, which nobody hears the answer of;
+    * ``silent``: a look-ahead or a prefetch, which nobody hears the answer of. It leads to a
+      speculative walk, whose fault is nobody's answer;
     * ``reserved``: a walk slot is kept free for it;
     * ``claims``: it waited for the walk of ``slot``, which is kept until it has passed;
     * ``in_time``: a fault of that walk is its answer;
@@ -195,10 +196,12 @@ def _all_equal(bits):
 class WalkStart(data.Struct):
     """A walk to be started: for whom, and what the caches know already.
 
+    ``speculative``: nobody waits for its outcome, so it may end in a fault to which a cache led.
     ``region_way`` is where the walk cache has room for what this walk finds.
     """
 
     slot: SLOT_BITS
+    speculative: 1
     key: WalkKey
     reach: Reach
     device_hit: 1
@@ -217,6 +220,16 @@ class TableRead(data.Struct):
     addr: ENTRY_ADDR_BITS
     words_minus_one: 2
     line: 1
+
+
+class Prefetch(data.Struct):
+    """What is to be prefetched (§6): 2^``n`` pages from the aligned ``page`` on, n ≤ 8."""
+
+    ft: 1
+    device: DEVICE_BITS
+    pasid: PASID_BITS
+    page: PAGE_NUMBER_BITS
+    n: 4
 
 
 class Invalidation(data.Struct):

@@ -20,13 +20,13 @@ from amaranth.utils import exact_log2
 
 from .axi import Burst, ReadAddress, ReadData, WriteAddress, WriteData
 from .axi_share import FENCES_ID, READ_ID
-from .bundles import Invalidation
+from .bundles import Invalidation, Prefetch
 from .config import Config
-from .formats import (COMMAND_BYTES, PAGE_SHIFT, PFN_BITS, PREFETCH_MAX_N, Cause, CommandAddress,
-                      CommandWord0, FenceWord0, Opcode, Request, Response)
+from .formats import (COMMAND_BYTES, PFN_BITS, PREFETCH_MAX_N, CommandAddress, CommandWord0,
+                      FenceWord0, Opcode)
 from .invalidate import SETTLING
 from .payload import Payload, payload_of
-from .rings import INDEX_BITS, above, following, ring_mask
+from .rings import INDEX_BITS, following, ring_mask
 
 __all__ = ["CommandQueue", "CommandState"]
 
@@ -66,8 +66,8 @@ class CommandQueue(wiring.Component):
         For one cycle: sets the bit of CQ_STATUS.
     ar, r : the read channels; aw, w, b : the write channels
     invalidate, invalidation, invalidated, outdated, mark, marked : to and from the core
-    request : Out(stream.Signature(Request)), response : In(stream.Signature(Response))
-        Prefetches: requests of tag 0. Responses are always taken.
+    prefetch : Out(stream.Signature(Prefetch)), prefetched : In(1)
+        What the core should cache; it has done so.
     invalidations, fences, prefetches : Out(1)
         For the counters: such a command is complete.
     """
@@ -97,8 +97,8 @@ class CommandQueue(wiring.Component):
             "outdated": In(1),
             "mark": Out(1),
             "marked": In(1),
-            "request": Out(stream.Signature(Request)),
-            "response": In(stream.Signature(Response, always_ready=True)),
+            "prefetch": Out(stream.Signature(Prefetch)),
+            "prefetched": In(1),
             "invalidations": Out(1),
             "fences": Out(1),
             "prefetches": Out(1),
@@ -124,7 +124,7 @@ class CommandQueue(wiring.Component):
             (state != CommandState.IDLE) | (self.enable & (self.head != self.tail)))
         self._bursts(m)
         self._decide(m)
-        self._pieces(m)
+        self._prefetch(m)
         with m.Switch(state):
             with m.Case(CommandState.IDLE):
                 m.d.sync += self._gave_up.eq(~self.enable)
@@ -159,6 +159,9 @@ class CommandQueue(wiring.Component):
                         self._stop(m, self.error)
                     with m.Else():
                         self._fenced(m)
+            with m.Case(CommandState.PREFETCHING):
+                with m.If(self.prefetched):
+                    m.d.sync += [state.eq(CommandState.RETIRING), self.prefetches.eq(1)]
             with m.Case(CommandState.RETIRING):
                 m.d.sync += state.eq(CommandState.IDLE)
             with m.Case(CommandState.STOPPED):
@@ -305,41 +308,17 @@ class CommandQueue(wiring.Component):
         m.d.sync += [self._state.eq(CommandState.RETIRING), self.fences.eq(1),
                      self.fence.eq(self._fence.signal & ~self._gave_up)]
 
-    # -- prefetches ----------------------------------------------------------------------------
-
-    def _pieces(self, m):
-        """A read of all pages; behind one that faults, of those that are left. A page that may
-        not be read is tried for writing."""
-        state, command, request = self._state, self._command, self.request.payload
+    def _prefetch(self, m):
+        """Hands the pages to the core, and waits until they are cached as far as they can be."""
+        command, content = self._command, self.prefetch.payload
         address = data.View(CommandAddress, self._words[1])
-        # The pages are numbered: as their address is aligned, the number is its last bits.
-        pages = self._below[:PREFETCH_MAX_N]
-        page, write, sent, over = Signal(PREFETCH_MAX_N + 1), Signal(), Signal(), Signal()
-        answered = Signal()         # in the cycle before
-        m.d.sync += [over.eq((page & ~self._below[:PREFETCH_MAX_N + 1]).any()),
-                     answered.eq(self.response.valid & self.response.payload.last)]
+        offers = Signal(name="offers")      # it was not taken yet
         m.d.comb += [
-            self.request.valid.eq((state == CommandState.PREFETCHING) & ~sent & ~over),
-            request.ft.eq(command.ft), request.write.eq(write),
-            request.device.eq(command.device), request.pasid.eq(command.pasid),
-            request.addr.eq(Cat(Const(0, PAGE_SHIFT), address.page | page[:PREFETCH_MAX_N])),
-            request.pages.eq(pages & ~page & ~write.replicate(len(pages))),
+            self.prefetch.valid.eq(offers & (self._state == CommandState.PREFETCHING)),
+            content.page.eq(address.page),
+            *(content[name].eq(command[name]) for name in ("ft", "device", "pasid", "n")),
         ]
-        beat = self.response.payload
-        with m.If(self.request.valid & self.request.ready):
-            m.d.sync += sent.eq(1)
-        with m.If((state == CommandState.PREFETCHING) & ~sent & over):
-            m.d.sync += [state.eq(CommandState.RETIRING), self.prefetches.eq(1)]
-        with m.If(answered):
-            m.d.sync += sent.eq(0)
-        with m.If(self.response.valid):
-            with m.If((beat.cause == Cause.READ_DENIED) & ~write):
-                m.d.sync += write.eq(1)
-            with m.Else():
-                # a fault's beat is for one page
-                m.d.sync += [page.eq(page + beat.pages + 1), write.eq(0)]
-            with m.If((beat.cause != Cause.OK)
-                      & ~above(beat.cause.as_value(), Cause.NOT_PRESENT.value - 1)):
-                m.d.sync += page[-1].eq(1)      # it would be the same for every page
-        with m.If(state == CommandState.DECIDING):
-            m.d.sync += [page.eq(0), write.eq(0), sent.eq(0)]
+        with m.If(self._state == CommandState.DECIDING):
+            m.d.sync += offers.eq(1)
+        with m.Elif(self.prefetch.ready):
+            m.d.sync += offers.eq(0)

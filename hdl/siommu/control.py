@@ -103,7 +103,7 @@ class ControlPlane(wiring.Component):
         m.d.comb += [faults.fault.valid.eq(core.fault.valid),
                      faults.fault.payload.eq(core.fault.payload),
                      core.recorded.eq(faults.recorded)]
-        self._commands(m, core, commands, reads, writes, software)
+        self._commands(m, core, commands, reads, writes)
         connect(m, faults.aw, writes.records_aw)
         connect(m, faults.w, writes.records_w)
         connect(m, writes.records_b, faults.b)
@@ -111,15 +111,15 @@ class ControlPlane(wiring.Component):
         self._count(m, core, commands, faults, counters)
         return m
 
-    def _commands(self, m, core, commands, reads, writes, software):
+    def _commands(self, m, core, commands, reads, writes):
         connect(m, commands.ar, reads.commands_ar)
         connect(m, reads.commands_r, commands.r)
         connect(m, commands.aw, writes.fences_aw)
         connect(m, commands.w, writes.fences_w)
         connect(m, writes.fences_b, commands.b)
-        connect(m, commands.request, software.prefetch)
-        connect(m, software.prefetched, commands.response)
+        connect(m, commands.prefetch, core.prefetch)
         m.d.comb += [
+            commands.prefetched.eq(core.prefetched),
             core.invalidate.eq(commands.invalidate), core.invalidation.eq(commands.invalidation),
             commands.invalidated.eq(core.invalidated), commands.outdated.eq(core.outdated),
             core.mark.eq(commands.mark), commands.marked.eq(core.marked),

@@ -20,8 +20,8 @@ from amaranth.lib.wiring import In, Out, connect
 
 from .axi import ReadAddress, ReadData
 from .bundles import (LINE_BITS, SLOT_BITS, ContextInfo, DeviceInfo, FaultInfo, Invalidation,
-                      Operation, Outcome, WalkKey, assign, line_key, region_key, tlb_key,
-                      walk_key)
+                      Operation, Outcome, Prefetch, WalkKey, assign, line_key, region_key,
+                      tlb_key, walk_key)
 from .cache import ContextCache
 from .choose import RoundRobinAhead, one_of
 from .config import Config
@@ -70,6 +70,8 @@ class Core(wiring.Component):
         Begins an invalidation, which stays until it is ``invalidated``. See ``Invalidator``.
     outdated : Out(1)
         Walks are in flight, or being answered, that began before the last invalidation.
+    prefetch : In(stream.Signature(Prefetch)), prefetched : Out(1)
+        What is to be cached; for one cycle, when that is done. One at a time.
     mark : In(1), marked : Out(1)
         Response beats that were held at the last ``mark`` wait for their ports to take them.
     fault : Out(stream.Signature(FaultInfo)), recorded : In(ports)
@@ -101,6 +103,8 @@ class Core(wiring.Component):
             "invalidation": In(Invalidation),
             "invalidated": Out(1),
             "outdated": Out(1),
+            "prefetch": In(stream.Signature(Prefetch)),
+            "prefetched": Out(1),
             "mark": In(1),
             "marked": Out(1),
             "fault": Out(stream.Signature(FaultInfo, always_ready=True)),
@@ -279,13 +283,17 @@ class Core(wiring.Component):
             return Mux(retries, fields(miss.retry.payload),
                        one_of(ways, [fields(source) for source in sources]))
         operations = {"valid": Signal(), "operation": Payload(Operation)}
-        coming = {"valid": Signal(), "request": Payload(FillRequest)}
+        coming = {"valid": Signal(), "writes": Signal(), "request": Payload(FillRequest)}
+        comes = Signal()
+        m.d.comb += comes.eq(internal & ~(promoted & (forgot | spoilt | self._forget)))
         m.d.sync += [
             operations["valid"].eq(turns.grant[:ports].any()
                                    | (turns.grant[ports] & miss.silent.valid)),
             *(fields(operations["operation"]).eq(passing(fields))
               for fields in (_looked_up, _not_looked_up)),
-            coming["valid"].eq(internal & ~(promoted & (forgot | spoilt | self._forget))),
+            coming["valid"].eq(comes),
+            coming["writes"].eq(comes & ~dropped & (inward.translation.rights.read
+                                                    | inward.translation.rights.write)),
             coming["request"].eq(inward),
         ]
         if self._config.tlb_entries > BANK:     # the complement, as above
@@ -330,7 +338,7 @@ class Core(wiring.Component):
             m.d.comb += assign(second.key, line_key(operation, page))
         m.d.comb += [
             tlb.write.eq(operation.write),
-            tlb.fill.eq(fills["valid"] & ~fills["request"].drops),
+            tlb.fill.eq(fills["writes"]),
             tlb.drop.eq(fills["valid"] & fills["request"].drops),
             tlb.translation.eq(fills["request"].translation),
         ]
@@ -416,6 +424,8 @@ class Core(wiring.Component):
         """Misses to memory and back."""
         miss, regions = self._miss, self._regions
         operation = miss.look_up.operation
+        connect(m, wiring.flipped(self.prefetch), miss.prefetch)
+        m.d.comb += self.prefetched.eq(miss.prefetched)
         connect(m, miss.start, walker.start)
         connect(m, walker.ar, wiring.flipped(self.ar))
         connect(m, wiring.flipped(self.r), walker.r)

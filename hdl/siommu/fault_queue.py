@@ -43,8 +43,8 @@ class FaultQueue(wiring.Component):
     enable, base, log2, head, quota, failed : In
         FQ_CTRL.ENABLE, FQ_BASE, FQ_LOG2, FQ_HEAD, FQ_QUOTA; FQ_ERROR is set.
     head_written : In(1)
-        FQ_HEAD has changed, and every port may add ``quota`` records again. A decision of this
-        very cycle still goes by what was before.
+        FQ_HEAD has changed, and every port may add ``quota`` records again, as it may when the
+        queue is turned on. A decision of this very cycle still goes by what was before.
     tail : Out
         FQ_TAIL.
     overflow, error, record, limited : Out(1)
@@ -119,10 +119,11 @@ class FaultQueue(wiring.Component):
         with m.If(mends):
             m.d.sync += [broken.eq(0), seen.eq(0), next_.eq(tail)]
 
-        # How many records each port has added, up to 2^16.
+        # How many records each port has added, up to 2^16, since software moved the head or turned
+        # the queue on.
         spent, adds, ports = Signal(), Signal(), Signal(config.ports)
         renewed = Signal()
-        m.d.sync += renewed.eq(self.head_written)
+        m.d.sync += renewed.eq(self.head_written | starts)
         added, used = Signal(17), 0
         for port in range(config.ports):
             mine = Signal(len(added), name=f"used_{port}")

@@ -42,7 +42,7 @@ LineWords = data.StructLayout({
 class FillRequest(data.Struct):
     """A grant to be written to the first-level TLB. ``walked``: it is the outcome of ``slot``;
     else it comes from the second level. ``drops``: it is no grant, but a step of an
-    invalidation."""
+    invalidation. A grant of no rights, which a speculative walk may end in, is not written."""
 
     walked: 1
     drops: 1

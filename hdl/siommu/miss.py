@@ -20,12 +20,12 @@ from amaranth.lib import data, enum, memory, stream, wiring
 from amaranth.lib.wiring import In, Out, connect
 
 from .bundles import (LINE_BITS, PORT_BITS, SLOT_BITS, WAY_BITS, ContextInfo, DeviceInfo,
-                      FaultInfo, Invalidation, Operation, Outcome, RegionInfo, WalkKey, WalkStart,
-                      assign, reach, same_line, same_place, walk_key)
+                      FaultInfo, Invalidation, Operation, Outcome, Prefetch, RegionInfo, WalkKey,
+                      WalkStart, assign, reach, same_line, same_place, walk_key)
 from .choose import lowest, one_hot_index
 from .config import Config
 from .formats import PAGES_BITS, Cause, Response, Size
-from .look_ahead import LookAhead
+from .look_ahead import JOINS_NOBODY, LookAhead
 from .parking import Parking, Reason
 from .payload import Payload, payload_of
 from .queues import FrontQueue, RingQueue
@@ -93,7 +93,9 @@ class MissUnit(wiring.Component):
         Operations to be looked up again. Each has its credit. One-hot: the port; that of the next
         cycle.
     silent : Out(stream.Signature(Operation))
-        Look-aheads.
+        Look-aheads and prefetches.
+    prefetch : In(stream.Signature(Prefetch)), prefetched : Out(1)
+        What software wants to have cached; it is done.
     credits : In(ports), rests : Out(ports), credit_taken : Out(ports)
         Ports that have a credit for a continued operation; that may have such an operation in the
         next cycle, or the ones after; one-hot: it takes it.
@@ -146,6 +148,8 @@ class MissUnit(wiring.Component):
             "retry_port": Out(ports),
             "retry_port_next": Out(ports),
             "silent": Out(stream.Signature(Operation)),
+            "prefetch": In(stream.Signature(Prefetch)),
+            "prefetched": Out(1),
             "credits": In(ports),
             "rests": Out(ports),
             "credit_taken": Out(ports),
@@ -243,7 +247,7 @@ class MissUnit(wiring.Component):
 
         # Who was disappointed once joins only where the answer is certain, and in the end nobody.
         m.d.sync += [slots.strict.eq(self.ahead.tries != 0),
-                     slots.hopeless.eq(self.ahead.tries == 3)]
+                     slots.hopeless.eq(self.ahead.tries == JOINS_NOBODY)]
         # Slots that were taken by the two operations before were not in the comparison.
         takes, took, taken = Signal(), Signal(), slots.taken
         key, key_before, key_ahead = slots.key, Signal(WalkKey), slots.lookup
@@ -252,10 +256,11 @@ class MissUnit(wiring.Component):
         m.d.sync += [
             took.eq(takes),
             again.eq(same_line(key_before, key) & ~slots.hopeless
-                     & (same_place(key_before, key) | ~slots.strict)),
-            again_page.eq(same_line(key_before, key) & same_place(key_before, key)),
+                     & ((same_place(key_before, key) & ~operation.silent) | ~slots.strict)),
+            again_page.eq(same_line(key_before, key) & same_place(key_before, key)
+                          & ~operation.silent),
             last_again.eq(same_line(key_ahead, key)),
-            last_page.eq(same_place(key_ahead, key)),
+            last_page.eq(same_place(key_ahead, key) & ~operation.silent),
         ]
         m.d.comb += [
             slots.newest.eq(took & last_again & ~slots.hopeless & (last_page | ~slots.strict)),
@@ -284,7 +289,8 @@ class MissUnit(wiring.Component):
                                            & ~self._waits_for_slot)),
         ]
 
-        second, miss, joins, stays, permitted = (Signal() for _ in range(5))
+        # A look-ahead walks if it reads one line; the one that leads a prefetch always.
+        second, miss, joins, stays, permitted, worthy = (Signal() for _ in range(6))
         m.d.comb += [
             second.eq(self.second_hit),
             stays.eq(early & ~second),
@@ -292,7 +298,8 @@ class MissUnit(wiring.Component):
             # when slots are few, none is given away in the cycle after another one
             permitted.eq(slots.any_free & (may_soon | (may_take & self._settled))),
             joins.eq(miss & joins_any),
-            takes.eq(miss & permitted & ~joins_any & (self.region_hit | ~operation.silent)),
+            worthy.eq(self.region_hit | ~operation.silent | self._ahead.leads),
+            takes.eq(miss & permitted & ~joins_any & worthy),
         ]
         m.d.comb += [
             slots.allocate.eq(takes),
@@ -300,6 +307,7 @@ class MissUnit(wiring.Component):
             slots.way.eq(self.second_way),
             slots.owned.eq(~operation.silent),
             slots.asks_several.eq(operation.pages != 0),
+            slots.prefetches.eq(self._ahead.prefetches & operation.silent),
         ]
         claimed = Signal(len(taken))        # one-hot: the slot that it came with a claim on
         m.d.sync += [
@@ -309,23 +317,28 @@ class MissUnit(wiring.Component):
         # Every operation passes through a place among the owners; it stays there if it owns.
         own = owners.write_port()
         m.d.comb += [own.en.eq(1), own.addr.eq(slots.next_index), own.data.eq(operation)]
-        self._start(m, takes)
+        self._start(m, takes, operation.silent)
 
         # Look-aheads: what became of one; whether this operation deserves some.
         ahead, looks = self._ahead, Signal()
         sent = valid & operation.silent
-        stops = sent & miss & ~joins & ~self.region_hit
-        refused = sent & miss & ~joins & self.region_hit & ~takes
+        stops = sent & miss & ~joins & ~worthy
+        refused = sent & miss & ~joins & worthy & ~takes
+        waits = refused & ahead.prefetches      # in line with all others that want a slot
         m.d.sync += looks.eq(miss & ~operation.silent & self.region_hit & (operation.pages != 0))
         m.d.comb += [
-            ahead.stop.eq(stops | self.flush), ahead.refused.eq(refused),
-            ahead.passed.eq(sent & ~stops & ~refused & ~self.flush),
+            ahead.stop.eq(stops), ahead.refused.eq(refused & ~waits),
+            ahead.passed.eq(sent & ~stops & ~refused), ahead.took.eq(takes),
+            ahead.abandon.eq(self.flush),
             ahead.begin.eq(looks), ahead.may_walk.eq(self._may_take),
+            ahead.walking.eq(slots.prefetching),
+            ahead.walked.eq(self.finished & (slots.of_prefetch >> self.finished_slot)[0]),
+            ahead.by_line.eq(self._by_line),
         ]
 
         # What becomes of it: stage 6.
         fate = Signal(Fate)
-        with m.If(operation.silent | ~valid):
+        with m.If((operation.silent & ~waits) | ~valid):
             m.d.comb += fate.eq(Fate.NONE)
         with m.Elif(found.answered):
             with m.If(found.more):
@@ -400,7 +413,7 @@ class MissUnit(wiring.Component):
                 self._may_soon[index].eq(ample & far_below & ~wanted),
             ]
 
-    def _start(self, m, takes):
+    def _start(self, m, takes, silent):
         """The walks that are to begin, with what the caches know."""
         m.submodules.starts = starts = RingQueue(WalkStart, self._config.walk_slots)
         start, flushed, trusted = starts.w.payload, Signal(), Signal()
@@ -414,6 +427,7 @@ class MissUnit(wiring.Component):
         m.d.comb += [
             trusted.eq(~self.flush & ~flushed & ~covered),
             start.slot.eq(self._slots.next_index),
+            start.speculative.eq(silent),
             start.key.eq(self._slots.key), *assign(start.reach, reach(start.key)),
             start.device_hit.eq(self.device_hit & trusted), start.device.eq(self.device),
             start.context_hit.eq(self.context_hit & trusted), start.context.eq(self.context),
@@ -634,3 +648,5 @@ class MissUnit(wiring.Component):
         m.d.sync += self.rests.eq(parking.rests | Mux(self._continues, 1 << self._rest_port, 0))
         connect(m, parking.retry, wiring.flipped(self.retry))
         connect(m, ahead.silent, wiring.flipped(self.silent))
+        connect(m, wiring.flipped(self.prefetch), ahead.prefetch)
+        m.d.comb += self.prefetched.eq(ahead.prefetched)

@@ -10,7 +10,9 @@ The operation that takes a slot is its owner (a look-ahead has none). Others tha
 page or line join: they wait until the slot is settled and look up again. A grant they find in the
 TLB. A fault answers those who joined before the walk began in memory (they are *in time*) and ask
 for the very same page: the tables may have been given what is missing before a later one was
-sent, and a fault must not be old (§4, "only memory denies"). The others get walks of their own.
+sent, and a fault must not be old (§4, "only memory denies"). The others get walks of their own, and
+so does everybody who joined a slot without an owner: its walk is speculative, and may have ended in
+a fault to which a cache led.
 """
 
 from functools import reduce
@@ -43,12 +45,12 @@ class WalkSlots(wiring.Component):
         Of the look-up, in *n* + 1: only slots that walk for the very page are of use; none is.
     newest : In(1)
         In *n* + 1: a slot was allocated in *n*, walks for the line of the look-up, and is of use.
-        ``newest_page``: if so, for its very page.
+        ``newest_page``: if so, for its very page, and not speculatively.
     taken : Out(slots)
         One-hot: that slot, if there is one.
     joinable, any_joinable, certain : Out
-        In *n* + 2: slots that it can join; there are any; slots that walk for its page and have
-        not begun in memory: who joins them is in time for their fault.
+        In *n* + 2: slots that it can join; there are any; slots that walk for its page, have not
+        begun in memory and have an owner: who joins them is in time for their fault.
     faulty : Out(slots)
         Slots that are settled with a fault.
     settled : Out(slots)
@@ -57,7 +59,7 @@ class WalkSlots(wiring.Component):
         number of slots.
     allocate : In(1), key : In(WalkKey), port : In(PORT_BITS), way : In(WAY_BITS)
         Takes the next free slot. ``owned``: an operation owns it, ``asks_several``: which
-        asks for several pages.
+        asks for several pages. ``prefetches``: it is a prefetch's.
     ways : Out
     join : In(slots), join_port : In(PORT_BITS), leave : In(slots)
         One-hot: an operation of the port begins to claim the slot, in the second cycle after
@@ -84,8 +86,9 @@ class WalkSlots(wiring.Component):
         Slots whose walk began before the last flush: not to be joined, nor cached.
     outdated : Out(1)
         Any of those is in use.
-    busy : Out(1)
-        Any slot is in use.
+    busy : Out(1), prefetching : Out(1)
+        Any slot is in use; one of a prefetch.
+    of_prefetch : Out(slots)
     flush : In(1)
     """
 
@@ -113,6 +116,7 @@ class WalkSlots(wiring.Component):
             "way": In(WAY_BITS),
             "owned": In(1),
             "asks_several": In(1),
+            "prefetches": In(1),
             "ways": Out(data.ArrayLayout(WAY_BITS, slots)),
             "join": In(slots),
             "join_port": In(PORT_BITS),
@@ -138,6 +142,8 @@ class WalkSlots(wiring.Component):
             "stale": Out(slots),
             "outdated": Out(1),
             "busy": Out(1),
+            "prefetching": Out(1),
+            "of_prefetch": Out(slots),
             "flush": In(1),
         })
 
@@ -146,7 +152,8 @@ class WalkSlots(wiring.Component):
         config = self._config
         slots = config.walk_slots
         valid, ripe = Signal(slots), Signal(slots)
-        m.d.sync += [self.busy.eq(valid.any()), self.outdated.eq((valid & self.stale).any())]
+        m.d.sync += [self.busy.eq(valid.any()), self.outdated.eq((valid & self.stale).any()),
+                     self.prefetching.eq((valid & self.of_prefetch).any())]
 
         # Two slots at hand, taken in turn, so that what is taken in a cycle, which is known late,
         # decides but whose ``turn`` it is. The hand that gave one away is filled in the next cycle.
@@ -193,7 +200,7 @@ class WalkSlots(wiring.Component):
         for index in range(slots):
             key, way = Payload(WalkKey, name=f"key_{index}"), self.ways[index]
             stale, settled, several = self.stale[index], self.settled[index], self.several[index]
-            anew = Signal(name=f"anew_{index}")
+            anew, speculative = Signal(name=f"anew_{index}"), Signal(name=f"speculative_{index}")
             faulty = Signal(name=f"faulty_{index}")
             owed = self.owed[index]
             claims = Signal(range(config.requesters * config.port_depth + 1), name=f"claims_{index}")
@@ -219,10 +226,10 @@ class WalkSlots(wiring.Component):
             ]
             line = equal.all() & was_valid
             m.d.comb += joinable[index].eq(
-                line & (page_equal | ~self.strict) & ~stale & ~settled
-                & (~anew | ~self.strict) & ~self.hopeless)
+                line & ~stale & ~settled & ~self.hopeless
+                & ((page_equal & ~anew & ~speculative) | ~self.strict))
             m.d.sync += self.certain[index].eq(
-                (newest[index] & self.newest_page) | (line & page_equal & ~anew))
+                (newest[index] & self.newest_page) | (line & page_equal & ~anew & ~speculative))
 
             with m.If(self.answered & (self.answered_slot == index)):
                 m.d.sync += owed.eq(0)
@@ -253,6 +260,7 @@ class WalkSlots(wiring.Component):
                 m.d.sync += [
                     key.eq(self.key), way.eq(self.way), stale.eq(0),
                     settled.eq(0), faulty.eq(0), anew.eq(0), owed.eq(self.owned),
+                    speculative.eq(~self.owned), self.of_prefetch[index].eq(self.prefetches),
                     several.eq(self.asks_several), owners[index].eq(self.port),
                 ]
             m.d.sync += valid[index].eq((valid[index] & ~released[index])

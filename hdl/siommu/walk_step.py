@@ -46,6 +46,7 @@ class WalkState(data.Struct):
     write: 1            # W so far
     no_read: 1          # NR so far
     cached: 1           # a cached context or table was trusted on the way
+    speculative: 1      # nobody waits for the outcome
     quiet: 1            # the device's faults are not recorded (unless ``cached``)
     region_way: WAY_BITS
 
@@ -240,7 +241,7 @@ class WordFacts(wiring.Component):
             facts.several.eq(facts.device | facts.context),
             facts.single.eq(~facts.several), facts.short.eq(state.table != Table.CONTEXT),
             facts.whole.eq(last | state.line),
-            facts.alone.eq(self.shared & self.error),
+            facts.alone.eq(self.shared & self.error & ~state.speculative),
             facts.failed.eq(self.error),
             facts.invalid.eq((directory | paging) & ~entry.p),
             facts.reserved.eq((directory & noted.directory)
@@ -266,8 +267,10 @@ class WordFacts(wiring.Component):
             facts.file.eq(leaf & key.ft),
             facts.device_differs.eq(Cat(entry.devid[:5] != state.devid[:5],
                                         entry.devid[5:] != state.devid[5:])),
-            facts.denied.eq(leaf & Mux(key.write, ~write, no_read)),
-            facts.undirty.eq(leaf & self.check_ad & key.write & ~entry.d),
+            # who does not ask for anybody is content with either right
+            facts.denied.eq(leaf & Mux(state.speculative, ~write & no_read,
+                                       Mux(key.write, ~write, no_read))),
+            facts.undirty.eq(leaf & self.check_ad & key.write & ~entry.d & ~state.speculative),
         ]
 
         # The next read.
@@ -313,7 +316,8 @@ class WordStep(wiring.Component):
         device entry. It faults only after that. Has a meaning only at the end of an entry.
     finish : Out(1), outcome : Out(Outcome)
         The walk has ended. Not raised for a fault to which a cached context led: such a walk
-        begins anew at the device directory, for only memory denies (§4).
+        begins anew at the device directory, for only memory denies (§4). A speculative walk ends
+        with it; if it read a line, with a grant of no rights.
     device_fill, context_fill : Out(1), device : Out(DeviceInfo), context : Out(ContextInfo)
         A context was read that may be cached.
     region_fill : Out(1), region : Out(RegionInfo)
@@ -346,7 +350,9 @@ class WordStep(wiring.Component):
         facts, gathered, word = self.facts, self.gathered, self.word
         # A fault goes before a grant, and that before the next read. One to which a cache led is
         # looked up again, from the beginning (§4).
-        fault, cached, stops = Signal(), Signal(), Signal()
+        # Only a speculative walk, which nobody waits for, ends with it all the same; the line that it
+        # read is worth keeping, as that of a grant.
+        fault, cached, stops, empty = Signal(), Signal(), Signal(), Signal()
         failed = Signal()       # with an error, or the number of its words is wrong
         absent = ~facts.single & ~gathered.present
         reserved = (facts.reserved | facts.reserved_upper | facts.reserved_device
@@ -360,7 +366,8 @@ class WordStep(wiring.Component):
                 facts.reserved_device, facts.reserved_page, gathered.reserved, gathered.disabled,
                 gathered.beyond, facts.supervisor, facts.unaccessed, facts.ft_differs,
                 facts.file & facts.device_differs.any(), facts.denied, facts.undirty).any()),
-            cached.eq(self.state.cached),
+            cached.eq(self.state.cached & ~self.state.speculative),
+            empty.eq(fault & ~failed & self.state.speculative & self.state.line),
             stops.eq(facts.leaf | gathered.bypass),
             self.anew.eq(fault & cached),
             self.read.eq(facts.whole & (facts.alone | Mux(
@@ -371,6 +378,9 @@ class WordStep(wiring.Component):
         self._gather(m, failed)
         self._follow(m)
         self._conclude(m, fault, failed, reserved)
+        with m.If(empty):
+            m.d.comb += [self.outcome.cause.eq(Cause.OK), self.outcome.rights.read.eq(0),
+                         self.outcome.rights.write.eq(0)]
 
         # What may be cached.
         known = Signal()        # the device entry or context is valid
@@ -578,7 +588,7 @@ class StartStep(wiring.Component):
             self.anew.eq(facts.no_region & ~by_context & ~by_device),
             self.read.eq(~self.anew | ~self.out_of_range),
             self.finish.eq(self.anew & self.out_of_range),
-            following.cached.eq(1),
+            following.cached.eq(1), following.speculative.eq(walk.speculative),
             following.region_way.eq(walk.region_way),
             following.deny.eq(context.deny),
         ]

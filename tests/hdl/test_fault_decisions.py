@@ -63,6 +63,7 @@ class Bench:
             self.accepted.clear()
             self.head = self.tail = self.next = 0
             self.failed = self.broken = self.maybe = False
+            self.used = [0] * self.config.ports
         self.enable = enable
         for name in ("enable", "log2", "base", "quota", "head", "failed"):
             ctx.set(getattr(self.dut, name), getattr(self, name))

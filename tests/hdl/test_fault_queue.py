@@ -189,6 +189,27 @@ def test_quota():
     run(check)
 
 
+def test_turning_on_gives_quotas_anew():
+    """Whoever takes the queue over sees the first fault of every port, even if the queue was off
+    for one cycle only, and records of before are on their way."""
+    async def check(ctx, dut, each):
+        ctx.set(dut.quota, 2)
+        for pause in (1, 2, 30):
+            ctx.set(dut.enable, 1)
+            await each.rest(30)
+            faults = [each.fault(port=port) for port in (0, 0, 0, 1, 1, 2)]
+            records, limits = each.records, each.limits
+            for fault in faults:
+                await each.tick(fault)
+            await each.rest(200)
+            assert each.limits == limits + 1 and each.records == records + 3    # full at three
+            ctx.set(dut.head, 0)
+            ctx.set(dut.enable, 0)
+            for _ in range(pause):
+                await each.tick()
+    run(check)
+
+
 def test_quiet_and_disabled():
     """Neither leaves a record nor counts as lost, and the port is told all the same."""
     async def check(ctx, dut, each):

@@ -1,7 +1,7 @@
 """The look-ahead of long requests: which lines are asked for, and when it stops."""
 
 from siommu.config import Config
-from siommu.look_ahead import LookAhead
+from siommu.look_ahead import JOINS_NOBODY, LookAhead
 
 from .simulate import seeded, simulate
 
@@ -66,6 +66,82 @@ def test_asks_for_every_further_line_once():
                     await pulse(ctx, dut, passed=1)
             assert found == expected
             assert not ctx.get(dut.active)
+    run(scenario)
+
+
+def test_a_prefetch():
+    """The leader first. When its walk, if it took one, ends with a line, all others follow, one for
+    each further line; else nothing. It is done when its last walk has ended."""
+    rng = seeded("look_ahead/prefetch")
+
+    async def scenario(ctx, dut):
+        seen = set()
+        for _ in range(60):
+            n = rng.randrange(9)
+            page = rng.getrandbits(52) >> n << n
+            asked = {"ft": rng.getrandbits(1), "device": rng.getrandbits(16),
+                     "pasid": rng.getrandbits(20), "page": page, "n": n}
+            ctx.set(dut.prefetch.payload, asked)
+            ctx.set(dut.may_walk, 0)                # its operations wait elsewhere
+            ctx.set(dut.prefetch.valid, 1)
+            assert ctx.get(dut.prefetch.ready) and not ctx.get(dut.active)
+            await ctx.tick()
+            ctx.set(dut.prefetch.valid, 0)
+            lines = max(1, 1 << n - 3 if n > 3 else 1)
+            expected = [max(page >> 3 << 3, page) if not line else (page >> 3) + line << 3
+                        for line in range(lines)]
+            found = []
+            while (silent := await offered(ctx, dut)) is not None:
+                assert silent.silent and silent.tries == JOINS_NOBODY and not silent.pages
+                assert (silent.port, silent.write) == (Config().ports, 0)
+                assert (silent.ft, silent.device, silent.pasid) == (
+                    asked["ft"], asked["device"], asked["pasid"])
+                assert ctx.get(dut.prefetches) and ctx.get(dut.leads) == (not found)
+                found.append(silent.addr >> 12)
+                await ctx.tick().repeat(rng.randrange(20))
+                walks = rng.random() < .7
+                await pulse(ctx, dut, passed=1, took=int(walks))
+                if walks and len(found) == 1:
+                    ctx.set(dut.walking, 1)
+                    assert await offered(ctx, dut, 20) is None, "the leader's walk is under way"
+                    by_line = rng.random() < .7
+                    await pulse(ctx, dut, walked=1, by_line=int(by_line))
+                    seen.add(by_line)
+                    if not by_line:
+                        expected = expected[:1]
+            assert found == expected
+            if ctx.get(dut.walking):
+                for _ in range(20):
+                    assert not ctx.get(dut.prefetched) and ctx.get(dut.active)
+                    await ctx.tick()
+                ctx.set(dut.walking, 0)
+            done = 0
+            for _ in range(10):
+                done += ctx.get(dut.prefetched)
+                await ctx.tick()
+            assert done <= 1 and not ctx.get(dut.active)
+        assert seen == {True, False}
+    run(scenario)
+
+
+def test_an_abandoned_prefetch_ends():
+    """When the caches are flushed, no more is sent; what was sent is waited for."""
+    async def scenario(ctx, dut):
+        ctx.set(dut.prefetch.payload, {"page": 0x4200, "n": 8})
+        ctx.set(dut.prefetch.valid, 1)
+        await ctx.tick()
+        ctx.set(dut.prefetch.valid, 0)
+        assert (await offered(ctx, dut)) is not None
+        await pulse(ctx, dut, abandon=1)
+        for _ in range(30):
+            assert not ctx.get(dut.prefetched) and not ctx.get(dut.silent.valid)
+            await ctx.tick()
+        await pulse(ctx, dut, passed=1)
+        done = 0
+        for _ in range(10):
+            done += ctx.get(dut.prefetched)
+            await ctx.tick()
+        assert done == 1 and not ctx.get(dut.active)
     run(scenario)
 
 

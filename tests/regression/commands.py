@@ -245,6 +245,61 @@ async def prefetches(dut):
         assert not await tb.regs.get(offset("FQ_STATUS"))
 
 
+@cocotb.test(timeout_time=30, timeout_unit="ms")
+@cocotb.parametrize(absent=["pages", "table", "region", "process", "nothing", "every other page"])
+async def a_prefetch_is_cheap(dut, absent):
+    """At most 2^n/8 + 16 reads, no entry twice (§6), whatever is absent, cold and warm."""
+    async with Testbench(dut) as tb:
+        scene, queues = await _start(tb, f"a_prefetch_is_cheap/{absent}")
+        space = scene.space()
+        space.map(1, AREA + (511 << 12))                # the level-1 table exists
+        if absent in ("nothing", "every other page"):
+            for page in range(0, 256, 1 if absent == "nothing" else 2):
+                space.map(1, AREA + page * PAGE)
+        addr, pasid = {"table": AREA + (1 << 21), "region": AREA + (1 << 30)}.get(absent, AREA), 3
+        if absent == "process":
+            pasid = 77
+        await tb.cycles(1000)           # the caches have been swept
+        for turn in range(2):
+            tb.axi.log = []
+            await queues.run(prefetch(5, pasid, 1, addr, 8))
+            read = [each for _, each, _ in tb.axi.log if each >> 12 != queues.commands >> 12]
+            assert len(read) == len(set(read)), "an entry was read twice"
+            assert len(read) <= 256 // 8 + 16
+            if turn:                    # the upper levels are known
+                assert len(read) <= 32
+            elif absent in ("pages", "nothing", "every other page"):
+                assert len(read) > 32, "every line is looked at"
+        assert await queues.counter("prefetches") == 2 and not await queues.take()
+
+
+@cocotb.test(timeout_time=30, timeout_unit="ms")
+async def a_prefetch_ends_under_a_flood(dut):
+    """All ports miss without end, at absent pages too: a prefetch gets its share of the walks, and
+    its pages are cached."""
+    async with Testbench(dut) as tb:
+        scene, queues = await _start(tb, "a_prefetch_ends_under_a_flood")
+        space = scene.space()
+        space.map(1, AREA, 256)
+        rng, stop = tb.rng, False
+
+        async def flood(port):
+            while not stop:
+                page = rng.randrange(1 << 16)
+                if len(port.outstanding) < 8:
+                    port.send(space.access(1, 0, 2 * AREA + page * PAGE))
+                await tb.cycles(1)
+        floods = [cocotb.start_soon(flood(port)) for port in tb.drivers]
+        began = tb.cycle
+        for _ in range(4):
+            await queues.run(inval_tlb(), prefetch(5, 3, 1, AREA, 8))
+        assert tb.cycle - began < 60_000
+        stop = True
+        for each in floods:
+            await each
+        await tb.drain()
+
+
 @cocotb.test(timeout_time=10, timeout_unit="ms")
 async def rings(dut):
     """Every size of ring, round and round; turned off and on again."""

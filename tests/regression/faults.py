@@ -212,6 +212,27 @@ async def quotas(dut):
 
 
 @cocotb.test(timeout_time=30, timeout_unit="ms")
+async def a_new_owner_has_new_quotas(dut):
+    """Turning the queue on gives every port its quota anew (§5.1), with FQ_HEAD untouched: who
+    takes the core over must not lose the first fault because his predecessor had too many."""
+    async with Testbench(dut) as tb:
+        scene, queues = await _start(tb, "a_new_owner_has_new_quotas", quota=3)
+        space, failed = scene.space(), collect(tb)
+        for _ in range(3):
+            for transactions in failed:
+                transactions.clear()
+            for port in tb.drivers:
+                for _ in range(5):
+                    port.send(space.access(1, 0, AREA))
+            await tb.drain()
+            await tb.cycles(300)
+            compare(tb, [each[:3] for each in failed], await queues.take(free=False))
+            await tb.regs.set(offset("FQ_CTRL"), 0)
+            await tb.regs.set(offset("FQ_CTRL"), 1)
+            queues.head = 0
+
+
+@cocotb.test(timeout_time=30, timeout_unit="ms")
 async def write_errors(dut):
     """A failed write stops recording until software clears FQ_ERROR; the losses are counted."""
     async with Testbench(dut) as tb:
