@@ -88,7 +88,7 @@ MUTATIONS = {
         "\"page_1g\": entry.pfn[1:18] != 0", "\"page_1g\": entry.pfn[1:17] != 0"),
     "cached-fault": Mutation(
         "a fault to which a cached context led is reported", "walk_step",
-        "cached.eq(self.state.cached)", "cached.eq(0)"),
+        "cached.eq(self.state.cached & ~self.state.speculative)", "cached.eq(0)"),
     "canonical-of-4-levels": Mutation(
         "bit 47 is not looked at when an address is checked", "bundles",
         "sign48, sign57 = key.page[35:], key.page[44:]",
@@ -123,15 +123,28 @@ MUTATIONS = {
         "key.device, key.pasid, key.page[LINE_BITS:]", "key.device, key.page[LINE_BITS:]"),
     "joins-stale": Mutation(
         "a request joins a walk that began before a flush", "walk_slots",
-        "page_equal | ~self.strict) & ~stale & ~settled",
-        "page_equal | ~self.strict) & ~settled"),
+        "line & ~stale & ~settled & ~self.hopeless", "line & ~settled & ~self.hopeless"),
     "late-fault": Mutation(
         "a fault answers requests that came after the walk had read the tables", "walk_slots",
-        "(line & page_equal & ~anew)", "(line & page_equal)"),
+        "(line & page_equal & ~anew & ~speculative)", "(line & page_equal & ~speculative)"),
+    "speculative-fault": Mutation(
+        "a fault of a speculative walk, to which a cache led, answers who joined it",
+        "walk_slots", "(line & page_equal & ~anew & ~speculative)", "(line & page_equal & ~anew)"),
+    "newest-is-speculative": Mutation(
+        "who follows a look-ahead in the next cycle takes its fault", "miss",
+        "last_page.eq(same_place(key_ahead, key) & ~operation.silent)",
+        "last_page.eq(same_place(key_ahead, key))"),
+    "prefetch-without-end": Mutation(
+        "a prefetch that is given up goes on", "look_ahead",
+        "            with m.If(more):            # not abandoned meanwhile\n",
+        "            with m.If(1):\n"),
+    "empty-line-granted": Mutation(
+        "a speculative walk grants what its leaf denies", "walk_step",
+        "self.outcome.rights.read.eq(0),", "self.outcome.rights.read.eq(1),"),
     "fault-of-another-page": Mutation(
         "who waits for another page of the line takes the fault", "walk_slots",
-        "(line & page_equal & ~anew)",
-        "(line & ~anew)"),
+        "(line & page_equal & ~anew & ~speculative)",
+        "(line & ~anew & ~speculative)"),
     "claims-uncounted": Mutation(
         "a slot is freed although operations wait for it", "walk_slots",
         "claimed.eq(claims.any())", "claimed.eq(0)"),
@@ -252,8 +265,8 @@ MUTATIONS = {
         "listens.eq(selected[\"valid\"] << before.port)"),
     "look-ahead-misses-a-line": Mutation(
         "a look-ahead asks for the same line again", "look_ahead",
-        "m.d.sync += [sent.eq(0), ahead.eq(ahead + 1), left.eq(left - 1)]",
-        "m.d.sync += [sent.eq(0), left.eq(left - 1)]"),
+        "m.d.sync += [sent.eq(0), ahead.eq(ahead + 1), self.leads.eq(0),",
+        "m.d.sync += [sent.eq(0), self.leads.eq(0),"),
     "reservation-kept": Mutation(
         "a slot that was promised and not needed is lost", "miss",
         "returns.eq(having & (~allocates).replicate(ports))", "returns.eq(0)"),

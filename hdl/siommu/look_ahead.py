@@ -116,8 +116,10 @@ class LookAhead(wiring.Component):
         with m.If(self.silent.valid & self.silent.ready):
             m.d.sync += sent.eq(1)
         with m.If(passed & sent):
-            m.d.sync += [sent.eq(0), ahead.eq(ahead + 1), left.eq(left - 1), more.eq(left != 1),
-                         self.leads.eq(0), leader_walks.eq(self.leads & took)]
+            m.d.sync += [sent.eq(0), ahead.eq(ahead + 1), self.leads.eq(0),
+                         leader_walks.eq(self.leads & took)]
+            with m.If(more):            # not abandoned meanwhile
+                m.d.sync += [left.eq(left - 1), more.eq(left != 1)]
         with m.If(refused):
             m.d.sync += sent.eq(0)
         with m.If(stop):

@@ -98,7 +98,7 @@ def test_a_prefetch():
                     asked["ft"], asked["device"], asked["pasid"])
                 assert ctx.get(dut.prefetches) and ctx.get(dut.leads) == (not found)
                 found.append(silent.addr >> 12)
-                await ctx.tick().repeat(rng.randrange(20))
+                await ctx.tick().repeat(rng.randrange(1, 20))
                 walks = rng.random() < .7
                 await pulse(ctx, dut, passed=1, took=int(walks))
                 if walks and len(found) == 1:

@@ -117,7 +117,7 @@ def test_the_slot_of_the_cycle_before():
         ctx.set(dut.key, KEY)                   # the next slot is made ready for it
         await ctx.tick()
         ctx.set(dut.lookup, KEY)
-        await pulse(ctx, dut, allocate=1, key={**KEY, "pasid": 5})
+        await pulse(ctx, dut, allocate=1, owned=1, key={**KEY, "pasid": 5})
         await pulse(ctx, dut)
         assert ctx.get(dut.joinable) == 0 and not ctx.get(dut.any_joinable)
         assert await matches(ctx, dut) == (0, 0)
