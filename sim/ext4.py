@@ -12,6 +12,8 @@ import shutil
 import subprocess
 import tempfile
 
+from siommu.files import whole
+
 __all__ = ["Ext4Error", "Ext4Image", "Extent", "Inode", "MissingTools"]
 
 PAGE = 4096
@@ -123,9 +125,10 @@ class Ext4Image:
             content = sum(-(-item.lstat().st_size // PAGE) + 1 for item in folder.rglob("*"))
             size = 2 * content * PAGE + (8 << 20)
         path.unlink(missing_ok=True)
-        # A journal would be replayed by a real kernel over what was written behind its back.
-        _run("mke2fs", "-q", "-t", "ext4", "-b", PAGE, "-O", "^has_journal", "-m", 0,
-             "-E", "root_owner=0:0,lazy_itable_init=0", "-d", folder, path, size // PAGE)
+        with whole(path) as scratch:
+            # A journal would be replayed by a real kernel over what was written behind its back.
+            _run("mke2fs", "-q", "-t", "ext4", "-b", PAGE, "-O", "^has_journal", "-m", 0,
+                 "-E", "root_owner=0:0,lazy_itable_init=0", "-d", folder, scratch, size // PAGE)
         return cls(path)
 
     # -- debugfs -------------------------------------------------------------------------------
