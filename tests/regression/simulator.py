@@ -20,6 +20,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from siommu.config import PRESETS, Config
+from siommu.files import WriteError
 
 __all__ = ["CONFIGS", "SimulationError", "verilog", "build", "run", "fst_available"]
 
@@ -70,11 +71,18 @@ def _made(folder):
     """A folder that is filled under another name first, so that it is complete or absent."""
     scratch = folder.with_name(f"{folder.name}.{os.getpid()}")
     shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
-    yield scratch
-    with contextlib.suppress(OSError):      # another run may have been faster
-        scratch.rename(folder)
-    shutil.rmtree(scratch, ignore_errors=True)
+    try:
+        scratch.mkdir(parents=True)
+        yield scratch
+        try:
+            scratch.rename(folder)
+        except OSError:                     # another run may have been faster
+            if not folder.exists():
+                raise
+    except OSError as error:
+        raise SimulationError(str(WriteError(folder, error))) from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _say(text):
@@ -92,7 +100,7 @@ def verilog(config="default"):
     override = os.environ.get("SIOMMU_VERILOG")
     if override and config == "default":
         return Path(override).resolve()
-    sources = [path.read_bytes() for path in sorted((ROOT / "hdl/siommu").iterdir())
+    sources = [path.read_bytes() for path in sorted((ROOT / "hdl/siommu").rglob("*"))
                if path.suffix in (".py", ".rdl")]
     folder = BUILD / "verilog" / _digest(
         *sources, CONFIGS[config], importlib.metadata.version("amaranth"),
@@ -217,7 +225,10 @@ def run(module, names, config="default", waves=None, env=None, label=None):
     label = label or module.rpartition(".")[2]
     folder = BUILD / "regress" / f"{label}-{config}{'-waves' if waves else ''}"
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise SimulationError(str(WriteError(folder, error))) from error
     runner = _runner()
     log, results_file = folder / "simulation.log", folder / "results.xml"
     # Reproducible: cocotb seeds Python's random module with this; the tests seed their own.
@@ -233,8 +244,13 @@ def run(module, names, config="default", waves=None, env=None, label=None):
         tail = "\n".join(log.read_text().splitlines()[-30:]) if log.exists() else "(no log)"
         raise SimulationError(f"the simulation of {module} ended abnormally; "
                               f"the log is {log}:\n{tail}")
+    try:
+        cases = list(ElementTree.parse(results_file).getroot().iter("testcase"))
+    except ElementTree.ParseError:
+        raise SimulationError(f"the results in {results_file} are not whole; "
+                              "is the disk full?") from None
     results = {}
-    for case in ElementTree.parse(results_file).getroot().iter("testcase"):
+    for case in cases:
         failure = next((node for node in case if node.tag in ("failure", "error")), None)
         results[case.get("name")] = None if failure is None else \
             failure.get("message") or failure.get("error_msg") or failure.text or "failed"
