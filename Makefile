@@ -7,13 +7,15 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 VERILOG := build/siommu.v
-HDL := $(wildcard hdl/siommu/*.py hdl/siommu/*.rdl)
+HDL := $(shell find hdl/siommu -name '*.py' -o -name '*.rdl')
 SEEDS ?= 20
 TRANSLATIONS ?= 1000000
 INVALIDATIONS ?= 5000
 export PYTHON
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# What a recipe that failed has begun must not look made. The commands write whole files anyway.
+.DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 .PHONY: help verilog test regress lint demo waves formal mutants bench bench-synth soak revocation matrix \
 	generate lock clean distclean
@@ -36,7 +38,6 @@ $(STAMP): requirements.lock pyproject.toml
 
 $(VERILOG): $(STAMP) $(HDL)
 	@echo "siommu: generating $@"
-	@mkdir -p build
 	@$(PY) -m siommu generate --output $@
 
 verilog: $(VERILOG) ## write the core as build/siommu.v
@@ -105,10 +106,14 @@ lock: ## write requirements.lock anew from pyproject.toml
 	@test -x $(VENV)/bin/pip-compile || { "$(PYTHON)" -m venv $(VENV) && \
 		$(PY) -m pip install --quiet $$(sed -n 's/^ *"\(pip-tools==[^"]*\)",/\1/p' pyproject.toml); }
 	@echo "siommu: resolving the dependencies on PyPI"
-	@PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= CUSTOM_COMPILE_COMMAND="make lock" \
+	@# Beside, then renamed: a lock that was cut would install a part. What is locked stays locked.
+	@trap 'rm -f requirements.lock.new' EXIT; \
+		{ test ! -f requirements.lock || cp requirements.lock requirements.lock.new; } && \
+		PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= CUSTOM_COMPILE_COMMAND="make lock" \
 		$(VENV)/bin/pip-compile --quiet --all-extras --generate-hashes --allow-unsafe --strip-extras \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-		--output-file requirements.lock pyproject.toml
+		--output-file requirements.lock.new pyproject.toml && \
+		mv requirements.lock.new requirements.lock
 
 clean: ## remove everything generated but the virtual environment
 	rm -rf build .pytest_cache
