@@ -171,8 +171,8 @@ class Netlist:
 def netlist(config):
     """Synthesises the exported Verilog of ``config`` inside the harness; a ``Netlist``."""
     text = verilog(config)
-    folder = _yosys(f"read_verilog siommu.v harness.v; {HIDE}; {SYNTH} -top top -json netlist.json; "
-                    "tee -q -o stat.json stat -json",
+    folder = _yosys(f"read_verilog siommu.v harness.v; {HIDE}; {SYNTH} -top top "
+                    "-json netlist.json; tee -q -o stat.json stat -json",
                     {"siommu.v": text, "harness.v": harness_verilog(text)},
                     ["netlist.json", "stat.json"])
     design = json.loads((folder / "netlist.json").read_text())

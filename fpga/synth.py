@@ -108,6 +108,7 @@ class Bench:
         return "\n".join(lines)
 
     def say(self, text):
+        """Says ``text`` with the time since the start."""
         with self._speaking:
             print(f"siommu: {time.monotonic() - self._began:5.0f} s: {text}", flush=True)
 

@@ -4,13 +4,13 @@ The image is what the SSD holds. Content moves through the SSD; names, owners, e
 allocation of blocks are e2fsprogs' business here, as they are the kernel's in a real system.
 """
 
-from dataclasses import dataclass
 import os
-from pathlib import Path
 import re
 import shutil
 import subprocess
 import tempfile
+from dataclasses import dataclass
+from pathlib import Path
 
 from siommu.files import whole
 

@@ -1,9 +1,9 @@
 """The command line of the demo, over the golden model."""
 
 import argparse
-from pathlib import Path
 import sys
 import tempfile
+from pathlib import Path
 
 from siommu.files import command
 

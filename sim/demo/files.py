@@ -1,12 +1,12 @@
 """The file system of the demo: real files from this machine, in an ext4 image."""
 
-from dataclasses import dataclass
 import io
 import os
-from pathlib import Path
 import shutil
 import sysconfig
 import tarfile
+from dataclasses import dataclass
+from pathlib import Path
 
 from siommu.files import whole, write_whole
 

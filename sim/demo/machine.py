@@ -1,7 +1,7 @@
 """The machine of the demo: two SSDs, two users, and what they may do."""
 
-from dataclasses import dataclass, field
 import hashlib
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from siommu.files import write_whole

@@ -16,8 +16,8 @@ from siommu.files import command, write_whole
 
 from ..regression import simulator
 from .plan import FIGURES, plan
-from .report import bench_report, line, sort_key
 from .plots import draw
+from .report import bench_report, line, sort_key
 
 FOLDER = simulator.BUILD / "bench"
 

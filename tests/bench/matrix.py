@@ -60,8 +60,9 @@ def sample(count, seed):
 @command
 def main(arguments=None):
     """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.matrix",
-                                     description="Random worlds on every combination of parameters.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench.matrix",
+        description="Random worlds on every combination of parameters.")
     parser.add_argument("--sample", type=int, metavar="N", help="N of the combinations only")
     parser.add_argument("--seed", type=int, help="seed of the sample and of the worlds")
     parser.add_argument("--only", metavar="NAMES", help="these configurations, separated by "
@@ -69,7 +70,8 @@ def main(arguments=None):
     parser.add_argument("--world", type=int, metavar="SEED", help="replay this random world")
     parser.add_argument("--worlds", type=int, default=1, metavar="N",
                         help="random worlds on each configuration (1)")
-    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="simulations at a time (2)")
+    parser.add_argument("--jobs", type=int, default=2, metavar="N",
+                        help="simulations at a time (2)")
     options = parser.parse_args(arguments)
     seed = random.SystemRandom().randrange(1 << 32) if options.seed is None else options.seed
     names = options.only.split(",") if options.only else \

@@ -36,8 +36,8 @@ class Proof:
 PROOFS = {
     "tlb": Proof("tlb", "TlbPresenceProof", "prove", 10, 12, (
         "tag-without-ft", "tag-without-device", "tag-without-pasid", "tag-without-canonical",
-        "tag-without-size", "tag-without-mask", "tlb-keeps-overlaps", "tlb-ignores-rights", "tlb-ignores-dirty",
-        "flush-keeps-tlb")),
+        "tag-without-size", "tag-without-mask", "tlb-keeps-overlaps", "tlb-ignores-rights",
+        "tlb-ignores-dirty", "flush-keeps-tlb")),
     "tlb-content": Proof("tlb", "TlbContentProof", "bmc", 13, 12, ("tlb-early-data",)),
     "sets": Proof("sets", "SetStoreProof", "bmc", 14, 14, (
         "set-without-key", "set-without-valid", "flush-without-sweep", "flush-keeps-look-ups")),

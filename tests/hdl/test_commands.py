@@ -135,7 +135,7 @@ def test_invalidations(width):
 
 
 def test_a_fence_waits():
-    """For old walks, then for marked beats; then comes its store, and only after that the signal."""
+    """For old walks, then for marked beats; then comes its store, and only then the signal."""
     commands = [(pack(FenceWord0, opcode=Opcode.FENCE, store=1, signal=1, data=0xCAFEF00D), 0x2004)]
 
     async def scenario(ctx, around):

@@ -176,7 +176,8 @@ def test_an_old_compiler(tmp_path):
     host = Host(tmp_path, 1000)
     host.stub("g++", "exit 1")
     assert host.check("compiler")[1] == [
-        "siommu: g++ cannot compile a C++20 program; set CXX to use another compiler.", TYPE + "g++"]
+        "siommu: g++ cannot compile a C++20 program; set CXX to use another compiler.",
+        TYPE + "g++"]
 
 
 def test_an_unknown_need(tmp_path):

@@ -1,4 +1,4 @@
-"""A command that cannot write leaves the old file or none, never a part, and says so in one line."""
+"""A command that cannot write leaves the old file or none, never a part, and says so in a line."""
 
 import os
 import re
@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from siommu.files import WriteError, command, whole, write_whole
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -220,7 +221,8 @@ def test_the_lock_under_a_limit(tmp_path, script, error):
 @pytest.mark.parametrize("old", [None, OLD])
 def test_verilog_on_a_full_disk(tmp_path, old):
     """In a mount namespace of its own, so that nothing stays mounted."""
-    inside = ["unshare", "--mount"] + ["--user", "--map-root-user"] * (os.getuid() != 0) + ["sh", "-c"]
+    root = ["--user", "--map-root-user"] * (os.getuid() != 0)
+    inside = ["unshare", "--mount", *root, "sh", "-c"]
     mount = f"mount -t tmpfs -o size=256k none {tmp_path}"
     if not shutil.which("unshare") or subprocess.run([*inside, mount], capture_output=True,
                                                      check=False).returncode:
