@@ -10,19 +10,53 @@ import pytest
 
 from .regression.outcome import Outcome, choose_seeds
 
-#: Groups that take long, the longest first: what is long must not begin last.
-LONGEST = ()
+#: Beginnings of the names of groups that take long, in the order in which they start: what is long
+#: must not begin last, and two that wait for the build of one model must not begin together.
+LONGEST = ("random_worlds-default+", "random_worlds-large", "causes-default", "causes-edge",
+           "random_worlds-small", "tests/hdl/test_core.py", "tests/hdl/test_walker.py")
+#: Files that are too slow for the short tour (`make check`).
+SLOW = ("tests/demo/test_demo.py", "tests/demo/test_driver.py", "tests/hdl/test_core.py",
+        "tests/hdl/test_fault_decisions.py", "tests/hdl/test_lines.py", "tests/hdl/test_walker.py",
+        "tests/hdl/test_walk_step.py", "tests/sim/test_cocotb_scheduler.py",
+        "tests/sim/test_kernel.py", "tests/tools/test_whole_files.py")
 
 _outcome = Outcome()
 
 
-def group(item):
-    """The tests that one process must run: those of one simulation, or of one file, whose fixtures
-    are made once."""
-    parameters = getattr(getattr(item, "callspec", None), "params", {})
-    if item.name.startswith("test_regression["):
-        return f"{parameters['module'].rpartition('.')[2]}-{parameters['config']}"
-    return item.nodeid.partition("::")[0]
+def group(nodeid):
+    """The group of a test, which one process runs: that of its simulation or of its file, whose
+    fixtures are made once."""
+    file, _, name = nodeid.partition("::")
+    if name.startswith("test_regression["):
+        module, config, _ = name.removeprefix("test_regression[").split("-", 2)
+        return f"{module}-{config}"
+    return file
+
+
+def place(name):
+    """Where a group stands in the order of those that run in several processes."""
+    of_regression = "/" not in name
+    return next((index for index, beginning in enumerate(LONGEST) if name.startswith(beginning)),
+                len(LONGEST) + (not of_regression))
+
+
+def is_slow(name):
+    """Whether the short tour leaves a group out: all simulations but one of random worlds."""
+    return name in SLOW or "/" not in name and name != "random_worlds-default"
+
+
+@pytest.hookimpl(optionalhook=True)         # it is xdist's
+def pytest_xdist_make_scheduler(config, log):
+    """Hands out groups in the order of the tests. xdist's own groups, ``loadgroup``, are by a mark
+    that pytest 9 no longer lets it add to a test's name: it would spread them without a word."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Groups(LoadScopeScheduling):
+        """Schedules tests by ``group``."""
+
+        def _split_scope(self, nodeid):
+            return group(nodeid)
+    return Groups(config, log)
 
 
 def pytest_configure(config):
@@ -35,14 +69,14 @@ def pytest_report_header(config):
     return f"seeds of the random worlds: {choose_seeds()} (SEED=n replays one)"
 
 
+@pytest.hookimpl(tryfirst=True)             # before the marks choose
 def pytest_collection_modifyitems(config, items):
-    """Puts the tests into groups, and the longest groups first."""
+    """Marks what the short tour leaves out, and puts the longest groups first."""
     for item in items:
-        name = group(item)
-        item.add_marker(pytest.mark.xdist_group(name))
+        if is_slow(group(item.nodeid)):
+            item.add_marker(pytest.mark.slow)
     if hasattr(config, "workerinput"):      # alone, the order of the files is easier to follow
-        order = {name: place for place, name in enumerate(LONGEST)}
-        items.sort(key=lambda item: order.get(group(item), len(order)))
+        items.sort(key=lambda item: place(group(item.nodeid)))
 
 
 def _of_this_process(session):
