@@ -10,12 +10,7 @@ need() {  # need WHAT PACKAGES...
     said="${said}siommu: $1
 "
     shift
-    for package in "$@"; do
-        case " $packages " in
-        *" $package "*) ;;
-        *) packages="${packages:+$packages }$package" ;;
-        esac
-    done
+    packages="${packages:+$packages }$*"
 }
 
 wrong() {  # wrong WHAT: no package mends it

@@ -1,6 +1,7 @@
 """Folders that a later step trusts because they exist: complete or absent, and made once."""
 
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -47,6 +48,16 @@ def test_a_folder_that_cannot_be_made(tool, tmp_path):
     (tmp_path / "synth").write_text("a file")
     with pytest.raises(WriteError, match="cannot write .*/synth/yosys-"):
         synthesise()
+
+
+def test_a_folder_that_cannot_take_its_place(tool, monkeypatch, tmp_path):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+    tool("echo '{}' | tee a.json > b.json")
+    monkeypatch.setattr(Path, "rename", full)
+    with pytest.raises(WriteError, match="cannot write .*: No space left on device"):
+        synthesise()
+    assert not list((tmp_path / "synth").iterdir())
 
 
 # -- models of the simulator -----------------------------------------------------------------------
