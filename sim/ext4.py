@@ -7,6 +7,7 @@ allocation of blocks are e2fsprogs' business here, as they are the kernel's in a
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -73,6 +74,8 @@ def _run(tool, *arguments, stdin="", accept=(0,)):
     command = [find_tool(tool), *map(str, arguments)]
     done = subprocess.run(command, input=stdin, capture_output=True, text=True,
                           env={**os.environ, "LC_ALL": "C", "TZ": "UTC"})
+    if done.returncode < 0:                 # it could not say why itself
+        raise Ext4Error(f"{tool} was ended: {signal.strsignal(-done.returncode)}")
     if done.returncode not in accept:
         raise Ext4Error(f"{' '.join(map(str, (tool, *arguments)))} failed:\n"
                         f"{done.stdout}{done.stderr}")

@@ -98,12 +98,13 @@ def test_a_run(tmp_path, processes, missing, chosen, status):
         'markers = ["slow: takes long"]\naddopts = "--import-mode=importlib --strict-markers"\n')
     for name, covers in (("one", COVERS[:10]), ("two", COVERS[10:len(COVERS) - missing])):
         folder_of(tmp_path / name, covers, name)
+    environment = {name: value for name, value in os.environ.items()
+                   if not name.startswith(("PYTEST", "SEED", "SIOMMU"))}
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-n", str(processes), "--dist",
-         "loadscope", "--no-header", *chosen], cwd=tmp_path, capture_output=True, text=True, check=False,
-        env={**{name: value for name, value in os.environ.items()
-                if not name.startswith(("PYTEST", "SEED", "SIOMMU"))},
-             "STUB_FOLDER": str(tmp_path), "SEEDS": "2", "PYTHONPATH": str(TESTS.parent / "hdl")})
+         "loadscope", "--no-header", *chosen], cwd=tmp_path, capture_output=True, text=True,
+        check=False, env={**environment, "STUB_FOLDER": str(tmp_path), "SEEDS": "2",
+                          "PYTHONPATH": str(TESTS.parent / "hdl")})
     assert done.returncode == status, done.stdout + done.stderr
     assert len(list(tmp_path.glob("seeds 0 *"))) == 1      # by chance, and the same everywhere
     assert ("the whole regression never saw" in done.stdout) == bool(status)
