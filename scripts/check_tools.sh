@@ -50,8 +50,8 @@ look() {
 look_for_python() {
     python=${PYTHON:-python3.11}
     case $python in
-    python3 | python3.11) mend=need ;;
-    *) mend=wrong ;;                    # one that the user chose: Debian's is another
+    python3 | python3.11 | /usr/bin/*) mend=need ;;
+    *) mend=wrong ;;                    # one from elsewhere: Debian's packages are for another
     esac
     if ! command -v "$python" >/dev/null 2>&1; then
         $mend "Python 3.11 is missing (looked for $python)." python3 python3-venv

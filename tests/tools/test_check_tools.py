@@ -144,11 +144,18 @@ def test_root_installs_python(tmp_path):
         "siommu: installing python3 python3-venv with apt-get (SIOMMU_INSTALL=no prevents that)"])
 
 
-def test_venv_is_missing(tmp_path):
+@pytest.mark.parametrize("named", ["python3", "{0}/python3", "/usr/bin/python3"])
+def test_venv_is_missing(tmp_path, named):
+    """make names the interpreter by its path. Only of Debian's is venv a package."""
     host = Host(tmp_path, 1000)
     host.stub("python3", 'case $2 in *venv*) exit 1 ;; esac')
-    assert host.check("python", PYTHON="python3") == (1, [
-        "siommu: Python's venv module is missing.", TYPE + "python3-venv"])
+    script, lines = SCRIPT, ["siommu: Python's venv module is missing.", TYPE + "python3-venv"]
+    if named == "{0}/python3":
+        lines.pop()
+    elif named.startswith("/usr/bin"):
+        named, script = "{0}/python3", tmp_path / "script"
+        script.write_text(SCRIPT.read_text().replace("/usr/bin/*", f"{host.bin}/*"))
+    assert host.check("python", script=script, PYTHON=named.format(host.bin)) == (1, lines)
 
 
 def test_another_python_is_not_mended(tmp_path):
