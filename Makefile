@@ -30,6 +30,7 @@ help: ## this list
 		while IFS='|' read -r name text; do printf '  make %-11s %s\n' "$$name" "$$text"; done
 	@echo "Missing Debian packages are installed if root runs make; SIOMMU_INSTALL=no prevents that."
 
+# The stamp comes last, after all that it stands for. It is empty, so it cannot be cut.
 $(STAMP): requirements.lock pyproject.toml
 	@sh scripts/check_tools.sh python
 	@echo "siommu: making the virtual environment $(VENV) with $(PYTHON)"
