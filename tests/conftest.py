@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from .regression.coverage import COVERS
 from .regression.outcome import Outcome, choose_seeds
 
 #: Beginnings of the names of groups that take long, in the order in which they start: what is long
@@ -105,9 +106,9 @@ def pytest_sessionfinish(session):
 
 
 def never_seen():
-    """The covers that stayed empty in this run."""
+    """The covers that stayed empty in this run, or None if it was a part of the regression."""
     if not _outcome.whole:
-        return []
+        return None
     from .regression.test_regression import MODULES
     return _outcome.never_seen({(f"tests.regression.{name}", config)
                                 for name, configs in MODULES.items() for config in configs})
@@ -121,7 +122,9 @@ def pytest_terminal_summary(terminalreporter):
         for line in figures:
             terminalreporter.line(line)
     empty = never_seen()
-    if empty:
+    if empty == []:
+        terminalreporter.section(f"all {len(COVERS)} covers of the regression were seen")
+    elif empty:
         terminalreporter.section("FAILED: covers that the whole regression never saw", red=True)
         for line in empty:
             terminalreporter.line(line)

@@ -66,7 +66,7 @@ class Outcome:
                 if ": figure: " in line]
 
     def never_seen(self, wanted):
-        """The covers that stayed empty, if all simulations ran; else none, for they count over
+        """The covers that stayed empty; None unless all simulations ran, for covers count over
         the whole regression only.
 
         Parameters
@@ -75,5 +75,5 @@ class Outcome:
             Module and configuration of all simulations.
         """
         if not self.whole or {one[:2] for one in self.simulations} != wanted:
-            return []
+            return None
         return empty_covers([folder for _, folder in self._folders()])

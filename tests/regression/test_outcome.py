@@ -56,13 +56,13 @@ def test_covers_of_all_simulations_count(tmp_path):
     wanted = {("m", "small"), ("n", "large")}
     outcome = Outcome()
     outcome.add([("n", "large", second)], True)
-    assert not outcome.never_seen(wanted)               # not all of them ran
+    assert outcome.never_seen(wanted) is None           # not all of them ran
     outcome.add([["m", "small", first]], True)
     assert outcome.never_seen(wanted) == [COVERS[-1]]
     assert outcome.figures() == ["small: 5 cycles", "large: 9 cycles"]
     part = Outcome()
     part.add(outcome.simulations, False)
-    assert not part.never_seen(wanted)                  # not all tests ran
+    assert part.never_seen(wanted) is None              # not all tests ran
     broken = Outcome()
     broken.add([("m", "small", None), ("n", "large", second)], True)
     assert broken.never_seen(wanted) == [*COVERS[:10], COVERS[-1]]
@@ -108,6 +108,7 @@ def test_a_run(tmp_path, processes, missing, chosen, status):
     assert done.returncode == status, done.stdout + done.stderr
     assert len(list(tmp_path.glob("seeds 0 *"))) == 1      # by chance, and the same everywhere
     assert ("the whole regression never saw" in done.stdout) == bool(status)
+    assert ("covers of the regression were seen" in done.stdout) == (not missing)
     assert not status or f"\n{COVERS[-1]}\n" in done.stdout
     assert "default: one cycles" in done.stdout
     assert ("default: two cycles" in done.stdout) == (not chosen)
