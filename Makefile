@@ -7,22 +7,30 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 VERILOG := build/siommu.v
-HDL := $(wildcard hdl/siommu/*.py hdl/siommu/*.rdl)
+HDL := $(shell find hdl/siommu -name '*.py' -o -name '*.rdl')
 SEEDS ?= 20
+PRESETS := small default large
 TRANSLATIONS ?= 1000000
 INVALIDATIONS ?= 5000
+# All cores. A simulation's tests stay in one process; the longest simulations come first.
+PYTEST := $(PY) -m pytest
+PARALLEL := -n auto --dist loadscope --no-loadscope-reorder
 export PYTHON
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# What a recipe that failed has begun must not look made. The commands write whole files anyway.
+.DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help verilog test regress lint demo waves formal mutants bench bench-synth soak revocation matrix \
+.PHONY: help verilog check test regress lint demo waves formal mutants bench bench-synth soak revocation matrix \
 	generate lock clean distclean
 
 help: ## this list
 	@echo "SIOMMU: storage I/O memory management unit"
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | \
 		while IFS='|' read -r name text; do printf '  make %-11s %s\n' "$$name" "$$text"; done
+	@echo "Missing Debian packages are installed if root runs make; SIOMMU_INSTALL=no prevents that."
 
+# The stamp comes last, after all that it stands for. It is empty, so it cannot be cut.
 $(STAMP): requirements.lock pyproject.toml
 	@sh scripts/check_tools.sh python
 	@echo "siommu: making the virtual environment $(VENV) with $(PYTHON)"
@@ -36,26 +44,35 @@ $(STAMP): requirements.lock pyproject.toml
 
 $(VERILOG): $(STAMP) $(HDL)
 	@echo "siommu: generating $@"
-	@mkdir -p build
 	@$(PY) -m siommu generate --output $@
 
 verilog: $(VERILOG) ## write the core as build/siommu.v
 	@echo "siommu: $(VERILOG) is up to date"
 
+check: $(STAMP) ## a short tour (3 minutes): lint, fast tests, one random world on the RTL
+	@sh scripts/check_tools.sh compiler libpython e2fsprogs
+	@$(MAKE) --no-print-directory lint PRESETS=default
+	@echo "siommu: running the fast tests, and random world $(or $(SEED),0)"
+	@SEED=$(or $(SEED),0) $(PYTEST) $(PARALLEL) -q -m "not slow" $(ARGS)
+	@echo "siommu: the short tour passed; make test runs everything"
+
 test: $(STAMP) ## unit tests and regression (SEED=n replays one random world)
 	@sh scripts/check_tools.sh compiler libpython e2fsprogs
-	@echo "siommu: running the tests"
-	@$(PY) -m pytest $(ARGS)
+	@echo "siommu: running the tests (ARGS=-n0 runs them one after the other)"
+	@$(PYTEST) $(PARALLEL) $(ARGS)
 
 regress: $(STAMP) ## the regression alone with many random worlds (SEEDS=20)
 	@sh scripts/check_tools.sh compiler libpython
 	@echo "siommu: running the regression with $(SEEDS) seeds"
-	@SEEDS=$(SEEDS) $(PY) -m pytest tests/regression $(ARGS)
+	@SEEDS=$(SEEDS) $(PYTEST) $(PARALLEL) tests/regression $(ARGS)
 
-lint: $(VERILOG) ## verilator --lint-only -Wall on the exported Verilog of every preset
-	@for preset in small default large; do \
+lint: $(VERILOG) ## ruff; verilator --lint-only -Wall on the exported Verilog of every preset
+	@echo "siommu: linting the Python sources"
+	@$(VENV)/bin/ruff check --quiet
+	@for preset in $(PRESETS); do \
 		echo "siommu: linting the preset $$preset"; \
-		$(PY) -m siommu generate --preset $$preset --output build/lint/$$preset.v 2>/dev/null && \
+		said=$$($(PY) -m siommu generate --preset $$preset --output build/lint/$$preset.v 2>&1) || \
+			{ echo "$$said" >&2; exit 1; }; \
 		$(PY) scripts/verilator --lint-only -Wall --top-module siommu scripts/siommu.vlt \
 			build/lint/$$preset.v || exit 1; \
 	done
@@ -91,7 +108,7 @@ soak: $(STAMP) ## random worlds until TRANSLATIONS pages were compared with the 
 
 revocation: $(STAMP) ## tables change under traffic (INVALIDATIONS=5000)
 	@sh scripts/check_tools.sh compiler libpython
-	@SIOMMU_INVALIDATIONS=$(INVALIDATIONS) $(PY) -m pytest tests/regression -rP \
+	@SIOMMU_INVALIDATIONS=$(INVALIDATIONS) $(PYTEST) tests/regression -rP \
 		-k "tables_change_under_traffic and default" $(ARGS)
 
 matrix: $(STAMP) ## random worlds on every combination of bus, L2, walks and ports (hours)
@@ -105,10 +122,14 @@ lock: ## write requirements.lock anew from pyproject.toml
 	@test -x $(VENV)/bin/pip-compile || { "$(PYTHON)" -m venv $(VENV) && \
 		$(PY) -m pip install --quiet $$(sed -n 's/^ *"\(pip-tools==[^"]*\)",/\1/p' pyproject.toml); }
 	@echo "siommu: resolving the dependencies on PyPI"
-	@PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= CUSTOM_COMPILE_COMMAND="make lock" \
+	@# Beside, then renamed: a lock that was cut would install a part. What is locked stays locked.
+	@trap 'rm -f requirements.lock.new' EXIT; \
+		{ test ! -f requirements.lock || cp requirements.lock requirements.lock.new; } && \
+		PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= CUSTOM_COMPILE_COMMAND="make lock" \
 		$(VENV)/bin/pip-compile --quiet --all-extras --generate-hashes --allow-unsafe --strip-extras \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-		--output-file requirements.lock pyproject.toml
+		--output-file requirements.lock.new pyproject.toml && \
+		mv requirements.lock.new requirements.lock
 
 clean: ## remove everything generated but the virtual environment
 	rm -rf build .pytest_cache

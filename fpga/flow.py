@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from siommu.export import verilog
+from siommu.files import WriteError, whole, write_whole
 from siommu.names import hierarchy
 
 from .harness import FOLD, harness_verilog
@@ -69,6 +70,13 @@ def _run(name, arguments, files, outputs, packages):
 
     ``files`` (name to text, or path to link) and the arguments decide the folder's name: what
     was made from the same things before is not made again. A folder is complete or absent.
+
+    Raises
+    ------
+    FlowError
+        The tool failed, or did not write all of its outputs.
+    WriteError
+        The folder cannot be filled.
     """
     state = hashlib.sha256(repr((name, arguments, outputs, _versions(*packages))).encode())
     for key, content in files.items():
@@ -79,28 +87,45 @@ def _run(name, arguments, files, outputs, packages):
         return folder
     scratch = folder.with_name(f"{folder.name}.{os.getpid()}-{threading.get_ident()}")
     shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
+    try:
+        scratch.mkdir(parents=True)
+        for key, content in files.items():
+            if isinstance(content, Path):
+                os.link(content, scratch / key)
+    except OSError as error:
+        raise WriteError(scratch, error) from error
     for key, content in files.items():
-        if isinstance(content, Path):
-            os.link(content, scratch / key)
-        else:
-            (scratch / key).write_text(content)
-    with (scratch / "output").open("w") as output:
+        if not isinstance(content, Path):
+            write_whole(scratch / key, content)
+    with whole(scratch / "output") as log, log.open("w") as output:
         done = subprocess.run([_tool(name), *arguments], cwd=scratch, stdout=output,
                               stderr=subprocess.STDOUT, check=False)
-    missing = [each for each in outputs if not (scratch / each).exists()]
-    if done.returncode or missing:
+    cut = [each for each in outputs if not _is_complete(scratch / each)]
+    if done.returncode or cut:
         tail = "\n".join((scratch / "output").read_text().splitlines()[-5:])
-        raise FlowError(f"{name} failed (status {done.returncode}); the log is in {scratch}\n"
-                        f"{tail}")
+        wrong = f"status {done.returncode}" if done.returncode else \
+            f"{' and '.join(cut)} not whole; is the disk full?"
+        raise FlowError(f"{name} failed ({wrong}); the log is in {scratch}\n{tail}")
     for key, content in files.items():      # the inputs can be made again, and are large
         if isinstance(content, Path):
             (scratch / key).unlink()
     try:
         scratch.rename(folder)
-    except OSError:                         # another run was faster
+    except OSError as error:                # another run was faster
         shutil.rmtree(scratch)
+        if not folder.exists():
+            raise WriteError(folder, error) from error
     return folder
+
+
+def _is_complete(path):
+    """Whether a tool has written the JSON file ``path`` to its end: Yosys does not say when the
+    disk is full, and an end that is missing would be found by every run that trusts the folder."""
+    try:
+        json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _yosys(script, files, outputs):
@@ -144,13 +169,13 @@ class Netlist:
 def netlist(config):
     """Synthesises the exported Verilog of ``config`` inside the harness; a ``Netlist``."""
     text = verilog(config)
-    folder = _yosys(f"read_verilog siommu.v harness.v; {SYNTH} -top top -json netlist.json; "
-                    "tee -q -o stat.json stat -json",
+    folder = _yosys(f"read_verilog siommu.v harness.v; {SYNTH} -top top "
+                    "-json netlist.json; tee -q -o stat.json stat -json",
                     {"siommu.v": text, "harness.v": harness_verilog(text)},
                     ["netlist.json", "stat.json"])
     design = json.loads((folder / "netlist.json").read_text())
     path = folder / "planned.json"
-    path.write_text(json.dumps(floorplan(design)))
+    write_whole(path, json.dumps(floorplan(design)))
     return Netlist(path, _cells(folder), harness_luts(design),
                    hashlib.sha256(text.encode()).hexdigest())
 

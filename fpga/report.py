@@ -25,6 +25,7 @@ def table(head, rows):
 
 
 def verdict(passed):
+    """The word for a bar that is kept or not."""
     return "PASS" if passed else "MISS"
 
 
@@ -87,8 +88,8 @@ def sections(data, head):
     lines += table(("figure", "what", "bar", "measured", ""), bars(results)) + [""]
     lines += [f"{head} Configurations", "",
               "LUT4, carry (two LUTs each), FF, LUT RAM (16 × 4 bits) and block RAM (18 Kbit): the "
-              "core synthesised alone. LUTs placed: all LUTs with carry and LUT RAM, of the core in "
-              "the harness, whose own are taken off.", ""]
+              "core synthesised alone. LUTs placed: all LUTs with carry and LUT RAM, of the core "
+              "in the harness, whose own are taken off.", ""]
     rows = []
     for name, entry in results.items():
         for speed in sorted({run["speed"] for run in entry["runs"]}, reverse=True) or [None]:

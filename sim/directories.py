@@ -1,7 +1,14 @@
 """Builds the device directory (§3.1) and the PASID directory with its contexts (§3.2)."""
 
-from siommu.formats import (ContextDeny, ContextRoot, DeviceWord0, DeviceWord1, DirectoryEntry,
-                            Disposition, pack)
+from siommu.formats import (
+    ContextDeny,
+    ContextRoot,
+    DeviceWord0,
+    DeviceWord1,
+    DirectoryEntry,
+    Disposition,
+    pack,
+)
 
 from .page_tables import ADDR, TableError, code, page_number
 

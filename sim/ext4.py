@@ -4,13 +4,16 @@ The image is what the SSD holds. Content moves through the SSD; names, owners, e
 allocation of blocks are e2fsprogs' business here, as they are the kernel's in a real system.
 """
 
-from dataclasses import dataclass
 import os
-from pathlib import Path
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from siommu.files import whole
 
 __all__ = ["Ext4Error", "Ext4Image", "Extent", "Inode", "MissingTools"]
 
@@ -71,6 +74,8 @@ def _run(tool, *arguments, stdin="", accept=(0,)):
     command = [find_tool(tool), *map(str, arguments)]
     done = subprocess.run(command, input=stdin, capture_output=True, text=True,
                           env={**os.environ, "LC_ALL": "C", "TZ": "UTC"})
+    if done.returncode < 0:                 # it could not say why itself
+        raise Ext4Error(f"{tool} was ended: {signal.strsignal(-done.returncode)}")
     if done.returncode not in accept:
         raise Ext4Error(f"{' '.join(map(str, (tool, *arguments)))} failed:\n"
                         f"{done.stdout}{done.stderr}")
@@ -123,9 +128,10 @@ class Ext4Image:
             content = sum(-(-item.lstat().st_size // PAGE) + 1 for item in folder.rglob("*"))
             size = 2 * content * PAGE + (8 << 20)
         path.unlink(missing_ok=True)
-        # A journal would be replayed by a real kernel over what was written behind its back.
-        _run("mke2fs", "-q", "-t", "ext4", "-b", PAGE, "-O", "^has_journal", "-m", 0,
-             "-E", "root_owner=0:0,lazy_itable_init=0", "-d", folder, path, size // PAGE)
+        with whole(path) as scratch:
+            # A journal would be replayed by a real kernel over what was written behind its back.
+            _run("mke2fs", "-q", "-t", "ext4", "-b", PAGE, "-O", "^has_journal", "-m", 0,
+                 "-E", "root_owner=0:0,lazy_itable_init=0", "-d", folder, scratch, size // PAGE)
         return cls(path)
 
     # -- debugfs -------------------------------------------------------------------------------

@@ -79,6 +79,7 @@ class PageAnswer:
 
     @property
     def granted(self):
+        """Whether the access may go on."""
         return self.cause is Cause.OK
 
 

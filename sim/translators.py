@@ -35,6 +35,7 @@ class GoldenTranslator:
         self.requests = 0
 
     async def translate(self, access):
+        """The beats of the model's answers to ``access``, after the core's cycles."""
         if self.plane is not None:
             await self.plane.admit(access, self.port)
         self.requests += 1
@@ -53,4 +54,5 @@ class PassThrough:
     """
 
     async def translate(self, access):
+        """One beat that grants ``access`` where it asks."""
         return [Beat(access.tag, 1, 0, 0, access.addr, access.pages, 1, 1, 3)]

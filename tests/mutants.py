@@ -14,6 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from siommu.files import command, write_whole
+
 from .mutations import MUTATIONS, mutated_tree
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -65,6 +67,7 @@ def _short(test):
     return f"`{parameters.rstrip(']')}`" if function == "test_regression" else f"`{function}`"
 
 
+@command
 def main():
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
     parser.add_argument("names", nargs="*", help="faults to try (default: all)")
@@ -83,8 +86,7 @@ def main():
         print(f"siommu: {name}: unit {_short(unit)}, regression {_short(regression)} "
               f"[{time.monotonic() - began:.0f} s]", flush=True)
         report = ROOT / "build" / "mutants.md"
-        report.parent.mkdir(exist_ok=True)
-        report.write_text("\n".join([
+        write_whole(report, "\n".join([
             "| fault | what is wrong | module | unit test that notices | regression test that "
             "notices |", "|---|---|---|---|---|", *rows, ""]))
     if missed:

@@ -368,7 +368,8 @@ MUTATIONS = {
         "records lost after a failed write are not counted", "fault_queue",
         "lost_there.eq(self.b.payload | broken)", "lost_there.eq(0)"),
     "old-ring-goes-on": Mutation(
-        "a fault queue that was off for a moment goes on with the old ring's indexes", "fault_queue",
+        "a fault queue that was off for a moment goes on with the old ring's indexes",
+        "fault_queue",
         "wanted.eq(self.enable & ~was_off)", "wanted.eq(self.enable)"),
     "illegal-goes-on": Mutation(
         "the queue goes on behind an illegal command", "commands",

@@ -7,8 +7,21 @@ the core; what is visible is declared in :mod:`siommu.formats`.
 from amaranth import Cat
 from amaranth.lib import data
 
-from .formats import (ADDR_BITS, DEVICE_BITS, DEVID_BITS, INDEX_BITS, PAGE_SHIFT, PAGES_BITS,
-                      PASID_BITS, PFN_BITS, TAG_BITS, VPN_BITS, Cause, Disposition, Size)
+from .formats import (
+    ADDR_BITS,
+    DEVICE_BITS,
+    DEVID_BITS,
+    INDEX_BITS,
+    PAGE_SHIFT,
+    PAGES_BITS,
+    PASID_BITS,
+    PFN_BITS,
+    TAG_BITS,
+    VPN_BITS,
+    Cause,
+    Disposition,
+    Size,
+)
 
 __all__ = ["PORT_BITS", "SLOT_BITS", "WAY_BITS", "LINE_BITS", "LINE_PAGES", "PAGE_NUMBER_BITS",
            "ENTRY_ADDR_BITS", "Operation", "TlbKey", "LineKey", "RegionKey", "WalkKey", "Rights",

@@ -5,9 +5,12 @@ import dataclasses
 import sys
 from pathlib import Path
 
+from amaranth.back.verilog import YosysError
+
 from . import __version__
 from .config import PRESETS, Config, ConfigError
 from .export import verilog
+from .files import command, write_whole
 
 __all__ = ["main"]
 
@@ -42,6 +45,7 @@ def _parser():
     return parser
 
 
+@command
 def main(arguments=None):
     """Run the command line; returns the exit status."""
     parser = _parser()
@@ -53,12 +57,12 @@ def main(arguments=None):
     except ConfigError as error:
         parser.exit(2, f"siommu: {error}\n")
     output = options["output"]
-    text = verilog(config)
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(text)
-    except OSError as error:
-        parser.exit(1, f"siommu: cannot write {output}: {error.strerror}\n")
+        text = verilog(config)
+    except YosysError as error:         # it writes temporary files, for instance on a full disk
+        reason = str(error).strip().splitlines() or ["no reason given"]
+        parser.exit(1, f"siommu: Yosys cannot make the Verilog: {reason[-1]}\n")
+    write_whole(output, text)
     print(f"siommu: wrote {output} ({len(text.splitlines())} lines) for {config}",
           file=sys.stderr)
     return 0

@@ -1,6 +1,7 @@
 """The control plane: registers, queues, counters and software's port around the core (§5 to §7).
 
-Nothing happens here but wiring: each register's meaning is in this file, each unit's work in its own.
+Nothing happens here but wiring: each register's meaning is in this file, each unit's work in its
+own.
 """
 
 from amaranth import Cat, Module, Signal

@@ -6,7 +6,7 @@ An operation passes one stage a cycle; stage 0 is the cycle of the request's han
                    look-aheads; promotions when nothing else was there
     2  compare     first-level TLB tags │ index of the second-level TLB and of the walk cache
     3  select      entry                │ (block RAM)
-    4  resolve     entry -> response    │ second-level tags, walk cache, walk slots, contexts compared
+    4  resolve     entry -> response    │ second-level tags, walk cache, slots, contexts compared
     5  act         what is not answered: second level, join or take a walk slot, wait (see ``miss``)
     8  resolve     second-level hits and walked operations -> response
 
@@ -19,14 +19,37 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect
 
 from .axi import ReadAddress, ReadData
-from .bundles import (LINE_BITS, SLOT_BITS, ContextInfo, DeviceInfo, FaultInfo, Invalidation,
-                      Operation, Outcome, Prefetch, WalkKey, assign, line_key, region_key,
-                      tlb_key, walk_key)
+from .bundles import (
+    LINE_BITS,
+    SLOT_BITS,
+    ContextInfo,
+    DeviceInfo,
+    FaultInfo,
+    Invalidation,
+    Operation,
+    Outcome,
+    Prefetch,
+    WalkKey,
+    assign,
+    line_key,
+    region_key,
+    tlb_key,
+    walk_key,
+)
 from .cache import ContextCache
 from .choose import RoundRobinAhead, one_of
 from .config import Config
-from .formats import (DEVICE_BITS, PAGE_SHIFT, PFN_BITS, VPN_BITS, Cause, Mode, Request,
-                      Response, Size)
+from .formats import (
+    DEVICE_BITS,
+    PAGE_SHIFT,
+    PFN_BITS,
+    VPN_BITS,
+    Cause,
+    Mode,
+    Request,
+    Response,
+    Size,
+)
 from .invalidate import Invalidator
 from .lines import FillRequest, TableLines, pages_between
 from .miss import MissUnit, waited

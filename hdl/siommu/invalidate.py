@@ -12,8 +12,8 @@ about to be dropped. Then the caches are gone through::
                landed
 
 A step drops from the whole first level, and from one set of the second level and of the walk
-cache. Each takes one cycle from the ports, and two steps are at least five cycles apart: hits go on.
-An invalidation of a single line knows its sets, and needs one step only.
+cache. Each takes one cycle from the ports, and two steps are at least five cycles apart: hits go
+on. An invalidation of a single line knows its sets, and needs one step only.
 """
 
 from amaranth import Module, Signal

@@ -1,7 +1,7 @@
 """Lines: what a leaf's neighbours grant, and how it gets into both levels of the TLB.
 
-The walker puts the eight leaf entries of a line into a buffer as they come. When a walk with a grant is
-over, the line is gone through from its last page to its first, two pages a cycle::
+The walker puts the eight leaf entries of a line into a buffer as they come. When a walk with a
+grant is over, the line is gone through from its last page to its first, two pages a cycle::
 
     row address   RAM      row, plus one   compare   extents ──> L2 row
     (cycle k)     (k + 1)  (k + 2)         (k + 3)   (k + 4)     (k + 5)
@@ -16,8 +16,19 @@ from amaranth.lib import data, fifo, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for, exact_log2
 
-from .bundles import (LINE_BITS, LINE_PAGES, SLOT_BITS, WAY_BITS, LineKey, Outcome, Rights,
-                      Translation, WalkKey, assign, line_key)
+from .bundles import (
+    LINE_BITS,
+    LINE_PAGES,
+    SLOT_BITS,
+    WAY_BITS,
+    LineKey,
+    Outcome,
+    Rights,
+    Translation,
+    WalkKey,
+    assign,
+    line_key,
+)
 from .config import Config
 from .formats import PFN_BITS, Size
 from .payload import Payload, payload_of

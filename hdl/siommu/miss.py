@@ -19,9 +19,27 @@ from amaranth import Module, Mux, Signal, signed
 from amaranth.lib import data, enum, memory, stream, wiring
 from amaranth.lib.wiring import In, Out, connect
 
-from .bundles import (LINE_BITS, PORT_BITS, SLOT_BITS, WAY_BITS, ContextInfo, DeviceInfo,
-                      FaultInfo, Invalidation, Operation, Outcome, Prefetch, RegionInfo, WalkKey,
-                      WalkStart, assign, reach, same_line, same_place, walk_key)
+from .bundles import (
+    LINE_BITS,
+    PORT_BITS,
+    SLOT_BITS,
+    WAY_BITS,
+    ContextInfo,
+    DeviceInfo,
+    FaultInfo,
+    Invalidation,
+    Operation,
+    Outcome,
+    Prefetch,
+    RegionInfo,
+    WalkKey,
+    WalkStart,
+    assign,
+    reach,
+    same_line,
+    same_place,
+    walk_key,
+)
 from .choose import lowest, one_hot_index
 from .config import Config
 from .formats import PAGES_BITS, Cause, Response, Size
@@ -576,7 +594,7 @@ class MissUnit(wiring.Component):
         self._pages = resolver.beat.pages
 
     def _of_port(self, operation):
-        """Whether it came from a port: what software asks for leaves no record and is not counted."""
+        """Whether it came from a port: what software asks for leaves no record, and counts not."""
         return operation.port != self._config.ports
 
     def _record(self, m, exits, operation, outcome):

@@ -9,7 +9,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from .bundles import LINE_BITS, Operation, Outcome
-from .formats import INDEX_BITS, PAGES_BITS, PAGE_SHIFT, PFN_BITS, Cause, Response, Size
+from .formats import INDEX_BITS, PAGE_SHIFT, PAGES_BITS, PFN_BITS, Cause, Response, Size
 
 __all__ = ["Lengths", "lengths", "ends_by", "Mapped", "mapped", "Resolver", "rest_of"]
 

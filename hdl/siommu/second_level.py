@@ -26,8 +26,16 @@ from .choose import lowest, one_hot_index
 from .config import Config
 from .formats import PFN_BITS, Cause, Size
 from .payload import Payload
-from .sets import (SetStore, guarded, guarded_bits, ignored, parity_sums, sound, space_index,
-                   unguarded)
+from .sets import (
+    SetStore,
+    guarded,
+    guarded_bits,
+    ignored,
+    parity_sums,
+    sound,
+    space_index,
+    unguarded,
+)
 
 __all__ = ["LinePage", "LineRights", "SecondLevelTlb", "ROWS", "line_index", "line_sets"]
 

@@ -27,8 +27,7 @@ from amaranth import C, Cat, Module, Mux, Signal
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from .bundles import (LINE_BITS, LINE_PAGES, Invalidation, Outcome, Rights, TlbKey,
-                      Translation)
+from .bundles import LINE_BITS, LINE_PAGES, Invalidation, Outcome, Rights, TlbKey, Translation
 from .choose import lowest, one_hot_index, one_of
 from .config import Config
 from .formats import INDEX_BITS, PFN_BITS, Cause, Size
@@ -60,7 +59,7 @@ class _Tag(data.Struct):
 
 
 class _Fields(data.Struct):
-    """Of each field, by the sizes that look at it: two keys agree there, or one is of everything."""
+    """Of each field, by the sizes that look at it: two keys agree, or one is of everything."""
 
     ft: 1
     device: 1

@@ -203,14 +203,15 @@ class WalkSlots(wiring.Component):
             anew, speculative = Signal(name=f"anew_{index}"), Signal(name=f"speculative_{index}")
             faulty = Signal(name=f"faulty_{index}")
             owed = self.owed[index]
-            claims = Signal(range(config.requesters * config.port_depth + 1), name=f"claims_{index}")
+            claims = Signal(range(config.requesters * config.port_depth + 1),
+                            name=f"claims_{index}")
             claimed = Signal(name=f"claimed_{index}")
             # Settled for some cycles: nobody joined of late, and all claims are counted.
             rested = Signal(4, name=f"rested_{index}")
             m.d.sync += [
                 rested.eq(Cat(settled, rested[:3] & settled.replicate(3))),
-                ripe[index].eq(valid[index] & ~released[index] & settled & rested.all() & ~owed & ~claimed
-                        & ~self.reading[index]),
+                ripe[index].eq(valid[index] & ~released[index] & settled & rested.all() & ~owed
+                               & ~claimed & ~self.reading[index]),
             ]
 
             m.d.comb += self.faulty[index].eq(faulty & settled)

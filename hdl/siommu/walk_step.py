@@ -11,11 +11,34 @@ from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
-from .bundles import (ENTRY_ADDR_BITS, WAY_BITS, ContextInfo, DeviceInfo, Outcome, Reach,
-                      RegionInfo, WalkKey, WalkStart, assign)
+from .bundles import (
+    ENTRY_ADDR_BITS,
+    WAY_BITS,
+    ContextInfo,
+    DeviceInfo,
+    Outcome,
+    Reach,
+    RegionInfo,
+    WalkKey,
+    WalkStart,
+    assign,
+)
 from .choose import first_of
-from .formats import (DEVID_BITS, INDEX_BITS, PAGE_SHIFT, PFN_BITS, Cause, ContextDeny, ContextRoot,
-                      DeviceWord0, DeviceWord1, DirectoryEntry, Disposition, Size, TableEntry)
+from .formats import (
+    DEVID_BITS,
+    INDEX_BITS,
+    PAGE_SHIFT,
+    PFN_BITS,
+    Cause,
+    ContextDeny,
+    ContextRoot,
+    DeviceWord0,
+    DeviceWord1,
+    DirectoryEntry,
+    Disposition,
+    Size,
+    TableEntry,
+)
 
 __all__ = ["SAID", "Table", "WalkState", "Gathered", "Marks", "Facts", "WordFacts", "WordStep",
            "StartFacts", "StartStep", "marks", "start_facts", "out_of_range", "device_entry",

@@ -1,4 +1,4 @@
-"""The table walker: one event a cycle, a word from memory or the start of a walk; all walks overlap.
+"""The table walker: one event a cycle, a word from memory or a walk's start; all walks overlap.
 
 Each walk has a slot and an AXI id of the same number, and at most one read under way, so answers
 may come in any order. A word or a start taken in cycle *x* is decided in *x* + 1; in *x* + 2 what
@@ -27,17 +27,47 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from .axi import Burst, ReadAddress, ReadData
-from .bundles import (ENTRY_ADDR_BITS, LINE_BITS, SLOT_BITS, WAY_BITS, ContextInfo, DeviceInfo,
-                      Outcome, Reach, RegionInfo, RegionKey, TableRead, WalkKey, WalkStart,
-                      assign, region_key)
+from .bundles import (
+    ENTRY_ADDR_BITS,
+    LINE_BITS,
+    SLOT_BITS,
+    WAY_BITS,
+    ContextInfo,
+    DeviceInfo,
+    Outcome,
+    Reach,
+    RegionInfo,
+    RegionKey,
+    TableRead,
+    WalkKey,
+    WalkStart,
+    assign,
+    region_key,
+)
 from .config import Config
 from .formats import DEVICE_BITS, ENTRY_BYTES, PASID_BITS, PFN_BITS, Cause, Disposition
 from .lines import LineWords
 from .payload import Payload, payload_of
 from .queues import RingQueue
-from .walk_step import (SAID, Facts, Gathered, Marks, StartFacts, StartStep, WalkState,
-                        WordFacts, WordStep, device_entry, leaf_fits, leaf_page, marks, next_read,
-                        out_of_range, start_facts, words_minus_one)
+from .walk_step import (
+    SAID,
+    Facts,
+    Gathered,
+    Marks,
+    StartFacts,
+    StartStep,
+    WalkState,
+    WordFacts,
+    WordStep,
+    device_entry,
+    leaf_fits,
+    leaf_page,
+    marks,
+    next_read,
+    out_of_range,
+    start_facts,
+    words_minus_one,
+)
 
 __all__ = ["ContextKey", "TableWalker"]
 

@@ -26,7 +26,6 @@ def generate(folder=ROOT):
     paths = []
     for name, write in OUTPUTS.items():
         path = Path(folder) / name
-        path.parent.mkdir(parents=True, exist_ok=True)
         write(path)
         paths.append(path)
     return paths

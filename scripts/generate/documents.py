@@ -9,6 +9,7 @@ import textwrap
 from amaranth.lib import data
 
 from siommu import formats
+from siommu.files import write_whole
 from siommu.register_map import COUNTERS, REGISTERS, register, root
 
 from .formats import ENUMS, WORDS, members, named, snake, text
@@ -135,7 +136,7 @@ def write_registers(path):
         sections.append(_section(group))
     description = "\n\n".join(" ".join(paragraph.split())
                               for paragraph in top.get_property("desc").split("\n\n"))
-    path.write_text("\n".join([
+    write_whole(path, "\n".join([
         "<!-- `make generate` writes this file from hdl/siommu/siommu.rdl. Do not edit it. -->",
         "", "# Registers", "", _prose(description), "", _prose(
             "[specification.md](specification.md) says how software uses them; "
@@ -179,7 +180,7 @@ def write_formats(path):
         sections += [f"## §{section}", *map(_word, structs)]
     sections += ["## Encodings", *map(_enum, ENUMS)]
     sections += ["## Ports", *map(_port, (formats.Request, formats.Response))]
-    path.write_text("\n".join([
+    write_whole(path, "\n".join([
         "<!-- `make generate` writes this file from hdl/siommu/formats.py. Do not edit it. -->",
         "", "# Formats", "", _prose(
             "Bit positions of everything that crosses the boundary of the core. What the fields "

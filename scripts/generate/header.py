@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from siommu import formats
+from siommu.files import write_whole
 from siommu.register_map import REGISTERS, register
 
 from .formats import CONSTANTS, ENUMS, WORDS, named, others, snake, text
@@ -120,4 +121,4 @@ def write(path):
     }
     content = re.sub(r"^@(\w+)@$", lambda match: parts[match[1]], FRAME.read_text(),
                      flags=re.MULTILINE)
-    path.write_text(content)
+    write_whole(path, content)

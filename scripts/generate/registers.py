@@ -4,6 +4,7 @@ from peakrdl_cheader.c_standards import CStandard
 from peakrdl_cheader.exporter import CHeaderExporter
 from peakrdl_ipxact.exporter import IPXACTExporter
 
+from siommu.files import whole
 from siommu.register_map import register, root
 
 __all__ = ["write_c_header", "write_ipxact"]
@@ -13,13 +14,16 @@ def write_c_header(path):
     """Masks and positions of the registers' fields, and a struct of the registers."""
     # Names by register, not by type: otherwise registers of one kind share a name with a hash.
     # The older standard, because for the newer ones the header would include assert.h.
-    CHeaderExporter().export(root().top, str(path), reuse_typedefs=False, std=CStandard.gnu99)
+    with whole(path) as scratch:
+        CHeaderExporter().export(root().top, str(scratch), reuse_typedefs=False,
+                                 std=CStandard.gnu99)
 
 
 def write_ipxact(path):
     """The registers for tools that read IP-XACT (IEEE 1685-2014)."""
     version = register("VERSION")
-    IPXACTExporter(
+    exporter = IPXACTExporter(
         vendor="siommu", library="siommu",
-        version=f"{version.field('MAJOR').reset}.{version.field('MINOR').reset}",
-    ).export(root().top, str(path))
+        version=f"{version.field('MAJOR').reset}.{version.field('MINOR').reset}")
+    with whole(path) as scratch:
+        exporter.export(root().top, str(scratch))

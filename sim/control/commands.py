@@ -2,8 +2,15 @@
 
 from dataclasses import dataclass
 
-from siommu.formats import (PREFETCH_MAX_N, CommandAddress, CommandWord0, FenceWord0, Opcode,
-                            pack, unpack)
+from siommu.formats import (
+    PREFETCH_MAX_N,
+    CommandAddress,
+    CommandWord0,
+    FenceWord0,
+    Opcode,
+    pack,
+    unpack,
+)
 
 __all__ = ["Command", "aligned_pieces", "fence", "inval_context", "inval_tlb", "prefetch",
            "selected"]

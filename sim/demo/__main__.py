@@ -1,9 +1,11 @@
 """The command line of the demo, over the golden model."""
 
 import argparse
-from pathlib import Path
 import sys
 import tempfile
+from pathlib import Path
+
+from siommu.files import command
 
 from ..control import GoldenControlPlane, RegisterControl
 from ..ext4 import Ext4Error, MissingTools
@@ -30,6 +32,7 @@ def golden_world(folder, out=print, seed=0):
                  out=out, seed=seed)
 
 
+@command
 def main(arguments=None):
     """The command line."""
     parser = argparse.ArgumentParser(

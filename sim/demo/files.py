@@ -1,11 +1,14 @@
 """The file system of the demo: real files from this machine, in an ext4 image."""
 
-from dataclasses import dataclass
+import io
 import os
-from pathlib import Path
 import shutil
 import sysconfig
 import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from siommu.files import whole, write_whole
 
 from ..ext4 import Ext4Image
 
@@ -27,20 +30,22 @@ class DemoFile:
 
 
 def _plain_copy(source, target):
-    shutil.copyfile(source, target)
+    write_whole(target, source.read_bytes())
 
 
 def _archive(source, target):
     """A tar file: large, and of the kind that people have."""
-    with tarfile.open(target, "w", format=tarfile.USTAR_FORMAT) as archive:
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for item in sorted(source.glob("[a-c]*.py")):
             archive.add(item, arcname=item.name, recursive=False)
+    write_whole(target, content.getvalue())
 
 
 def _sparse(source, target):
     """Two pieces of a file with a hole of some 3 MiB between them, and one at the end."""
     content = Path(source).read_bytes()
-    with open(target, "wb") as file:
+    with whole(target) as scratch, scratch.open("wb") as file:
         file.write(content[:10_000])
         file.seek(3 << 20)
         file.write(content[:20_000])
@@ -74,7 +79,6 @@ def make_image(folder):
     files = []
     for path, source, make, uid, gid, mode in plan:
         target = root / path[1:]
-        target.parent.mkdir(parents=True, exist_ok=True)
         make(source, target)
         files.append(DemoFile(path, target, uid, gid, mode))
     image = Ext4Image.make(root, folder / "ext4.img")

@@ -1,8 +1,10 @@
 """The machine of the demo: two SSDs, two users, and what they may do."""
 
-from dataclasses import dataclass, field
 import hashlib
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from siommu.files import write_whole
 
 from ..kernel import Kernel
 from ..memory import Memory
@@ -127,7 +129,7 @@ class Machine:
             await library.flush(opened)
             await library.close(opened)
             # The original follows, so that later comparisons expect the new content.
-            self.files[path].source.write_bytes(expected)
+            write_whole(self.files[path].source, expected)
             require(self.image.content(path) == bytes(expected),
                     f"what was written to {path} is not in the image")
         self.image.check()

@@ -33,6 +33,7 @@ class AdminCommands:
         }
 
     async def execute(self, command):
+        """Executes a command; returns its result. A ``CommandError`` holds a failure's status."""
         handler = self._handlers.get(command.opcode)
         if handler is None:
             raise CommandError(Status.INVALID_OPCODE)

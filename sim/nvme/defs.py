@@ -1,8 +1,8 @@
 """Numbers and layouts of NVMe (base specification 1.4, NVM command set) that the models use."""
 
+import struct
 from dataclasses import dataclass
 from enum import IntEnum
-import struct
 
 __all__ = ["Register", "Admin", "Io", "Status", "StatusType", "Identify", "Feature", "Command",
            "Completion", "SQE_BYTES", "CQE_BYTES", "PAGE", "DIRECT", "fault_word", "read_fault"]

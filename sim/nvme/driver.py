@@ -1,7 +1,18 @@
 """The host's side of NVMe: queue pairs, and a driver that brings a controller up."""
 
-from .defs import (CQE_BYTES, DIRECT, PAGE, SQE_BYTES, Admin, Command, Completion, Feature,
-                   Identify, Register, Status)
+from .defs import (
+    CQE_BYTES,
+    DIRECT,
+    PAGE,
+    SQE_BYTES,
+    Admin,
+    Command,
+    Completion,
+    Feature,
+    Identify,
+    Register,
+    Status,
+)
 
 __all__ = ["AdminError", "Driver", "QueuePair", "prp_pages"]
 

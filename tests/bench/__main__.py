@@ -12,10 +12,12 @@ import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
+from siommu.files import command, write_whole
+
 from ..regression import simulator
 from .plan import FIGURES, plan
-from .report import bench_report, line, sort_key
 from .plots import draw
+from .report import bench_report, line, sort_key
 
 FOLDER = simulator.BUILD / "bench"
 
@@ -79,6 +81,7 @@ def configuration(name):
     return f"{simulator.CONFIGS[name]}; SHA-256 of the Verilog {digest[:16]}…"
 
 
+@command
 def main(arguments=None):
     """The command line; returns the exit status: 1 if a measurement failed, a missed bar is 0."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench",
@@ -109,10 +112,10 @@ def main(arguments=None):
     results = {"records": records, "failures": failures, "only": options.only,
                "configs": {name: configuration(name)
                            for name in sorted({record["config"] for record in records})}}
-    (FOLDER / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    write_whole(FOLDER / "results.json", json.dumps(results, indent=1) + "\n")
     plots = draw(records, FOLDER)
     text = bench_report(results, plots)
-    (FOLDER / "report.md").write_text(text)
+    write_whole(FOLDER / "report.md", text)
     print(f"\n{text}\nsiommu: the report is {FOLDER / 'report.md'}")
     return int(bool(failures))
 

@@ -6,6 +6,8 @@ import random
 from pathlib import Path
 from statistics import mean
 
+from siommu.files import write_whole
+
 from ..regression.axi import TableMemory
 from ..regression.bench import Testbench
 from ..regression.scene import Scene
@@ -91,8 +93,8 @@ class Bench(Testbench):
         entry = {"figure": figure, "what": what, "measured": measured, "unit": unit, "bar": bar,
                  "atmost": atmost, "note": note, "config": os.environ["SIOMMU_CONFIG"],
                  "answered": self.answered, **data}
-        with self._output.open("a") as output:
-            output.write(json.dumps(entry) + "\n")
+        before = self._output.read_text() if self._output.exists() else ""
+        write_whole(self._output, before + json.dumps(entry) + "\n")
 
     # -- worlds --------------------------------------------------------------------------------
 

@@ -3,10 +3,10 @@ docs/performance.md, between its markers, and the plots beside it. What was not 
 """
 
 import json
-import shutil
 import sys
 
 from fpga import report as synthesis
+from siommu.files import command, write_whole
 
 from ..regression.simulator import BUILD, ROOT
 from . import report
@@ -34,6 +34,7 @@ def insert(text, name, lines):
     return before + begin + "\n".join(lines) + "\n" + end + after
 
 
+@command
 def main():
     """Returns the exit status."""
     text, done = DOCUMENT.read_text(), []
@@ -43,10 +44,9 @@ def main():
         if results["failures"]:
             print("siommu: a measurement of `make bench` failed; run it again", file=sys.stderr)
             return 1
-        PICTURES.mkdir(exist_ok=True)
         plots = [(name, title) for name, title, *_ in PLOTS if (bench.parent / name).exists()]
         for name, _ in plots:
-            shutil.copyfile(bench.parent / name, PICTURES / name)
+            write_whole(PICTURES / name, (bench.parent / name).read_bytes())
         text = insert(text, "bench", report.sections(results, "###", plots, "performance/"))
         done.append(bench)
     if synth.exists():
@@ -56,7 +56,7 @@ def main():
         print("siommu: there are no results; run `make bench` or `make bench-synth` first",
               file=sys.stderr)
         return 1
-    DOCUMENT.write_text(text)
+    write_whole(DOCUMENT, text)
     print(f"siommu: wrote {DOCUMENT} from {' and '.join(map(str, done))}")
     return 0
 

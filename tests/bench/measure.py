@@ -8,8 +8,18 @@ from collections import Counter
 import cocotb
 
 from siommu.formats import Mode, Size
-from .common import (BASE, LINE, PAGE, REGION, Bench, average, random_lines, regions_of_pages,
-                     sustained)
+
+from .common import (
+    BASE,
+    LINE,
+    PAGE,
+    REGION,
+    Bench,
+    average,
+    random_lines,
+    regions_of_pages,
+    sustained,
+)
 
 LATENCIES = (1, 5, 20, 50, 100, 200, 500)
 REGIONS = 32            #: regions of 2 MiB whose upper levels are warm

@@ -1,5 +1,7 @@
 """The plots of ``make bench``."""
 
+from siommu.files import whole
+
 __all__ = ["draw"]
 
 
@@ -84,7 +86,8 @@ def draw(records, folder):
             plot(axes, records)
             axes.set_title(title)
             axes.grid(alpha=.3)
-            drawing.savefig(folder / name, metadata={"Date": None})
+            with whole(folder / name) as scratch:
+                drawing.savefig(scratch, metadata={"Date": None})
             pyplot.close(drawing)
             drawn.append((name, title))
     return drawn

@@ -55,7 +55,8 @@ def summary(records):
 
 
 def bench_report(results, plots=()):
-    """The report of ``make bench`` as Markdown text. ``plots``: (name, title) of images beside it."""
+    """The report of ``make bench`` as Markdown text. ``plots``: (name, title) of images beside it.
+    """
     return "\n".join(["# Latency and throughput", "", *sections(results, "##", plots)]) + "\n"
 
 

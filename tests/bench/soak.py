@@ -7,6 +7,8 @@ import json
 import sys
 from collections import deque
 
+from siommu.files import command, write_whole
+
 from ..regression import simulator
 from .worlds import Pool, Tally, fresh_seeds, run_worlds
 
@@ -17,6 +19,7 @@ BATCH = 8       #: worlds of one simulation
 FOLDER = simulator.BUILD / "soak"
 
 
+@command
 def main(arguments=None):
     """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.soak",
@@ -50,8 +53,7 @@ def main(arguments=None):
     total = Tally()
     for tally in totals.values():
         total += tally
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    (FOLDER / "soak.json").write_text(json.dumps({
+    write_whole(FOLDER / "soak.json", json.dumps({
         "total": vars(total), "configs": {config: vars(tally) for config, tally in totals.items()},
         "seeds": seeds, "seconds": pool.seconds}, indent=1) + "\n")
     print()

@@ -35,7 +35,8 @@ def test_a_line_says_bar_and_verdict():
 def test_the_report_tells_the_missed_from_the_met():
     records = [record(bar=13), record(measured=10, bar=13), record(4, 7, bar=8),
                record("hits", 5)]
-    assert summary(records) == [("3", FIGURES["3"], 1, 1, "MISS"), ("4", FIGURES["4"], 1, 0, "PASS")]
+    assert summary(records) == [("3", FIGURES["3"], 1, 1, "MISS"),
+                                ("4", FIGURES["4"], 1, 0, "PASS")]
     text = bench_report({"records": records, "only": None, "failures": ["it broke"],
                          "configs": {"default": "Config()"}}, [("a.svg", "A plot")])
     assert "| a miss | ≤ 13 | 40 cycles | MISS | `default` |  |" in text

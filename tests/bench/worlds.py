@@ -12,8 +12,8 @@ from ..regression import simulator
 __all__ = ["Pool", "Tally", "fresh_seeds", "parse_log", "run_worlds"]
 
 MODULE = "tests.regression.random_worlds"
-_DONE = re.compile(r"^world/seed=\d+: (\d+) requests answered in (\d+) cycles, (\d+) pages compared, "
-                   r"(\d+) of them granted", re.M)
+_DONE = re.compile(r"^world/seed=\d+: (\d+) requests answered in (\d+) cycles, "
+                   r"(\d+) pages compared, (\d+) of them granted", re.M)
 
 
 @dataclass
@@ -42,8 +42,8 @@ class Tally:
         return self
 
     def __str__(self):
-        return f"{self.worlds} worlds, {self.requests:,} requests, {self.pages:,} translations of " \
-               f"a page compared with the golden model, {self.grants:,} of them grants, " \
+        return f"{self.worlds} worlds, {self.requests:,} requests, {self.pages:,} translations " \
+               f"of a page compared with the golden model, {self.grants:,} of them grants, " \
                f"{self.cycles:,} cycles, {len(self.failures)} failure(s)"
 
 

@@ -1,8 +1,8 @@
 """``siommu.h`` against literal numbers: those that pin down Python's view, and its own calls."""
 
 import pytest
-from scripts.generate.formats import CONSTANTS, ENUMS, WORDS, named, others, snake
 
+from scripts.generate.formats import CONSTANTS, ENUMS, WORDS, named, others, snake
 from siommu import formats
 from siommu.formats import field_mask
 from tests.hdl.literals import PINS, RESERVED_MASKS, VECTORS

@@ -1,9 +1,9 @@
 """The C snippets of the programmer's guide compile against the header."""
 
-from pathlib import Path
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 

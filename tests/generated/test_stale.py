@@ -1,6 +1,7 @@
 """The generated files are what the declarations give today."""
 
 import pytest
+
 from scripts.generate import OUTPUTS, ROOT
 
 

@@ -4,8 +4,18 @@ They are worked out by hand from the specification, because a slip in a declarat
 invisible to all that share it. Python's and C's view are both held against them.
 """
 
-from siommu.formats import (CommandAddress, CommandWord0, ContextDeny, ContextRoot, DeviceWord0,
-                            DeviceWord1, DirectoryEntry, FaultWord0, FenceWord0, TableEntry)
+from siommu.formats import (
+                            CommandAddress,
+                            CommandWord0,
+                            ContextDeny,
+                            ContextRoot,
+                            DeviceWord0,
+                            DeviceWord1,
+                            DirectoryEntry,
+                            FaultWord0,
+                            FenceWord0,
+                            TableEntry,
+)
 
 __all__ = ["VECTORS", "RESERVED_MASKS", "PINS", "COUNTERS", "SELF_CLEARING"]
 

@@ -8,10 +8,10 @@ from collections import Counter
 import pytest
 from amaranth.lib import data
 
+from sim.golden import Access, Beat, GoldenModel, check_response
 from siommu.config import Config
 from siommu.core import Core
 from siommu.formats import Cause, Mode, Request, Response
-from sim.golden import Access, Beat, GoldenModel, check_response
 
 from .read_slave import ReadSlave
 from .simulate import seeded, simulate

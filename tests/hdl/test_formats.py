@@ -3,8 +3,20 @@
 import pytest
 from amaranth.lib import data
 
-from siommu.formats import (Cause, DeviceWord1, Disposition, Mode, Opcode, Request, Response, Size,
-                            TableEntry, field_mask, pack, unpack)
+from siommu.formats import (
+    Cause,
+    DeviceWord1,
+    Disposition,
+    Mode,
+    Opcode,
+    Request,
+    Response,
+    Size,
+    TableEntry,
+    field_mask,
+    pack,
+    unpack,
+)
 
 from .literals import RESERVED_MASKS, VECTORS
 

@@ -5,8 +5,18 @@ import pytest
 
 from siommu.config import PRESETS, Config
 from siommu.formats import Mode
-from siommu.register_map import (COUNTERS, ID, REGISTERS, VERSION, Field, Register, existing,
-                                 register, reset_value, root)
+from siommu.register_map import (
+    COUNTERS,
+    ID,
+    REGISTERS,
+    VERSION,
+    Field,
+    Register,
+    existing,
+    register,
+    reset_value,
+    root,
+)
 
 from . import literals
 

@@ -6,11 +6,24 @@ import pytest
 from amaranth.hdl import Module, Signal
 
 from siommu.bundles import ENTRY_ADDR_BITS, WalkKey, assign, reach
-from siommu.formats import (Cause, ContextDeny, ContextRoot, DeviceWord0, Disposition, Size, pack)
+from siommu.formats import Cause, ContextDeny, ContextRoot, DeviceWord0, Disposition, Size, pack
 from siommu.second_level import LinePage
-from siommu.walk_step import (SAID, StartStep, Table, WalkState, WordFacts, WordStep,
-                              device_entry, leaf_fits, leaf_page, marks, next_read, out_of_range,
-                              start_facts, words_minus_one)
+from siommu.walk_step import (
+    SAID,
+    StartStep,
+    Table,
+    WalkState,
+    WordFacts,
+    WordStep,
+    device_entry,
+    leaf_fits,
+    leaf_page,
+    marks,
+    next_read,
+    out_of_range,
+    start_facts,
+    words_minus_one,
+)
 
 from .simulate import seeded, simulate
 from .soup import reach_of

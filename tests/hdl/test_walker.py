@@ -5,11 +5,11 @@ from collections import Counter
 
 import pytest
 
+from sim.golden import Access, GoldenModel
 from siommu.bundles import LINE_PAGES
 from siommu.config import Config
 from siommu.formats import Cause, Mode, Size
 from siommu.walker import TableWalker
-from sim.golden import Access, GoldenModel
 
 from .read_slave import INCR, WRAP, ReadSlave
 from .simulate import seeded, simulate

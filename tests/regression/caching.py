@@ -5,11 +5,11 @@ import random
 
 import cocotb
 
+from sim.golden import check_response
+from sim.tables import PageTable
 from siommu.bundles import LINE_PAGES
 from siommu.formats import Cause, Mode, Size
 from siommu.second_level import line_sets
-from sim.golden import check_response
-from sim.tables import PageTable
 
 from .bench import STATUS, Testbench
 from .scene import Scene
@@ -381,7 +381,8 @@ async def revocation_by_abort(dut, ft):
         await scene.enable()
         table, pasids = space.tables[ft], space.pasids
         places = [table.entry_address(BASE, level) for level in (1, 2, 3, 4)]
-        places += [pasids.entry_address(space.pasid, 1), pasids.context_address(space.pasid) + 8 * ft,
+        places += [pasids.entry_address(space.pasid, 1),
+                   pasids.context_address(space.pasid) + 8 * ft,
                    scene.directory.entry_address(space.device)]
         for entry in places:
             await ask(tb, space.access(ft, 1, BASE), space.access(ft, 1, BASE + PAGE),

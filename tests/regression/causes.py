@@ -7,8 +7,8 @@ must never come from a cache, and a right given needs no invalidation (§4).
 
 import cocotb
 
-from siommu.formats import Cause, Disposition, Mode, Size
 from sim.golden import Access
+from siommu.formats import Cause, Disposition, Mode, Size
 
 from .bench import Testbench
 from .scene import Scene
@@ -145,7 +145,8 @@ def table_cases(tb, space, ft, write, addr, size):
             yield word(f"NR at level {level}", Cause.READ_DENIED, leaf, lambda w: w | 1 << 9)
     if leaf > 1:
         for bit in range(13, 12 + 9 * (leaf - 1)):
-            yield word(f"leaf bit {bit}", Cause.ENTRY_RESERVED, leaf, lambda w, bit=bit: w | 1 << bit)
+            yield word(f"leaf bit {bit}", Cause.ENTRY_RESERVED, leaf,
+                       lambda w, bit=bit: w | 1 << bit)
     yield word("FT of the leaf", Cause.FT_MISMATCH, leaf, lambda w: w ^ 1 << 10)
     if ft:
         for bit in range(52, 62):
@@ -196,7 +197,7 @@ ADDRESSES = {Size.PAGE_4K: BASE, Size.PAGE_2M: 0x0077_6640_0000, Size.PAGE_1G: 0
 @cocotb.test(timeout_time=20, timeout_unit="ms")
 @cocotb.parametrize(ft=[0, 1], pdt_levels=[0, 1, 2])
 async def device_and_pasid(dut, ft, pdt_levels):
-    """DEVICE_INVALID, FT_DISABLED, PASID_INVALID, TABLE_ABSENT, ENTRY_RESERVED at levels 0, 6, 7."""
+    """DEVICE_INVALID, FT_DISABLED, PASID_INVALID, TABLE_ABSENT, ENTRY_RESERVED; levels 0, 6, 7."""
     async with Testbench(dut, seed=ft) as tb:
         space = await prepare(tb, 4, pdt_levels)
         good = space.access(ft, 0, BASE + 0x1000)
@@ -208,7 +209,7 @@ async def device_and_pasid(dut, ft, pdt_levels):
 @cocotb.test(timeout_time=20, timeout_unit="ms")
 @cocotb.parametrize(ft=[0, 1], levels=[4, 5], size=[0, 1, 2])
 async def page_table(dut, ft, levels, size):
-    """NON_CANONICAL, NOT_PRESENT, SUPERVISOR, ENTRY_RESERVED, mismatches and denials, levels 1-5."""
+    """NON_CANONICAL, NOT_PRESENT, SUPERVISOR, ENTRY_RESERVED, mismatches, denials; levels 1-5."""
     async with Testbench(dut, seed=levels) as tb:
         space = await prepare(tb, levels, 1)
         size = Size(size)

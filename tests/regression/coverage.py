@@ -8,6 +8,7 @@ import json
 from collections import Counter
 from pathlib import Path
 
+from siommu.files import write_whole
 from siommu.formats import Cause, Disposition, Size
 
 __all__ = ["COVERS", "Coverage", "empty_covers"]
@@ -100,7 +101,8 @@ class Coverage:
     def save(self):
         """Adds the counts to the file of this simulation, and starts again from 0."""
         before = json.loads(self._file.read_text()) if self._file.exists() else {}
-        self._file.write_text(json.dumps(Counter(before) + self.counts, indent=1, sort_keys=True))
+        write_whole(self._file,
+                    json.dumps(Counter(before) + self.counts, indent=1, sort_keys=True))
         self.counts.clear()
 
 

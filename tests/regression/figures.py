@@ -1,4 +1,4 @@
-"""Figures in cycles: what hits and misses cost. Printed, and asserted where the project promises."""
+"""Figures in cycles: what hits and misses cost. Printed; asserted where the project promises."""
 
 import cocotb
 
@@ -221,8 +221,8 @@ async def long_requests(dut):
         tb.axi.latency = LATENCY, LATENCY
         reads = tb.axi.reads
         done = await tb.port(0).request(space.access(1, 0, BASE + REGION + 16 * LINE, 256))
-        tb.log(f"figure: 256 contiguous 4 KiB leaves, L = {LATENCY}: {tb.axi.reads - reads} bursts, "
-               f"{len(done.beats)} beats, {done.latency} cycles")
+        tb.log(f"figure: 256 contiguous 4 KiB leaves, L = {LATENCY}: "
+               f"{tb.axi.reads - reads} bursts, {len(done.beats)} beats, {done.latency} cycles")
         assert len(done.beats) <= 32 and tb.axi.reads - reads <= 32
         if tb.config.walks >= 8:
             assert done.latency <= 700

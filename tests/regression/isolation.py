@@ -1,4 +1,4 @@
-"""Directed tests of §2.1 rules (d) and (e) and of PORT_ENABLE: no port stops another, nothing hangs."""
+"""Directed tests of §2.1 rules (d) and (e), PORT_ENABLE: no port stops another, nothing hangs."""
 
 import cocotb
 

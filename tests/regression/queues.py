@@ -4,10 +4,10 @@ This is the tests' own driver, close to the registers so that it can misuse them
 system's is ``sim.control``.
 """
 
-from siommu.formats import CommandAddress, CommandWord0, FaultWord0, Opcode, pack, unpack
-from siommu.register_map import register
 from sim.control import commands
 from sim.control.commands import selected
+from siommu.formats import CommandAddress, CommandWord0, FaultWord0, Opcode, pack, unpack
+from siommu.register_map import register
 
 __all__ = ["Queues", "offset", "inval_tlb", "inval_context", "fence", "prefetch"]
 

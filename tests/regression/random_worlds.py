@@ -9,6 +9,7 @@ import random
 import cocotb
 
 from siommu.formats import Mode
+
 from .bench import Testbench
 from .worlds import Traffic, World
 

@@ -6,9 +6,9 @@ What each register has comes from its declaration, which ``tests/hdl/literals.py
 
 import cocotb
 
+from sim.golden import Access
 from siommu.formats import Cause, Mode, Opcode, Size
 from siommu.register_map import COUNTERS, REGISTERS, existing, register, reset_value
-from sim.golden import Access
 
 from .bench import CTRL, OKAY, PORT_ENABLE, SLVERR, STATUS, Testbench
 from .queues import Queues, fence, offset

@@ -10,10 +10,10 @@ import random
 
 import cocotb
 
-from siommu.formats import Mode, Size, TableEntry, field_mask
 from sim.golden import Access, GoldenModel
 from sim.page_tables import ADDR
 from sim.tables import PageTable
+from siommu.formats import Mode, Size, TableEntry, field_mask
 
 from .bench import Testbench
 from .queues import Queues, inval_context, inval_tlb
@@ -230,8 +230,9 @@ class _Judge:
             wanted.append(answer)
         raise AssertionError(
             f"port {transaction.port.name}, cycle {cycle}, seed {self.tb.seed}: page {k} of "
-            f"{access} (accepted in {transaction.accepted}) is answered by {beat}, but versions {floor} to "
-            f"{latest} say {[(str(answer.cause), hex(answer.addr)) for answer in wanted]}")
+            f"{access} (accepted in {transaction.accepted}) is answered by {beat}, but versions "
+            f"{floor} to {latest} say "
+            f"{[(str(answer.cause), hex(answer.addr)) for answer in wanted]}")
 
 
 @cocotb.test(timeout_time=2000, timeout_unit="ms")

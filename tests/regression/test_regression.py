@@ -7,14 +7,14 @@ seeds; ``SAMPLE=n`` takes another sample of configurations for them (``make matr
 
 import importlib
 import os
-import random
+import sys
 
 import pytest
 
 from tests.bench import matrix
 
 from . import simulator
-from .coverage import empty_covers
+from .outcome import choose_seeds
 
 #: Of all combinations of widths, caches, walks and ports, those that this run looks at.
 SAMPLE = matrix.sample(2, int(os.environ.get("SAMPLE", 0)))
@@ -34,24 +34,7 @@ MODULES = {
     "revocation": ("default", "edge", "small"),
     "random_worlds": ("default", "small", "edge", "large", *SAMPLE),
 }
-DEFAULT_SEEDS = 4
-
-
-def _choose_seeds():
-    """Seeds of the random worlds, handed on to the simulation by ``SIOMMU_SEEDS``."""
-    if os.environ.get("SIOMMU_SEEDS"):
-        return
-    if os.environ.get("SEED"):
-        seeds = [int(os.environ["SEED"])]
-    elif os.environ.get("SEEDS"):
-        fresh = random.SystemRandom()
-        seeds = [0] + [fresh.randrange(1, 1 << 32) for _ in range(int(os.environ["SEEDS"]) - 1)]
-    else:
-        seeds = list(range(DEFAULT_SEEDS))
-    os.environ["SIOMMU_SEEDS"] = " ".join(map(str, seeds))
-
-
-_choose_seeds()
+choose_seeds()
 
 
 def cocotb_tests(module):
@@ -66,7 +49,9 @@ _simulations = {}       # (module, config) -> (results, folder) or the exception
 def _simulate(module, config, names, capture):
     if (module, config) not in _simulations:
         with capture.global_and_fixture_disabled():     # say what is being done meanwhile
-            print(f"\nsiommu: {module} on '{config}': {len(names)} tests", flush=True)
+            # Standard error, because a worker's standard output goes nowhere.
+            print(f"\nsiommu: {module} on '{config}': {len(names)} tests", file=sys.stderr,
+                  flush=True)
             try:
                 _simulations[module, config] = simulator.run(module, names, config)
             except simulator.SimulationError as error:
@@ -87,12 +72,16 @@ def _items():
                 yield pytest.param(module.__name__, config, test, id=f"{name}-{config}-{test}")
 
 
-def figures():
-    """The figures that the simulations of this run have logged."""
-    return [f"{config}: {line.partition('figure: ')[2]}"
-            for (_, config), found in _simulations.items() if not isinstance(found, Exception)
-            for line in (found[1] / "simulation.log").read_text().splitlines()
-            if ": figure: " in line]
+def ran():
+    """The simulations of this process: (module, configuration, folder or None if it broke)."""
+    return [(module, config, None if isinstance(found, Exception) else str(found[1]))
+            for (module, config), found in _simulations.items()]
+
+
+def is_whole(items):
+    """Whether ``items`` hold the whole regression with all seeds, so that its covers count."""
+    chosen = sum(item.name.startswith("test_regression[") for item in items)
+    return chosen == len(list(_items())) and not os.environ.get("SEED")
 
 
 @pytest.mark.parametrize("module, config, test", list(_items()))
@@ -109,16 +98,3 @@ def test_regression(module, config, test, request):
     if results[test] is not None:
         pytest.fail(f"{results[test]}\nThe log is {folder / 'simulation.log'}; "
                     f"`make waves TEST={test}` leaves waves", pytrace=False)
-
-
-def test_every_cover_was_hit(request):
-    """Over the whole regression, no cause, level, size or situation went untested."""
-    ran = {(module, config) for module, config in _simulations}
-    wanted = {(f"tests.regression.{name}", config)
-              for name, configs in MODULES.items() for config in configs}
-    selected = sum(item.name.startswith("test_regression[") for item in request.session.items)
-    if ran != wanted or selected != len(list(_items())) or os.environ.get("SEED"):
-        pytest.skip("covers are counted over the whole regression only")
-    folders = [found[1] for found in _simulations.values() if not isinstance(found, Exception)]
-    empty = empty_covers(folders)
-    assert not empty, "never seen:\n  " + "\n  ".join(empty)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from siommu.axi import Burst, Resp
 from siommu.commands import CommandState
+from siommu.files import command, whole, write_whole
 from siommu.formats import Cause, Disposition, Mode, Size
 from siommu.names import hierarchy
 from siommu.walk_step import Table
@@ -105,10 +106,9 @@ def save_file(config, verilog, dump, folder):
     KeyError
         A signal to be shown does not exist in the Verilog text.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     for name, (names, width) in FILTERS.items():
         digits = -(-width // 4)
-        (folder / f"{name}.txt").write_text("".join(
+        write_whole(folder / f"{name}.txt", "".join(
             f"{member.value:0{digits}X} {member.name}\n" for member in names))
     widths = declared_signals(verilog)
     lines = [f'[dumpfile] "{dump}"', "[timestart] 0", "[size] 1600 1000", f"*{ZOOM:.6f} 0",
@@ -142,6 +142,7 @@ def _find(name):
              + "\nor one of their variants, for instance TEST=" + known[-1])
 
 
+@command
 def main():
     parser = argparse.ArgumentParser(prog="waves", description=__doc__.splitlines()[0])
     parser.add_argument("test", help="name of a test of the regression")
@@ -160,14 +161,14 @@ def main():
     except simulator.SimulationError as error:
         sys.exit(f"siommu: {error}")
     target = simulator.BUILD / "waves"
-    target.mkdir(parents=True, exist_ok=True)
     stem = re.sub(r"[^\w=-]+", "-", test)
     dump = target / f"{stem}.{kind}"
-    shutil.move(folder / f"dump.{kind}", dump)
+    with whole(dump) as scratch:
+        shutil.move(folder / f"dump.{kind}", scratch)
     save = target / f"{stem}.gtkw"
-    save.write_text(save_file(simulator.CONFIGS[options.config],
-                              simulator.verilog(options.config).read_text(), dump,
-                              target / "filters"))
+    write_whole(save, save_file(simulator.CONFIGS[options.config],
+                                simulator.verilog(options.config).read_text(), dump,
+                                target / "filters"))
     verdict = "passed" if results[test] is None else f"FAILED: {results[test]}"
     print(f"siommu: {test} {verdict}")
     print(f"siommu: gtkwave {Path(os.path.relpath(save))}")

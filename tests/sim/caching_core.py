@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from siommu.formats import Mode
 from sim.golden import GoldenModel
+from siommu.formats import Mode
 
 __all__ = ["CachingModel"]
 

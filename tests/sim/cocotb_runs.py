@@ -1,7 +1,7 @@
 """cocotb tests of the scheduler on simulated time; ``test_cocotb_scheduler.py`` starts them."""
 
-from pathlib import Path
 import tempfile
+from pathlib import Path
 
 import cocotb
 from cocotb.clock import Clock

@@ -1,14 +1,14 @@
 """The checker of §2.1 accepts every correct answer and refuses every broken one."""
 
-from dataclasses import replace
 import random
+from dataclasses import replace
 
 import pytest
 
-from siommu.formats import Mode, Size
 from sim.golden import Access, Beat, GoldenModel, ResponseError, check_response, merge_runs
 from sim.memory import Memory
 from sim.tables import DeviceDirectory, PageTable, PasidDirectory
+from siommu.formats import Mode, Size
 
 VA = 0x4000_0000
 

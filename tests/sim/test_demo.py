@@ -1,11 +1,11 @@
 import pytest
 
-from siommu.formats import Cause, Disposition
 from sim.demo import DemoFailed, run_demo
 from sim.demo.__main__ import golden_world, main
 from sim.ext4 import Ext4Image
 from sim.golden import Beat
 from sim.translators import GoldenTranslator, PassThrough
+from siommu.formats import Cause, Disposition
 
 
 def test_demo_over_the_golden_model(tmp_path):

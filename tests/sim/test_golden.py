@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from siommu.formats import Cause, Disposition, Mode, Size
 from sim.golden import Access, GoldenModel
 from sim.memory import Memory
 from sim.tables import DeviceDirectory, FileTable, PageTable, PasidDirectory
+from siommu.formats import Cause, Disposition, Mode, Size
 
 DEVICE, PASID, DEVID = 0x21, 0x34567, 0x155
 VA = {4: 0x7F12_3456_7000, 5: 0x00AB_CDEF_1234_5000}

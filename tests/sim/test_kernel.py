@@ -1,12 +1,11 @@
 """The operating system's part and the user library, over real ext4 and a core that caches."""
 
-from errno import EACCES, EBADF, EFAULT, EFBIG, EINVAL, EISDIR, ELOOP, ENODEV, ENOENT, EROFS
 import mmap
 import random
+from errno import EACCES, EBADF, EFAULT, EFBIG, EINVAL, EISDIR, ELOOP, ENODEV, ENOENT, EROFS
 
 import pytest
 
-from siommu.formats import Cause, Disposition
 from sim.control import Command as CoreCommand
 from sim.control import GoldenControlPlane, Reg, RegisterControl
 from sim.ext4 import Ext4Image
@@ -18,6 +17,7 @@ from sim.nvme.defs import Io, read_fault
 from sim.scheduler import Scheduler
 from sim.translators import GoldenTranslator
 from sim.userlib import AccessDenied, UserLibrary
+from siommu.formats import Cause, Disposition
 
 from .caching_core import CachingModel
 

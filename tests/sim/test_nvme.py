@@ -5,13 +5,22 @@ import struct
 
 import pytest
 
-from siommu.formats import Cause
 from sim.golden import Beat
 from sim.memory import Memory
 from sim.nvme import AdminError, Controller, Driver, Latency, Media
-from sim.nvme.defs import (DIRECT, Admin, Command, Completion, Identify, Io, Register, Status,
-                           read_fault)
+from sim.nvme.defs import (
+    DIRECT,
+    Admin,
+    Command,
+    Completion,
+    Identify,
+    Io,
+    Register,
+    Status,
+    read_fault,
+)
 from sim.scheduler import Deadlock, Scheduler
+from siommu.formats import Cause
 
 PAGE = 4096
 VA, VBA = 0x7000_0000_0000, 0x0100_0000_0000

@@ -1,9 +1,16 @@
 import pytest
 
-from siommu.formats import Disposition, Size
 from sim.memory import Memory
-from sim.tables import (CHUNK, DeviceDirectory, FileTable, PageTable, PasidDirectory, TableError,
-                        span_bytes)
+from sim.tables import (
+    CHUNK,
+    DeviceDirectory,
+    FileTable,
+    PageTable,
+    PasidDirectory,
+    TableError,
+    span_bytes,
+)
+from siommu.formats import Disposition, Size
 
 VA = 0x40_0000_0000
 

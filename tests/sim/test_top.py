@@ -1,8 +1,8 @@
-from siommu.formats import Cause, Disposition
 from sim.control import COUNTERS, FaultRecord
 from sim.kernel.faults import FaultEntry
 from sim.scheduler import Scheduler
 from sim.top import Interval, Top, fault_log, watch
+from siommu.formats import Cause, Disposition
 
 
 def snapshot(**values):

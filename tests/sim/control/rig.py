@@ -4,7 +4,7 @@ from sim.control import GoldenControlPlane, Reg, RegisterControl
 from sim.golden import Access, GoldenModel
 from sim.memory import Memory
 from sim.scheduler import Scheduler
-from sim.tables import DeviceDirectory, PasidDirectory, PageTable
+from sim.tables import DeviceDirectory, PageTable, PasidDirectory
 from sim.translators import GoldenTranslator
 
 __all__ = ["Rig"]

@@ -1,7 +1,14 @@
 import pytest
 
-from sim.control import (Command, CommandQueueError, CqStatus, FenceTimeout, Reg, inval_context,
-                         inval_tlb)
+from sim.control import (
+    Command,
+    CommandQueueError,
+    CqStatus,
+    FenceTimeout,
+    Reg,
+    inval_context,
+    inval_tlb,
+)
 
 from .rig import Rig
 

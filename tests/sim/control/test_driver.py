@@ -1,9 +1,9 @@
 import pytest
 
-from siommu.formats import Cause, Disposition, Size
 from sim.control import COUNTERS, DebugAnswer, Platform, Reg, RegisterControl
 from sim.memory import Memory
 from sim.scheduler import Scheduler
+from siommu.formats import Cause, Disposition, Size
 
 from .rig import PA, VA, Rig
 

@@ -1,8 +1,8 @@
 import pytest
 
-from siommu.formats import Cause, Disposition
 from sim.control import FaultRecord, FqStatus, Reg
 from sim.golden import Access, GoldenModel, expected_record
+from siommu.formats import Cause, Disposition
 
 from .rig import VA, Rig
 

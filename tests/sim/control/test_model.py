@@ -2,12 +2,12 @@
 
 import pytest
 
-from siommu.register_map import REGISTERS
 from sim.control import GoldenControlPlane, Reg
 from sim.control.model import OKAY, SLVERR
 from sim.golden import GoldenModel
 from sim.memory import Memory
 from sim.scheduler import Scheduler
+from siommu.register_map import REGISTERS
 
 
 @pytest.fixture
