@@ -22,8 +22,15 @@ from .axi import Burst, ReadAddress, ReadData, WriteAddress, WriteData
 from .axi_share import FENCES_ID, READ_ID
 from .bundles import Invalidation, Prefetch
 from .config import Config
-from .formats import (COMMAND_BYTES, PFN_BITS, PREFETCH_MAX_N, CommandAddress, CommandWord0,
-                      FenceWord0, Opcode)
+from .formats import (
+    COMMAND_BYTES,
+    PFN_BITS,
+    PREFETCH_MAX_N,
+    CommandAddress,
+    CommandWord0,
+    FenceWord0,
+    Opcode,
+)
 from .invalidate import SETTLING
 from .payload import Payload, payload_of
 from .rings import INDEX_BITS, following, ring_mask

@@ -1,5 +1,5 @@
-"""What software asks of the core: debug translations (§7). They are requests as any port's, on a port
-of their own that nobody sees from outside."""
+"""What software asks of the core: debug translations (§7). They are requests as any port's, on a
+port of their own that nobody sees from outside."""
 
 from amaranth import Module, Signal
 from amaranth.lib import data, stream, wiring

@@ -372,9 +372,8 @@ class WordStep(wiring.Component):
         m = Module()
         facts, gathered, word = self.facts, self.gathered, self.word
         # A fault goes before a grant, and that before the next read. One to which a cache led is
-        # looked up again, from the beginning (§4).
-        # Only a speculative walk, which nobody waits for, ends with it all the same; the line that it
-        # read is worth keeping, as that of a grant.
+        # looked up again, from the beginning (§4). Only a speculative walk, which nobody waits for,
+        # ends with it all the same; the line that it read is worth keeping, as that of a grant.
         fault, cached, stops, empty = Signal(), Signal(), Signal(), Signal()
         failed = Signal()       # with an error, or the number of its words is wrong
         absent = ~facts.single & ~gathered.present

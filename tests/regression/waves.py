@@ -47,8 +47,8 @@ def groups(config):
     for index, port in enumerate(ports):
         yield f"request {port}", index == 0, [f"siommu.{port}_req_{name}" for name in REQUEST]
     yield "TLB", True, [f"{core}.tlb.{name}" for name in (
-        "key__ft", "key__device", "key__pasid", "key__vpn", "write", "fill", "commit", "flush", "hit",
-        "matches_", "outcome__pfn", "outcome__extent", "outcome__rights__size:size",
+        "key__ft", "key__device", "key__pasid", "key__vpn", "write", "fill", "commit", "flush",
+        "hit", "matches_", "outcome__pfn", "outcome__extent", "outcome__rights__size:size",
         "outcome__rights__read", "outcome__rights__write", "valid")]
     yield "misses (walk slots)", True, [f"{core}.miss.slots.{name}" for name in (
         "joinable", "certain", "next_free", "allocate", "join_", "leave", "owed",
