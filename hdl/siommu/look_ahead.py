@@ -7,10 +7,10 @@ the request finds them one after the other.
 
 A prefetch (§6) is followed in the same way, with two differences. Its first operation, the leader,
 walks wherever that may lead; the others follow only if the leader came to a line, and so the walk
-cache knows the table. All pages of a prefetch lie in the same 2 MiB, so what the leader finds absent
-or refused above level 1, or mapped by a larger page, is the same for all. And an operation that gets
-no walk slot waits in line with those of the ports: a prefetch comes to its end under any traffic.
-Speculative walks do not begin anew when they find nothing, so no entry is read twice.
+cache knows the table. All pages of a prefetch lie in the same 2 MiB, so what the leader finds
+absent or refused above level 1, or mapped by a larger page, is the same for all. And an operation
+that gets no walk slot waits in line with those of the ports: a prefetch comes to its end under any
+traffic. Speculative walks do not begin anew when they find nothing, so no entry is read twice.
 """
 
 from amaranth import Cat, Const, Module, Mux, Signal
