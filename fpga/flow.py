@@ -13,9 +13,9 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from siommu.export import verilog
-from siommu.files import WriteError, whole, write_whole
-from siommu.names import hierarchy
+from siommu.generate.export import verilog
+from siommu.generate.files import WriteError, whole, write_whole
+from siommu.generate.names import hierarchy
 
 from .harness import FOLD, harness_verilog
 

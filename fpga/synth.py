@@ -14,8 +14,8 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
-from siommu.config import PRESETS, Config
-from siommu.files import WriteError, command, write_whole
+from siommu.arch.config import PRESETS, Config
+from siommu.generate.files import WriteError, command, write_whole
 
 from . import flow, paths
 from .report import synthesis_report

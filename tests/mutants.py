@@ -14,17 +14,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from siommu.files import command, write_whole
+from siommu.generate.files import command, write_whole
 
 from .mutations import MUTATIONS, mutated_tree
 
 ROOT = Path(__file__).resolve().parent.parent
 
-#: The unit tests that look at a module most closely; the whole datapath for all others.
-UNIT = {name: name for name in (
-    "tlb", "second_level", "sets", "walk_cache", "lines", "walk_step", "walker", "walk_slots",
-    "parking", "look_ahead", "ports", "registers", "resolve", "invalidate", "commands",
-    "fault_queue", "counters", "software", "axi_share")}
 REGRESSION = ("causes", "runs", "caching", "isolation", "random_worlds", "registers", "figures",
               "commands", "faults", "counting", "revocation")
 
@@ -42,13 +37,19 @@ def _first_failure(arguments, environment):
     return failed.group(1)
 
 
+def _unit_test(module):
+    """The file of unit tests that looks at a module most closely: its own, or the whole core's."""
+    package, _, stem = module.rpartition("/")
+    own = Path("tests/hdl") / package / f"test_{stem}.py"
+    return str(own if (ROOT / own).exists() else Path("tests/hdl/test_core.py"))
+
+
 def noticed(name):
     """The unit test and the regression test that notice the fault ``name`` (None: none does)."""
     with tempfile.TemporaryDirectory() as scratch:
         tree = mutated_tree(name, scratch)
-        module = MUTATIONS[name].module
         unit = _first_failure(
-            ["-o", f"pythonpath={tree} .", f"tests/hdl/test_{UNIT.get(module, 'core')}.py"], {})
+            ["-o", f"pythonpath={tree} .", _unit_test(MUTATIONS[name].module)], {})
         verilog = Path(scratch) / name / "siommu.v"
         subprocess.run([sys.executable, "-m", "siommu", "generate", "-o", verilog], check=True,
                        env={**os.environ, "PYTHONPATH": str(tree)}, capture_output=True)

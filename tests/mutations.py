@@ -25,17 +25,17 @@ class Mutation:
 
 MUTATIONS = {
     "tag-without-ft": Mutation(
-        "FT is not compared in the TLB", "tlb",
+        "FT is not compared in the TLB", "tlb/first_level",
         "same.ft.eq(tag.key.ft == key.ft)", "same.ft.eq(1)"),
     "tag-without-device": Mutation(
-        "the device is not compared in the TLB", "tlb",
+        "the device is not compared in the TLB", "tlb/first_level",
         "same.device.eq(_agreeing(tag.key.device, key.device))", "same.device.eq(-1)"),
     "tag-without-pasid": Mutation(
-        "the PASID is not compared in the TLB", "tlb",
+        "the PASID is not compared in the TLB", "tlb/first_level",
         "same.pasid.eq(_agreeing(tag.key.pasid, key.pasid, tag.spans.device))",
         "same.pasid.eq(-1)"),
     "tag-without-canonical": Mutation(
-        "address bits 63:57 are not looked at in the TLB", "tlb",
+        "address bits 63:57 are not looked at in the TLB", "tlb/first_level",
         "Cat(key.vpn[2 * INDEX_BITS:], key.canonical)",
         "Cat(key.vpn[2 * INDEX_BITS:], tag.key.canonical)"),
     "far-key-late": Mutation(
@@ -43,123 +43,123 @@ MUTATIONS = {
         "complement.eq(~passing(_looked_up))",
         "complement.eq(~_looked_up(operations[\"operation\"]))"),
     "slot-given-twice": Mutation(
-        "a walk slot that was taken stays at hand", "walk_slots",
+        "a walk slot that was taken stays at hand", "miss/mshr",
         "empty = ~there | Cat(took & turn, took & ~turn)", "empty = ~there"),
     "tlb-keeps-overlaps": Mutation(
-        "a fill leaves the entries that it overlaps", "tlb",
+        "a fill leaves the entries that it overlaps", "tlb/first_level",
         "(select_fill | select_drop).replicate", "select_drop.replicate"),
     "tlb-early-data": Mutation(
         "an entry's page is written together with its tag, under a look-up that compared before",
-        "tlb",
+        "tlb/first_level",
         "        m.d.sync += [\n"
         "            *(write.en.eq(takes",
         "        m.d.comb += [\n"
         "            *(write.en.eq(takes"),
     "tlb-ignores-rights": Mutation(
-        "a hit does not look at the entry's rights", "tlb",
+        "a hit does not look at the entry's rights", "tlb/first_level",
         "hit.eq((self.matches & allows).any()", "hit.eq(self.matches.any()"),
     "tlb-ignores-dirty": Mutation(
-        "a write hits an entry whose D was clear", "tlb",
+        "a write hits an entry whose D was clear", "tlb/first_level",
         "tag.rights.write & tag.rights.dirty", "tag.rights.write"),
     "flush-keeps-tlb": Mutation(
-        "a flush leaves the TLB as it is", "tlb",
+        "a flush leaves the TLB as it is", "tlb/first_level",
         "        with m.If(self.flush):\n            m.d.sync += valid.eq(0)\n", ""),
     "write-of-one-level": Mutation(
-        "W of the upper levels is ignored", "walk_step",
+        "W of the upper levels is ignored", "walk/step",
         "write, no_read = state.write & entry.w,", "write, no_read = entry.w,"),
     "write-of-leaf": Mutation(
-        "W of the leaf is ignored", "walk_step",
+        "W of the leaf is ignored", "walk/step",
         "write, no_read = state.write & entry.w,",
         "write, no_read = state.write & (entry.w | leaf),"),
     "no-read-of-one-level": Mutation(
-        "NR of the upper levels is ignored", "walk_step",
+        "NR of the upper levels is ignored", "walk/step",
         "state.no_read | (key.ft & entry.nr)", "key.ft & entry.nr"),
     "devid-unchecked": Mutation(
-        "the DEVID of a file table entry is not compared", "walk_step",
+        "the DEVID of a file table entry is not compared", "walk/step",
         "facts.file.eq(leaf & key.ft)", "facts.file.eq(0)"),
     "ft-unchecked": Mutation(
-        "the FT of a leaf is not compared", "walk_step",
+        "the FT of a leaf is not compared", "walk/step",
         "leaf & (entry.ft != key.ft)", "leaf & 0"),
     "user-unchecked": Mutation(
-        "supervisor entries are let through", "walk_step",
+        "supervisor entries are let through", "walk/step",
         "paging & ~entry.u", "paging & 0"),
     "reserved-of-1g": Mutation(
-        "one reserved bit of a 1 GiB leaf is not looked at", "walk_step",
+        "one reserved bit of a 1 GiB leaf is not looked at", "walk/step",
         "\"page_1g\": entry.pfn[1:18] != 0", "\"page_1g\": entry.pfn[1:17] != 0"),
     "cached-fault": Mutation(
-        "a fault to which a cached context led is reported", "walk_step",
+        "a fault to which a cached context led is reported", "walk/step",
         "cached.eq(self.state.cached & ~self.state.speculative)", "cached.eq(0)"),
     "canonical-of-4-levels": Mutation(
-        "bit 47 is not looked at when an address is checked", "bundles",
+        "bit 47 is not looked at when an address is checked", "pipeline/bundles",
         "sign48, sign57 = key.page[35:], key.page[44:]",
         "sign48, sign57 = key.page[36:], key.page[44:]"),
     "tag-without-size": Mutation(
-        "a 4 KiB entry matches its whole 2 MiB", "tlb",
+        "a 4 KiB entry matches its whole 2 MiB", "tlb/first_level",
         "& (alike.line | any_.line) & page)", ")"),
     "tag-without-mask": Mutation(
-        "an entry for a part of a line matches all of it", "tlb",
+        "an entry for a part of a line matches all of it", "tlb/first_level",
         "_agree(same, tag.mask.bit_select(page, 1),", "_agree(same, 1,"),
     "answer-to-another": Mutation(
-        "an owner gets the outcome of the walk beside its own", "miss",
+        "an owner gets the outcome of the walk beside its own", "miss/unit",
         "answer.addr.eq(self._slot)",
         "answer.addr.eq(self._slot ^ 1)"),
     "owner-of-another": Mutation(
-        "the owner of the walk beside gets an outcome", "miss",
+        "the owner of the walk beside gets an outcome", "miss/unit",
         "owner.addr.eq(Mux(free, slot,", "owner.addr.eq(Mux(free, slot ^ 1,"),
     "key-of-another": Mutation(
-        "what a walk found is kept under the key of the walk beside", "miss",
+        "what a walk found is kept under the key of the walk beside", "miss/unit",
         "settling.addr.eq(self.slot)", "settling.addr.eq(self.slot ^ 1)"),
     "ends-too-soon": Mutation(
-        "an owner is answered as soon as a word of its walk has come", "miss",
+        "an owner is answered as soon as a word of its walk has come", "miss/unit",
         "slots.served.eq(tried & self.finished & owes", "slots.served.eq(tried & owes"),
     "slot-made-ready": Mutation(
-        "a request joins the walk whose slot another key was made ready for", "walk_slots",
+        "a request joins the walk whose slot another key was made ready for", "miss/mshr",
         "was_valid.eq(valid[index])", "was_valid.eq(1)"),
     "joins-other-write": Mutation(
-        "a write joins the walk of a read and takes its fault", "bundles",
+        "a write joins the walk of a read and takes its fault", "pipeline/bundles",
         "Cat(key.ft, key.write, key.device,", "Cat(key.ft, key.device,"),
     "joins-other-pasid": Mutation(
-        "a request joins the walk of another process", "bundles",
+        "a request joins the walk of another process", "pipeline/bundles",
         "key.device, key.pasid, key.page[LINE_BITS:]", "key.device, key.page[LINE_BITS:]"),
     "joins-stale": Mutation(
-        "a request joins a walk that began before a flush", "walk_slots",
+        "a request joins a walk that began before a flush", "miss/mshr",
         "line & ~stale & ~settled & ~self.hopeless", "line & ~settled & ~self.hopeless"),
     "late-fault": Mutation(
-        "a fault answers requests that came after the walk had read the tables", "walk_slots",
+        "a fault answers requests that came after the walk had read the tables", "miss/mshr",
         "(line & page_equal & ~anew & ~speculative)", "(line & page_equal & ~speculative)"),
     "speculative-fault": Mutation(
         "a fault of a speculative walk, to which a cache led, answers who joined it",
-        "walk_slots", "(line & page_equal & ~anew & ~speculative)", "(line & page_equal & ~anew)"),
+        "miss/mshr", "(line & page_equal & ~anew & ~speculative)", "(line & page_equal & ~anew)"),
     "newest-is-speculative": Mutation(
-        "who follows a look-ahead in the next cycle takes its fault", "miss",
+        "who follows a look-ahead in the next cycle takes its fault", "miss/unit",
         "last_page.eq(same_place(key_ahead, key) & ~operation.silent)",
         "last_page.eq(same_place(key_ahead, key))"),
     "prefetch-without-end": Mutation(
-        "a prefetch that is given up goes on", "look_ahead",
+        "a prefetch that is given up goes on", "miss/look_ahead",
         "            with m.If(more):            # not abandoned meanwhile\n",
         "            with m.If(1):\n"),
     "empty-line-granted": Mutation(
-        "a speculative walk grants what its leaf denies", "walk_step",
+        "a speculative walk grants what its leaf denies", "walk/step",
         "self.outcome.rights.read.eq(0),", "self.outcome.rights.read.eq(1),"),
     "fault-of-another-page": Mutation(
-        "who waits for another page of the line takes the fault", "walk_slots",
+        "who waits for another page of the line takes the fault", "miss/mshr",
         "(line & page_equal & ~anew & ~speculative)",
         "(line & ~anew & ~speculative)"),
     "claims-uncounted": Mutation(
-        "a slot is freed although operations wait for it", "walk_slots",
+        "a slot is freed although operations wait for it", "miss/mshr",
         "claimed.eq(claims.any())", "claimed.eq(0)"),
     "no-rest": Mutation(
-        "a slot is freed while an operation that could still join is on its way", "walk_slots",
+        "a slot is freed while an operation that could still join is on its way", "miss/mshr",
         "settled & rested.all() & ~owed", "settled & ~owed"),
     "stale-walk-fills": Mutation(
         "a walk that began before a flush fills the TLB after it", "core",
         "commits.eq(Mux(walked, ~stale, live) & ~self._forget)", "commits.eq(walked | live)"),
     "stale-walk-fills-caches": Mutation(
-        "a walk that began before a flush fills the context caches after it", "walker",
+        "a walk that began before a flush fills the context caches after it", "walk/walker",
         "fresh.eq(self.stepping & ~self._stale & ~self.flush)",
         "fresh.eq(self.stepping)"),
     "stale-line": Mutation(
-        "a line that was read before a flush is kept after it", "lines",
+        "a line that was read before a flush is kept after it", "walk/lines",
         "| (ago[8] & late[\"keep\"] & ~(self.stale >> late[\"slot\"])[0])",
         "| (ago[8] & late[\"keep\"])"),
     "stale-promotion": Mutation(
@@ -181,7 +181,7 @@ MUTATIONS = {
         "a flush leaves the second level of the TLB as it is", "core",
         "            caches.append(self._second)\n", ""),
     "flush-without-sweep": Mutation(
-        "a flush hides the rows of a store for a moment and leaves them there", "sets",
+        "a flush hides the rows of a store for a moment and leaves them there", "tlb/set_store",
         "        with m.If(self.sweeping):\n"
         "            m.d.comb += write_at.eq(swept)\n",
         "        with m.If(self.sweeping):\n"
@@ -199,137 +199,137 @@ MUTATIONS = {
         "cached contexts are found by device and PASID alone", "core",
         "            contexts.key.ft.eq(operation.ft),\n", ""),
     **{f"line-of-another-{field}": Mutation(
-        f"the second level does not compare {field}", "second_level",
+        f"the second level does not compare {field}", "tlb/second_level",
         "tags.key.eq(self.key), tags.flush.eq(self.flush),",
         "tags.key.eq(self.key), tags.flush.eq(self.flush),\n"
         f"            tags.key.{field}.eq(0), tags.write_key.{field}.eq(0),")
        for field in ("ft", "device", "pasid", "canonical")},
     **{f"region-of-another-{field}": Mutation(
-        f"the walk cache does not compare {field}", "walk_cache",
+        f"the walk cache does not compare {field}", "walk/walk_cache",
         "store.write_valid.eq(1), store.flush.eq(self.flush),",
         "store.write_valid.eq(1), store.flush.eq(self.flush),\n"
         f"            store.key.{field}.eq(0), store.write_key.{field}.eq(0),")
        for field in ("ft", "device", "pasid", "canonical")},
     "line-rights-ignored": Mutation(
-        "the second level answers pages that do not allow what is asked", "second_level",
+        "the second level answers pages that do not allow what is asked", "tlb/second_level",
         "tags.match[way] & allowed & ~self.flush", "tags.match[way] & ~self.flush"),
     "parity-ignored": Mutation(
-        "a tag with a wrong parity matches", "sets",
+        "a tag with a wrong parity matches", "tlb/set_store",
         "equal[way] & clean & ~undefined & answered", "equal[way] & ~undefined & answered"),
     "row-parity-ignored": Mutation(
-        "a damaged row of the second level is answered", "second_level",
+        "a damaged row of the second level is answered", "tlb/second_level",
         "self.damaged.eq(~sound(sums))", "self.damaged.eq(0)"),
     "collision-ignored": Mutation(
-        "a row that is written while it is read counts", "sets",
+        "a row that is written while it is read counts", "tlb/set_store",
         "equal[way] & clean & ~undefined & answered", "equal[way] & clean & answered"),
     "tag-on-too-early": Mutation(
-        "a line's new tag is on before its rows are written", "lines",
+        "a line's new tag is on before its rows are written", "walk/lines",
         "self.tag_valid.eq(ago[8])", "self.tag_valid.eq(1)"),
     "tag-stays-on": Mutation(
-        "a line's rows are written while the old tag is on", "lines",
+        "a line's rows are written while the old tag is on", "walk/lines",
         "self.tag_write.eq((ago[0] & early[\"keep\"])\n"
         "                              | (ago[8]", "self.tag_write.eq((ago[8]"),
     "rows-under-another-tag": Mutation(
-        "a line's rows are replaced before its tag is on", "lines",
+        "a line's rows are replaced before its tag is on", "walk/lines",
         "with m.If(ago[2] & collides):", "with m.If(ago[2] & collides & 0):"),
     "line-merged-across-rights": Mutation(
-        "contiguous leaves of unequal rights become one run", "lines",
+        "contiguous leaves of unequal rights become one run", "walk/lines",
         "(high_3.pfn == after_low) & alike(low_3, high_3)", "high_3.pfn == after_low"),
     "line-merged-across-gaps": Mutation(
-        "leaves that are not contiguous become one run", "lines",
+        "leaves that are not contiguous become one run", "walk/lines",
         "(high_3.pfn == after_low) & alike(low_3, high_3)", "alike(low_3, high_3)"),
     "region-write-of-one-level": Mutation(
-        "the walk cache keeps W of the last level alone", "walk_step",
+        "the walk cache keeps W of the last level alone", "walk/step",
         "self.region.write.eq(facts.write)", "self.region.write.eq(word[1])"),
     "region-no-read-of-one-level": Mutation(
-        "the walk cache keeps NR of the last level alone", "walk_step",
+        "the walk cache keeps NR of the last level alone", "walk/step",
         "self.region.no_read.eq(facts.no_read)", "self.region.no_read.eq(self.key.ft & word[9])"),
     "neighbour-without-levels-above": Mutation(
-        "a neighbour is granted writes that the levels above forbid", "walk_step",
+        "a neighbour is granted writes that the levels above forbid", "walk/step",
         "page.write.eq(granted & state.write & entry.w)", "page.write.eq(granted & entry.w)"),
     "neighbour-of-another-device": Mutation(
-        "the DEVID of a neighbour is not compared", "walk_step",
+        "the DEVID of a neighbour is not compared", "walk/step",
         "        & (~ft | (entry.devid == state.devid))\n", "\n"),
     "neighbour-supervisor": Mutation(
-        "a supervisor neighbour is granted", "walk_step",
+        "a supervisor neighbour is granted", "walk/step",
         "granted = entry.p & entry.u & ", "granted = entry.p & "),
     "neighbour-error-ignored": Mutation(
-        "what a bus error brought of a neighbour is believed", "walker",
+        "what a bus error brought of a neighbour is believed", "walk/walker",
         "with m.If(broken):              # an error", "with m.If(0):              # an error"),
     "incomplete-line": Mutation(
-        "a line that ended early is believed", "walker",
+        "a line that ended early is believed", "walk/walker",
         "self.over_line.eq(needed & complete)", "self.over_line.eq(needed)"),
     "look-ahead-answers": Mutation(
         "a look-ahead that hits is answered to the port", "core",
         "listens.eq((selected[\"valid\"] & ~before.silent) << before.port)",
         "listens.eq(selected[\"valid\"] << before.port)"),
     "look-ahead-misses-a-line": Mutation(
-        "a look-ahead asks for the same line again", "look_ahead",
+        "a look-ahead asks for the same line again", "miss/look_ahead",
         "m.d.sync += [sent.eq(0), ahead.eq(ahead + 1), self.leads.eq(0),",
         "m.d.sync += [sent.eq(0), self.leads.eq(0),"),
     "reservation-kept": Mutation(
-        "a slot that was promised and not needed is lost", "miss",
+        "a slot that was promised and not needed is lost", "miss/unit",
         "returns.eq(having & (~allocates).replicate(ports))", "returns.eq(0)"),
     "credit-not-taken": Mutation(
         "a continued operation takes no credit for its beat", "core",
         "egress.continues.eq(miss.credit_taken[index])", "egress.continues.eq(0)"),
     "bus-error-ignored": Mutation(
-        "a bus error counts as data", "walker",
+        "a bus error counts as data", "walk/walker",
         "facts.error.eq(payload.resp[1] | ", "facts.error.eq("),
     "last-credit-twice": Mutation(
-        "a new request takes the credit that is kept for a continued one", "ports",
+        "a new request takes the credit that is kept for a continued one", "request/ports",
         "enough.eq(after(1, kept=3))",
         "enough.eq(after(1))"),
     "offer-withdrawn": Mutation(
-        "an offered response is withdrawn while another one is written", "ports",
+        "an offered response is withdrawn while another one is written", "request/ports",
         "self.port.valid.eq(ready & self.enable)",
         "self.port.valid.eq(ready & self.enable & ~self.hit.valid)"),
     "run-too-long": Mutation(
-        "a run found in the first level goes one page beyond its end", "resolve",
+        "a run found in the first level goes one page beyond its end", "response/resolve",
         "(known.end[:LINE_BITS] <= last)", "(known.end[:LINE_BITS] <= last + 1)"),
     "walked-run-too-long": Mutation(
-        "a run that was walked for goes one page beyond its end", "miss",
+        "a run that was walked for goes one page beyond its end", "miss/unit",
         "pages[:LINE_BITS] <= outcome.extent)", "pages[:LINE_BITS] <= outcome.extent + 1)"),
     "set-without-key": Mutation(
-        "a row of a store matches every key of its set", "sets",
+        "a row of a store matches every key of its set", "tlb/set_store",
         "equal[way].eq(Cat(valid, alike).all())", "equal[way].eq(valid)"),
     "set-without-valid": Mutation(
-        "an empty row of a store matches", "sets",
+        "an empty row of a store matches", "tlb/set_store",
         "equal[way].eq(Cat(valid, alike).all())", "equal[way].eq(alike.all())"),
     "flush-keeps-look-ups": Mutation(
-        "a look-up of a store that began before a flush matches", "sets",
+        "a look-up of a store that began before a flush matches", "tlb/set_store",
         "answered.eq(trusted & ~self.sweeping & ~self.flush & ~scans[0])",
         "answered.eq(trusted & ~scans[0])"),
     "read-withdrawn": Mutation(
-        "a table read is offered for one cycle, taken or not", "walker",
+        "a table read is offered for one cycle, taken or not", "walk/walker",
         "reads.r.ready.eq(self.ar.ready)", "reads.r.ready.eq(1)"),
     "beats-out-of-order": Mutation(
-        "the beats of the miss path overtake those of the hit path", "ports",
+        "the beats of the miss path overtake those of the hit path", "request/ports",
         "from_hits.eq(head.hit)", "from_hits.eq(hits.r.valid & ~misses.r.valid)"),
     "response-changes": Mutation(
-        "a register read's data change while they are offered", "registers",
+        "a register read's data change while they are offered", "control/registers",
         "m.d.comb += self.ar.ready.eq(~self.r.valid & ~waits)",
         "m.d.comb += self.ar.ready.eq(~waits)"),
     "context-bits": Mutation(
-        "the storage root's V and L5 are taken from the memory root", "walk_step",
+        "the storage root's V and L5 are taken from the memory root", "walk/step",
         "with m.Elif(gathered.word[0] == ft):", "with m.Elif(gathered.word[0] == 0):"),
     "walks-survive-invalidation": Mutation(
         "a walk in flight ignores an invalidation: it fills the caches, and no fence waits for it",
         "core", "self._forget.eq(self.flush | invalidator.begins)", "self._forget.eq(self.flush)"),
     "fence-passes-old-walks": Mutation(
-        "a fence does not wait for walks that began before an invalidation", "commands",
+        "a fence does not wait for walks that began before an invalidation", "control/commands",
         "with m.If(~self.outdated):", "with m.If(1):"),
     "fence-passes-old-beats": Mutation(
-        "a fence does not wait for beats that stand in the ports' queues", "commands",
+        "a fence does not wait for beats that stand in the ports' queues", "control/commands",
         "with m.If(~marked):", "with m.If(1):"),
     "invalidation-keeps-tlb": Mutation(
-        "an invalidation leaves the first level as it is", "tlb",
+        "an invalidation leaves the first level as it is", "tlb/first_level",
         "(select_fill | select_drop).replicate", "select_fill.replicate"),
     "invalidation-keeps-second-level": Mutation(
-        "an invalidation leaves the second level as it is", "second_level",
+        "an invalidation leaves the second level as it is", "tlb/second_level",
         "tags.scan.eq(self.scan)", "tags.scan.eq(0)"),
     "invalidation-keeps-walk-cache": Mutation(
-        "an invalidation leaves the walk cache as it is", "walk_cache",
+        "an invalidation leaves the walk cache as it is", "walk/walk_cache",
         "store.scan.eq(self.scan)", "store.scan.eq(0)"),
     "invalidation-keeps-contexts": Mutation(
         "an invalidation leaves the PASID contexts cached", "core",
@@ -338,44 +338,45 @@ MUTATIONS = {
         "an invalidation leaves the device contexts cached", "core",
         "devices.drop.eq(invalidator.drop)", "devices.drop.eq(0)"),
     "trust-under-invalidation": Mutation(
-        "a walk that begins during an invalidation builds upon what is about to be dropped", "miss",
+        "a walk that begins during an invalidation builds upon what is about to be dropped",
+        "miss/unit",
         "trusted.eq(~self.flush & ~flushed & ~covered)", "trusted.eq(~self.flush & ~flushed)"),
     "range-too-small": Mutation(
-        "an invalidation of a range drops half of it from the stores", "sets",
+        "an invalidation of a range drops half of it from the stores", "tlb/set_store",
         "(n > top - 1)", "(n > top)"),
     "range-of-a-line": Mutation(
-        "an invalidation of a range drops its first line from the first level", "tlb",
+        "an invalidation of a range drops its first line from the first level", "tlb/first_level",
         "2 * INDEX_BITS, INDEX_BITS, LINE_BITS)", "2 * INDEX_BITS, INDEX_BITS, INDEX_BITS)"),
     "range-bypasses-misalignment": Mutation(
-        "a command for a range that is not aligned is carried out", "commands",
+        "a command for a range that is not aligned is carried out", "control/commands",
         "(address.page & below).any()", "(address.page & below[:1]).any()"),
     "quiet-is-recorded": Mutation(
-        "faults of a quiet device are recorded", "fault_queue",
+        "faults of a quiet device are recorded", "control/fault_queue",
         "silent.eq(fault.quiet | ~on)", "silent.eq(~on)"),
     "ring-full-late": Mutation(
-        "the last slot of the fault ring is used, too", "fault_queue",
+        "the last slot of the fault ring is used, too", "control/fault_queue",
         "full.eq(behind == self.head)", "full.eq(next_ == self.head)"),
     "quota-outlives-its-queue": Mutation(
-        "turning the fault queue on leaves the quotas as they were", "fault_queue",
+        "turning the fault queue on leaves the quotas as they were", "control/fault_queue",
         "renewed.eq(self.head_written | starts)", "renewed.eq(self.head_written)"),
     "quota-of-one-more": Mutation(
-        "a port may add one record more than its quota", "fault_queue",
+        "a port may add one record more than its quota", "control/fault_queue",
         "added >= self.quota", "added > self.quota"),
     "tail-before-memory": Mutation(
-        "FQ_TAIL advances though the write failed", "fault_queue",
+        "FQ_TAIL advances though the write failed", "control/fault_queue",
         "& ~broken & ~self.b.payload)", "& ~broken)"),
     "loss-not-counted": Mutation(
-        "records lost after a failed write are not counted", "fault_queue",
+        "records lost after a failed write are not counted", "control/fault_queue",
         "lost_there.eq(self.b.payload | broken)", "lost_there.eq(0)"),
     "old-ring-goes-on": Mutation(
         "a fault queue that was off for a moment goes on with the old ring's indexes",
-        "fault_queue",
+        "control/fault_queue",
         "wanted.eq(self.enable & ~was_off)", "wanted.eq(self.enable)"),
     "illegal-goes-on": Mutation(
-        "the queue goes on behind an illegal command", "commands",
+        "the queue goes on behind an illegal command", "control/commands",
         "& ~self.stopped),", "),"),
     "clear-forgets-events": Mutation(
-        "clearing the counters leaves what they have gathered", "counters",
+        "clearing the counters leaves what they have gathered", "control/counters",
         "some.eq(0)", "some.eq(some)"),
 }
 

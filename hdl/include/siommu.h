@@ -3,7 +3,7 @@
  * SIOMMU: what a driver shares with the core. Registers, tables, commands and fault records.
  *
  * Section numbers (§) are those of docs/specification.md. `make generate` writes this file; its
- * numbers come from hdl/siommu/formats.py and hdl/siommu/siommu.rdl. Do not edit it.
+ * numbers come from hdl/siommu/arch/formats.py and hdl/siommu/arch/siommu.rdl. Do not edit it.
  *
  * C11 or C++11, freestanding. Nothing here touches memory or the device. Tables, commands and
  * records lie in memory as little-endian 64-bit words: a big-endian processor swaps each word.

@@ -1,6 +1,6 @@
 """SIOMMU: an I/O memory management unit for storage and memory, in Amaranth."""
 
-from .config import Config, ConfigError
+from .arch.config import Config, ConfigError
 
 __all__ = ["Config", "ConfigError", "__version__"]
 

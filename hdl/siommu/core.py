@@ -18,8 +18,24 @@ from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect
 
-from .axi import ReadAddress, ReadData
-from .bundles import (
+from .arch.config import Config
+from .arch.formats import (
+    DEVICE_BITS,
+    PAGE_SHIFT,
+    PFN_BITS,
+    VPN_BITS,
+    Cause,
+    Mode,
+    Request,
+    Response,
+    Size,
+)
+from .bus.axi import ReadAddress, ReadData
+from .control.invalidate import Invalidator
+from .lib.choose import RoundRobinAhead, one_of
+from .lib.payload import Payload
+from .miss.unit import MissUnit, waited
+from .pipeline.bundles import (
     LINE_BITS,
     SLOT_BITS,
     ContextInfo,
@@ -36,30 +52,14 @@ from .bundles import (
     tlb_key,
     walk_key,
 )
-from .cache import ContextCache
-from .choose import RoundRobinAhead, one_of
-from .config import Config
-from .formats import (
-    DEVICE_BITS,
-    PAGE_SHIFT,
-    PFN_BITS,
-    VPN_BITS,
-    Cause,
-    Mode,
-    Request,
-    Response,
-    Size,
-)
-from .invalidate import Invalidator
-from .lines import FillRequest, TableLines, pages_between
-from .miss import MissUnit, waited
-from .payload import Payload
-from .ports import PortEgress, PortIngress, SoftwareEgress, SoftwareIngress
-from .resolve import Resolver, ends_by, lengths, mapped
-from .second_level import SecondLevelTlb
-from .tlb import BANK, Tlb
-from .walk_cache import WalkCache
-from .walker import ContextKey, TableWalker
+from .request.ports import PortEgress, PortIngress, SoftwareEgress, SoftwareIngress
+from .response.resolve import Resolver, ends_by, lengths, mapped
+from .tlb.first_level import BANK, Tlb
+from .tlb.second_level import SecondLevelTlb
+from .walk.context_cache import ContextCache
+from .walk.lines import FillRequest, TableLines, pages_between
+from .walk.walk_cache import WalkCache
+from .walk.walker import ContextKey, TableWalker
 
 __all__ = ["Core"]
 

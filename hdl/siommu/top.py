@@ -4,10 +4,10 @@ from amaranth import Module
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from .axi import Burst
-from .config import Config
-from .control import ControlPlane
-from .formats import Request, Response
+from .arch.config import Config
+from .arch.formats import Request, Response
+from .bus.axi import Burst
+from .control_plane import ControlPlane
 
 __all__ = ["Siommu"]
 

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from siommu.files import command
+from siommu.generate.files import command
 
 from . import ROOT, generate
 

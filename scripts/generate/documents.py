@@ -8,9 +8,9 @@ import textwrap
 
 from amaranth.lib import data
 
-from siommu import formats
-from siommu.files import write_whole
-from siommu.register_map import COUNTERS, REGISTERS, register, root
+from siommu.arch import formats
+from siommu.arch.register_map import COUNTERS, REGISTERS, register, root
+from siommu.generate.files import write_whole
 
 from .formats import ENUMS, WORDS, members, named, snake, text
 
@@ -137,7 +137,8 @@ def write_registers(path):
     description = "\n\n".join(" ".join(paragraph.split())
                               for paragraph in top.get_property("desc").split("\n\n"))
     write_whole(path, "\n".join([
-        "<!-- `make generate` writes this file from hdl/siommu/siommu.rdl. Do not edit it. -->",
+        "<!-- `make generate` writes this file from hdl/siommu/arch/siommu.rdl. "
+        "Do not edit it. -->",
         "", "# Registers", "", _prose(description), "", _prose(
             "[specification.md](specification.md) says how software uses them; "
             "[formats.md](formats.md) lists causes, dispositions and all formats in memory. For "
@@ -174,14 +175,15 @@ def _port(struct):
 
 
 def write_formats(path):
-    """The reference of everything in ``siommu.formats``."""
+    """The reference of everything in ``siommu.arch.formats``."""
     sections = []
     for section, structs in WORDS.items():
         sections += [f"## §{section}", *map(_word, structs)]
     sections += ["## Encodings", *map(_enum, ENUMS)]
     sections += ["## Ports", *map(_port, (formats.Request, formats.Response))]
     write_whole(path, "\n".join([
-        "<!-- `make generate` writes this file from hdl/siommu/formats.py. Do not edit it. -->",
+        "<!-- `make generate` writes this file from hdl/siommu/arch/formats.py. "
+        "Do not edit it. -->",
         "", "# Formats", "", _prose(
             "Bit positions of everything that crosses the boundary of the core. What the fields "
             "mean is in [specification.md](specification.md), by the same section numbers and, in "

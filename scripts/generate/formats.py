@@ -1,11 +1,11 @@
-"""What the generated files tell of ``siommu.formats``, by kind."""
+"""What the generated files tell of ``siommu.arch.formats``, by kind."""
 
 import re
 
 from amaranth.lib import data
 
-from siommu import formats
-from siommu.register_map import Field
+from siommu.arch import formats
+from siommu.arch.register_map import Field
 
 __all__ = ["CONSTANTS", "ENUMS", "WORDS", "members", "named", "others", "snake", "text"]
 

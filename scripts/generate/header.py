@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from siommu import formats
-from siommu.files import write_whole
-from siommu.register_map import REGISTERS, register
+from siommu.arch import formats
+from siommu.arch.register_map import REGISTERS, register
+from siommu.generate.files import write_whole
 
 from .formats import CONSTANTS, ENUMS, WORDS, named, others, snake, text
 

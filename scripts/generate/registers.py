@@ -4,8 +4,8 @@ from peakrdl_cheader.c_standards import CStandard
 from peakrdl_cheader.exporter import CHeaderExporter
 from peakrdl_ipxact.exporter import IPXACTExporter
 
-from siommu.files import whole
-from siommu.register_map import register, root
+from siommu.arch.register_map import register, root
+from siommu.generate.files import whole
 
 __all__ = ["write_c_header", "write_ipxact"]
 

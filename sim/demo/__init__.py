@@ -6,7 +6,7 @@ of the RTL calls ``run_demo`` with a world of its own.
 
 import mmap
 
-from ..top import Top, fault_log, watch
+from ..host.top import Top, fault_log, watch
 from .cost import Cost
 from .files import make_image
 from .machine import DemoFailed, Machine, World

@@ -5,14 +5,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from siommu.files import command
+from siommu.generate.files import command
 
-from ..control import GoldenControlPlane, RegisterControl
-from ..ext4 import Ext4Error, MissingTools
-from ..golden import GoldenModel
+from ..device.ext4 import Ext4Error, MissingTools
+from ..host.control import GoldenControlPlane, RegisterControl
 from ..memory import Memory
-from ..scheduler import Scheduler
-from ..translators import GoldenTranslator
+from ..model.golden import GoldenModel
+from ..model.translators import GoldenTranslator
+from ..time.scheduler import Scheduler
 from . import DemoFailed, World, run_demo
 
 __all__ = ["golden_world", "main"]

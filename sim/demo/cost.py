@@ -2,9 +2,9 @@
 
 import random
 
-from ..nvme import Controller, Driver, Media
-from ..nvme.defs import PAGE, Command, Io
-from ..translators import PassThrough
+from ..device.nvme import Controller, Driver, Media
+from ..device.nvme.defs import PAGE, Command, Io
+from ..model.translators import PassThrough
 from .machine import require
 
 __all__ = ["Cost"]

@@ -8,9 +8,9 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from siommu.files import whole, write_whole
+from siommu.generate.files import whole, write_whole
 
-from ..ext4 import Ext4Image
+from ..device.ext4 import Ext4Image
 
 __all__ = ["ALICE", "BOB", "DemoFile", "SHARED_GROUP", "make_image"]
 

@@ -4,12 +4,12 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from siommu.files import write_whole
+from siommu.generate.files import write_whole
 
-from ..kernel import Kernel
+from ..device.nvme import Controller, Latency, Media
+from ..host.kernel import Kernel
+from ..host.userlib import UserLibrary
 from ..memory import Memory
-from ..nvme import Controller, Latency, Media
-from ..userlib import UserLibrary
 from .files import ALICE, BOB, SHARED_GROUP
 
 __all__ = ["DemoFailed", "Machine", "World", "require"]

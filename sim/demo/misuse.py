@@ -2,10 +2,10 @@
 
 import hashlib
 
-from siommu.formats import Cause, Disposition
+from siommu.arch.formats import Cause, Disposition
 
-from ..nvme.defs import PAGE, Io, read_fault
-from ..userlib import AccessDenied
+from ..device.nvme.defs import PAGE, Io, read_fault
+from ..host.userlib import AccessDenied
 from .machine import DemoFailed, require
 
 __all__ = ["Misuse"]

@@ -1,6 +1,6 @@
 """Tables of text."""
 
-from ..top import fault_log
+from ..host.top import fault_log
 
 __all__ = ["report", "table"]
 

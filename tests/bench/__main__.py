@@ -12,7 +12,7 @@ import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
-from siommu.files import command, write_whole
+from siommu.generate.files import command, write_whole
 
 from ..regression import simulator
 from .plan import FIGURES, plan

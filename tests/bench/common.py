@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 from statistics import mean
 
-from siommu.files import write_whole
+from siommu.generate.files import write_whole
 
 from ..regression.axi import TableMemory
 from ..regression.bench import Testbench

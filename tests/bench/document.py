@@ -6,7 +6,7 @@ import json
 import sys
 
 from fpga import report as synthesis
-from siommu.files import command, write_whole
+from siommu.generate.files import command, write_whole
 
 from ..regression.simulator import BUILD, ROOT
 from . import report

@@ -12,8 +12,8 @@ import shutil
 import sys
 from dataclasses import fields
 
-from siommu.config import Config, ConfigError
-from siommu.files import command, write_whole
+from siommu.arch.config import Config, ConfigError
+from siommu.generate.files import command, write_whole
 
 from ..regression import simulator
 from .worlds import Pool, Tally, run_worlds

@@ -7,7 +7,7 @@ from collections import Counter
 
 import cocotb
 
-from siommu.formats import Mode, Size
+from siommu.arch.formats import Mode, Size
 
 from .common import (
     BASE,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, fields
 
-from siommu.config import Config
+from siommu.arch.config import Config
 
 __all__ = ["FIGURES", "Simulation", "plan"]
 

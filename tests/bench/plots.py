@@ -1,6 +1,6 @@
 """The plots of ``make bench``."""
 
-from siommu.files import whole
+from siommu.generate.files import whole
 
 __all__ = ["draw"]
 

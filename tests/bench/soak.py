@@ -7,7 +7,7 @@ import json
 import sys
 from collections import deque
 
-from siommu.files import command, write_whole
+from siommu.generate.files import command, write_whole
 
 from ..regression import simulator
 from .worlds import Pool, Tally, fresh_seeds, run_worlds

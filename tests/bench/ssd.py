@@ -10,10 +10,10 @@ import random
 
 import cocotb
 
-from sim.cocotb_scheduler import CocotbScheduler
-from sim.nvme import Controller, Driver, Latency, Media
-from sim.nvme.defs import Command, Io
-from sim.translators import PassThrough
+from sim.device.nvme import Controller, Driver, Latency, Media
+from sim.device.nvme.defs import Command, Io
+from sim.model.translators import PassThrough
+from sim.time.cocotb_scheduler import CocotbScheduler
 
 from ..demo.rtl import PortTranslator
 from .common import BASE, LINE, PAGE, REGION, Bench, average, regions_of_pages

@@ -3,11 +3,11 @@
 import pytest
 
 from scripts.generate.formats import CONSTANTS, ENUMS, WORDS, named, others, snake
-from siommu import formats
-from siommu.formats import field_mask
-from tests.hdl.literals import PINS, RESERVED_MASKS, VECTORS
+from siommu.arch import formats
+from siommu.arch.formats import field_mask
+from tests.support.literals import PINS, RESERVED_MASKS, VECTORS
 
-from . import program
+from ..support import program
 
 #: Expression to value; the numbers are worked out by hand.
 CALLS = {
@@ -189,7 +189,7 @@ def test_constants(output):
 
 
 def test_enums(output):
-    """``tests/hdl/test_formats.py`` holds the values in Python against literals."""
+    """``tests/hdl/arch/test_formats.py`` holds the values in Python against literals."""
     for enum in ENUMS:
         for member in enum:
             name = f"SIOMMU_{enum.__name__.upper()}_{member.name}"

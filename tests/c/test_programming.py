@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .program import COMPILERS, INCLUDE, WARNINGS
+from ..support.program import COMPILERS, INCLUDE, WARNINGS
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs/programming.md"
 

@@ -4,7 +4,7 @@ import sys
 import threading
 import time
 
-from siommu.files import command
+from siommu.generate.files import command
 
 from ..regression import simulator
 from .run import DemoError, run

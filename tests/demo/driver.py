@@ -1,11 +1,10 @@
-"""The driver of ``sim.control`` on the RTL: what it promises over the model holds on the core."""
+"""The driver of ``sim.host.control`` on the RTL: what it promises over the model holds here."""
 
 import os
 
 import cocotb
 
-from sim.cocotb_scheduler import CocotbScheduler
-from sim.control import (
+from sim.host.control import (
     Command,
     CommandQueueError,
     CqStatus,
@@ -15,8 +14,9 @@ from sim.control import (
     inval_context,
     inval_tlb,
 )
-from sim.golden import expected_record
-from siommu.formats import Cause, Disposition
+from sim.model.golden import expected_record
+from sim.time.cocotb_scheduler import CocotbScheduler
+from siommu.arch.formats import Cause, Disposition
 
 from ..regression.bench import Testbench
 from ..regression.scene import Scene

@@ -2,7 +2,7 @@
 
 from cocotb.triggers import RisingEdge
 
-from sim.control import Platform
+from sim.host.control import Platform
 
 __all__ = ["platform"]
 

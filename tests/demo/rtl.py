@@ -6,9 +6,9 @@ from pathlib import Path
 
 import cocotb
 
-from sim.cocotb_scheduler import CocotbScheduler
-from sim.control import RegisterControl
 from sim.demo import World, run_demo
+from sim.host.control import RegisterControl
+from sim.time.cocotb_scheduler import CocotbScheduler
 
 from ..regression.bench import Testbench
 from .platform import platform

@@ -15,9 +15,10 @@ from amaranth.back import rtlil
 from amaranth.lib import data
 
 import siommu
-from siommu import Config, formats
-from siommu.config import PRESETS
-from siommu.register_map import register
+from siommu import Config
+from siommu.arch import formats
+from siommu.arch.config import PRESETS
+from siommu.arch.register_map import register
 from siommu.top import Siommu
 
 from ..regression import bench

@@ -10,8 +10,9 @@ import re
 import pytest
 from amaranth.lib import data
 
-from siommu import Config, formats
-from siommu.register_map import REGISTERS
+from siommu import Config
+from siommu.arch import formats
+from siommu.arch.register_map import REGISTERS
 
 from ..formal.__main__ import PROOFS
 from ..mutations import MUTATIONS

@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from siommu.files import command, write_whole
+from siommu.generate.files import command, write_whole
 
 from ..mutations import MUTATIONS, mutated_tree
 

@@ -4,12 +4,12 @@ from amaranth.hdl import Assert, Assume, Cover, Fragment, Module, Mux, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In
 
-from siommu.axi import ReadData
-from siommu.config import Config
+from siommu.arch.config import Config
+from siommu.arch.formats import Cause, Request, Response
+from siommu.bus.axi import ReadData
+from siommu.control.registers import RegisterBlock
 from siommu.core import Core
-from siommu.formats import Cause, Request, Response
-from siommu.ports import PortEgress
-from siommu.registers import RegisterBlock
+from siommu.request.ports import PortEgress
 
 from .temporal import assert_stream, assume_stream
 

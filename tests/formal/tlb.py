@@ -14,10 +14,10 @@ Up to a bound that lets every entry be replaced several times (:class:`TlbConten
 from amaranth.hdl import Assert, Assume, Cat, Cover, Fragment, Module, Mux, Signal
 from amaranth.lib.wiring import Component, In
 
-from siommu.bundles import LINE_BITS, TlbKey, Translation
-from siommu.config import Config
-from siommu.formats import PFN_BITS, Size
-from siommu.tlb import Tlb, spanned
+from siommu.arch.config import Config
+from siommu.arch.formats import PFN_BITS, Size
+from siommu.pipeline.bundles import LINE_BITS, TlbKey, Translation
+from siommu.tlb.first_level import Tlb, spanned
 
 from .temporal import delayed
 

@@ -5,10 +5,10 @@ literal bit positions; only the order of the steps is the same."""
 from amaranth.hdl import Assert, Assume, Cat, Const, Cover, Module, Mux, Signal
 from amaranth.lib.wiring import Component, In
 
-from siommu.bundles import WalkKey, assign, reach
-from siommu.formats import Cause
-from siommu.second_level import LinePage
-from siommu.walk_step import (
+from siommu.arch.formats import Cause
+from siommu.pipeline.bundles import WalkKey, assign, reach
+from siommu.tlb.second_level import LinePage
+from siommu.walk.step import (
     Table,
     WalkState,
     WordFacts,

@@ -3,7 +3,7 @@
 from xml.etree import ElementTree
 
 from scripts.generate import ROOT
-from tests.hdl.literals import PINS, SELF_CLEARING
+from tests.support.literals import PINS, SELF_CLEARING
 
 SPACE = {"ipxact": "http://www.accellera.org/XMLSchema/IPXACT/1685-2014"}
 

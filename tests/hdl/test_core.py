@@ -8,14 +8,14 @@ from collections import Counter
 import pytest
 from amaranth.lib import data
 
-from sim.golden import Access, Beat, GoldenModel, check_response
-from siommu.config import Config
+from sim.model.golden import Access, Beat, GoldenModel, check_response
+from siommu.arch.config import Config
+from siommu.arch.formats import Cause, Mode, Request, Response
 from siommu.core import Core
-from siommu.formats import Cause, Mode, Request, Response
 
-from .read_slave import ReadSlave
-from .simulate import seeded, simulate
-from .soup import Soup
+from ..support.read_slave import ReadSlave
+from ..support.simulate import seeded, simulate
+from ..support.soup import Soup
 from .test_walker import random_key
 
 #: Small, so that the simulation is quick; both levels of the TLB and the walk cache are there.

@@ -26,9 +26,9 @@ from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster
 
-from sim.golden import GoldenModel, ResponseError, check_response
 from sim.memory import BusError, Memory
-from siommu.formats import Cause, Mode
+from sim.model.golden import GoldenModel, ResponseError, check_response
+from siommu.arch.formats import Cause, Mode
 
 from .axi import TableMemory
 from .coverage import Coverage

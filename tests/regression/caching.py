@@ -5,11 +5,11 @@ import random
 
 import cocotb
 
-from sim.golden import check_response
+from sim.model.golden import check_response
 from sim.tables import PageTable
-from siommu.bundles import LINE_PAGES
-from siommu.formats import Cause, Mode, Size
-from siommu.second_level import line_sets
+from siommu.arch.formats import Cause, Mode, Size
+from siommu.pipeline.bundles import LINE_PAGES
+from siommu.tlb.second_level import line_sets
 
 from .bench import STATUS, Testbench
 from .scene import Scene

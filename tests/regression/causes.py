@@ -7,8 +7,8 @@ must never come from a cache, and a right given needs no invalidation (§4).
 
 import cocotb
 
-from sim.golden import Access
-from siommu.formats import Cause, Disposition, Mode, Size
+from sim.model.golden import Access
+from siommu.arch.formats import Cause, Disposition, Mode, Size
 
 from .bench import Testbench
 from .scene import Scene

@@ -4,7 +4,7 @@ from itertools import product
 
 import cocotb
 
-from siommu.formats import Cause, Opcode, Size
+from siommu.arch.formats import Cause, Opcode, Size
 
 from .bench import OKAY, PORT_ENABLE, SLVERR, STATUS, Testbench
 from .queues import Queues, fence, inval_context, inval_tlb, offset, prefetch

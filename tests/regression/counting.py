@@ -4,7 +4,7 @@ import random
 
 import cocotb
 
-from siommu.register_map import COUNTERS
+from siommu.arch.register_map import COUNTERS
 
 from .bench import PORT_ENABLE, STATUS, Testbench
 from .queues import Queues, inval_context, inval_tlb, offset, prefetch

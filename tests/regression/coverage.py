@@ -8,8 +8,8 @@ import json
 from collections import Counter
 from pathlib import Path
 
-from siommu.files import write_whole
-from siommu.formats import Cause, Disposition, Size
+from siommu.arch.formats import Cause, Disposition, Size
+from siommu.generate.files import write_whole
 
 __all__ = ["COVERS", "Coverage", "empty_covers"]
 

@@ -4,7 +4,7 @@ import random
 
 import cocotb
 
-from siommu.formats import Cause, Mode
+from siommu.arch.formats import Cause, Mode
 
 from .bench import PORT_ENABLE, Testbench
 from .queues import Queues, offset

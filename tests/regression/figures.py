@@ -2,7 +2,7 @@
 
 import cocotb
 
-from siommu.formats import Size
+from siommu.arch.formats import Size
 
 from .bench import Testbench
 from .scene import Scene

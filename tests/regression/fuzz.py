@@ -7,8 +7,8 @@ import random
 
 import cocotb
 
-from siommu.formats import Mode
-from siommu.register_map import REGISTERS
+from siommu.arch.formats import Mode
+from siommu.arch.register_map import REGISTERS
 
 from .bench import Testbench
 from .queues import Queues, fence, inval_tlb, offset

@@ -2,7 +2,7 @@
 
 import cocotb
 
-from siommu.formats import Cause, Mode, Size
+from siommu.arch.formats import Cause, Mode, Size
 
 from .bench import PORT_ENABLE, PORT_STATUS, STATUS, Testbench
 from .scene import Scene

@@ -6,7 +6,7 @@ from dataclasses import replace
 from cocotb.triggers import Event
 from cocotb.utils import get_sim_time
 
-from sim.golden import Beat
+from sim.model.golden import Beat
 
 from .wires import bit, reader, writer
 

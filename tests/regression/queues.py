@@ -1,13 +1,13 @@
 """Both queues of a simulated core, from software's side: rings in memory, registers around them.
 
 This is the tests' own driver, close to the registers so that it can misuse them. The operating
-system's is ``sim.control``.
+system's is ``sim.host.control``.
 """
 
-from sim.control import commands
-from sim.control.commands import selected
-from siommu.formats import CommandAddress, CommandWord0, FaultWord0, Opcode, pack, unpack
-from siommu.register_map import register
+from sim.host.control import commands
+from sim.host.control.commands import selected
+from siommu.arch.formats import CommandAddress, CommandWord0, FaultWord0, Opcode, pack, unpack
+from siommu.arch.register_map import register
 
 __all__ = ["Queues", "offset", "inval_tlb", "inval_context", "fence", "prefetch"]
 

@@ -8,7 +8,7 @@ import random
 
 import cocotb
 
-from siommu.formats import Mode
+from siommu.arch.formats import Mode
 
 from .bench import Testbench
 from .worlds import Traffic, World

@@ -1,14 +1,14 @@
 """Directed tests of the registers (§7): offsets, reset values, access, strobes, locking, limits,
 interrupts; and of the translations that software asks for through them.
 
-What each register has comes from its declaration, which ``tests/hdl/literals.py`` pins.
+What each register has comes from its declaration, which ``tests/support/literals.py`` pins.
 """
 
 import cocotb
 
-from sim.golden import Access
-from siommu.formats import Cause, Mode, Opcode, Size
-from siommu.register_map import COUNTERS, REGISTERS, existing, register, reset_value
+from sim.model.golden import Access
+from siommu.arch.formats import Cause, Mode, Opcode, Size
+from siommu.arch.register_map import COUNTERS, REGISTERS, existing, register, reset_value
 
 from .bench import CTRL, OKAY, PORT_ENABLE, SLVERR, STATUS, Testbench
 from .queues import Queues, fence, offset

@@ -10,10 +10,10 @@ import random
 
 import cocotb
 
-from sim.golden import Access, GoldenModel
-from sim.page_tables import ADDR
+from sim.model.golden import Access, GoldenModel
 from sim.tables import PageTable
-from siommu.formats import Mode, Size, TableEntry, field_mask
+from sim.tables.page_tables import ADDR
+from siommu.arch.formats import Mode, Size, TableEntry, field_mask
 
 from .bench import Testbench
 from .queues import Queues, inval_context, inval_tlb

@@ -2,7 +2,7 @@
 
 import cocotb
 
-from siommu.formats import Cause, Mode, Size
+from siommu.arch.formats import Cause, Mode, Size
 
 from .bench import Testbench
 from .scene import Scene

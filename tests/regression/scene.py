@@ -1,8 +1,8 @@
 """A small world for directed tests: devices with PASIDs, each with a memory and a storage table."""
 
-from sim.golden import Access
+from sim.model.golden import Access
 from sim.tables import DeviceDirectory, PageTable, PasidDirectory
-from siommu.formats import Disposition, Mode, Size
+from siommu.arch.formats import Disposition, Mode, Size
 
 __all__ = ["Scene", "Space"]
 

@@ -20,8 +20,8 @@ from dataclasses import asdict
 from pathlib import Path
 from xml.etree import ElementTree
 
-from siommu.config import PRESETS, Config
-from siommu.files import WriteError
+from siommu.arch.config import PRESETS, Config
+from siommu.generate.files import WriteError
 
 __all__ = ["CONFIGS", "SimulationError", "verilog", "build", "run", "fst_available"]
 

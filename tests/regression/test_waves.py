@@ -2,8 +2,8 @@
 
 import pytest
 
-from siommu.config import Config
-from siommu.export import verilog
+from siommu.arch.config import Config
+from siommu.generate.export import verilog
 
 from .waves import FILTERS, declared_signals, groups, save_file
 

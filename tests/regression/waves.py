@@ -12,12 +12,12 @@ import shutil
 import sys
 from pathlib import Path
 
-from siommu.axi import Burst, Resp
-from siommu.commands import CommandState
-from siommu.files import command, whole, write_whole
-from siommu.formats import Cause, Disposition, Mode, Size
-from siommu.names import hierarchy
-from siommu.walk_step import Table
+from siommu.arch.formats import Cause, Disposition, Mode, Size
+from siommu.bus.axi import Burst, Resp
+from siommu.control.commands import CommandState
+from siommu.generate.files import command, whole, write_whole
+from siommu.generate.names import hierarchy
+from siommu.walk.step import Table
 
 from . import simulator
 

@@ -5,10 +5,10 @@ Everything follows from one seed.
 
 import random
 
-from sim.golden import Access
 from sim.memory import BusError, Memory
+from sim.model.golden import Access
 from sim.tables import DeviceDirectory, FileTable, PageTable, PasidDirectory, TableError, span_bytes
-from siommu.formats import Disposition, Size
+from siommu.arch.formats import Disposition, Size
 
 __all__ = ["World", "Traffic"]
 

@@ -2,10 +2,10 @@ import pytest
 
 from sim.demo import DemoFailed, run_demo
 from sim.demo.__main__ import golden_world, main
-from sim.ext4 import Ext4Image
-from sim.golden import Beat
-from sim.translators import GoldenTranslator, PassThrough
-from siommu.formats import Cause, Disposition
+from sim.device.ext4 import Ext4Image
+from sim.model.golden import Beat
+from sim.model.translators import GoldenTranslator, PassThrough
+from siommu.arch.formats import Cause, Disposition
 
 
 def test_demo_over_the_golden_model(tmp_path):

@@ -1,4 +1,4 @@
-"""No command writes a file in place: ``siommu.files`` does, whole or not at all."""
+"""No command writes a file in place: ``siommu.generate.files`` does, whole or not at all."""
 
 import ast
 import re
@@ -10,13 +10,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 #: (file, function, call) that may write in place, and why.
 ALLOWED = {
-    ("hdl/siommu/files.py", "write_whole", "write_bytes"): "the helper: into its own folder",
-    ("hdl/siommu/files.py", "whole", "replace"): "the helper: the rename",
+    ("hdl/siommu/generate/files.py", "write_whole", "write_bytes"): "the helper: into a folder "
+                                                                    "of its own",
+    ("hdl/siommu/generate/files.py", "whole", "replace"): "the helper: the rename",
     ("sim/demo/files.py", "_sparse", "open"): "into the helper's path, for a hole needs seek()",
     ("sim/demo/__init__.py", "run_demo", "open"): "the SSD's image, a disk and no result",
     ("sim/demo/machine.py", "read_everything", "open"): "an application's open() on the SSD",
     ("sim/demo/machine.py", "write_allowed", "open"): "an application's open() on the SSD",
-    ("sim/userlib.py", "open", "open"): "an application's open() on the SSD",
+    ("sim/host/userlib.py", "open", "open"): "an application's open() on the SSD",
     ("fpga/flow.py", "_run", "open"): "into the helper's path: a tool's output while it runs",
     ("fpga/flow.py", "_run", "rename"): "a whole folder takes its place",
     ("tests/regression/simulator.py", "_made", "rename"): "a whole folder takes its place",
@@ -27,7 +28,7 @@ ALLOWED = {
                                            "when the simulation passed",
     ("tests/mutations.py", "mutated_tree", "copytree"): "a tree in a temporary folder",
     ("tests/mutations.py", "mutated_tree", "write_text"): "a tree in a temporary folder",
-    ("tests/c/program.py", "run", "write_text"): "a program in a test's temporary folder",
+    ("tests/support/program.py", "run", "write_text"): "a program in a test's temporary folder",
 }
 WRITERS = {"write_text", "write_bytes", "savefig", "copy", "copy2", "copyfile", "copytree", "move",
            "rename", "replace", "renames", "touch", "link_to", "symlink_to", "hardlink_to"}

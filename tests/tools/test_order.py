@@ -19,9 +19,9 @@ def test_groups():
     config = SAMPLE[0]
     simulation = f"tests/regression/test_regression.py::test_regression[random_worlds-{config}-w/1]"
     assert group(simulation) == f"random_worlds-{config}" and place(group(simulation)) == 0
-    assert group("tests/hdl/test_tlb.py::test_a[b-c]") == "tests/hdl/test_tlb.py"
-    assert place("random_worlds-large") < place("causes-edge") < place("fuzz-edge") \
-        < place("tests/hdl/test_tlb.py")
+    unit = "tests/hdl/tlb/test_first_level.py"
+    assert group(f"{unit}::test_a[b-c]") == unit
+    assert place("random_worlds-large") < place("causes-edge") < place("fuzz-edge") < place(unit)
 
 
 def test_the_short_tour():

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from siommu.files import WriteError, command, whole, write_whole
+from siommu.generate.files import WriteError, command, whole, write_whole
 
 ROOT = Path(__file__).resolve().parents[2]
 OLD = "the old file\n"
@@ -133,7 +133,7 @@ def test_make_verilog_generates_after_a_failure(tmp_path):
     """What failed is not up to date."""
     path = tmp_path / "siommu.v"
     arguments = [*MAKE, "verilog", f"VERILOG={path}"]
-    done = run(arguments, 4000)
+    done = run(arguments, 2000)
     assert done.returncode and not leftovers(tmp_path)
     assert f"siommu: cannot write {path}: File too large\n" in done.stderr
     done = run(arguments)
@@ -142,7 +142,7 @@ def test_make_verilog_generates_after_a_failure(tmp_path):
     assert text.rstrip().endswith("endmodule")
     # Old, and a new one cannot be written: the old one stays, and is still old.
     os.utime(path, (0, 0))
-    assert run(arguments, 4000).returncode and path.read_text() == text
+    assert run(arguments, 2000).returncode and path.read_text() == text
     assert path.stat().st_mtime == 0
     done = run([*arguments, "--question"])
     assert done.returncode == 1

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fpga import flow
-from siommu.files import WriteError
+from siommu.generate.files import WriteError
 from tests.regression import simulator
 
 # -- what Yosys and nextpnr make -------------------------------------------------------------------

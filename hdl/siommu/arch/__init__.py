@@ -1,0 +1,1 @@
+"""What software and integrators see: parameters, formats, registers. Everything else reads it."""

@@ -1,0 +1,1 @@
+"""Software's side: registers, commands, invalidation, the fault queue, counters."""

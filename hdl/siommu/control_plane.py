@@ -1,0 +1,214 @@
+"""The control plane: registers, queues, counters and software's port around the core (§5 to §7).
+
+Nothing happens here but wiring: each register's meaning is in this file, each unit's work in its
+own.
+"""
+
+from amaranth import Cat, Module, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out, connect
+from amaranth.utils import bits_for
+
+from .arch.config import Config
+from .arch.formats import PAGES_BITS, Cause, Request, Response
+from .arch.register_map import COUNTERS, register
+from .bus.axi import ReadAddress, ReadData, WriteAddress, WriteData, WriteResponse
+from .bus.share import ReadShare, WriteShare
+from .control.commands import CommandQueue
+from .control.counters import Counters
+from .control.fault_queue import FaultQueue
+from .control.registers import RegisterBlock
+from .control.software import SoftwarePort
+from .core import Core
+
+__all__ = ["ControlPlane", "event_widths"]
+
+
+def event_widths(config):
+    """By counter: how many bits the events of one cycle have."""
+    ports = config.ports
+    widths = dict.fromkeys(COUNTERS, 1)
+    widths |= {
+        "requests": bits_for(ports), "pages": bits_for(ports << PAGES_BITS),
+        "faults": bits_for(ports), "faults_lost": 2,
+        "miss_cycles": bits_for(ports * config.port_depth),
+    }
+    return widths
+
+
+class ControlPlane(wiring.Component):
+    """A whole SIOMMU, but for the names of its ports.
+
+    Parameters
+    ----------
+    config : Config
+
+    Members
+    -------
+    requests : Array of In(stream.Signature(Request)), one for each port
+    responses : Array of Out(stream.Signature(Response))
+    ar, r, aw, w, b : the AXI4 master's channels; ``b`` is always ready
+    axil_aw, axil_w, axil_b, axil_ar, axil_r : the AXI4-Lite slave's channels
+    irq_command, irq_fault, irq_counter : Out(1)
+        One cycle behind their status bits.
+    """
+
+    def __init__(self, config: Config):
+        self._config = config
+        ids, width = config.axi_id_width, config.axi_data_width
+        self._registers = RegisterBlock(config)
+        lite = {f"axil_{name}": member for name, member in self._registers.signature.members.items()
+                if name in ("aw", "w", "b", "ar", "r")}
+        super().__init__({
+            "requests": In(stream.Signature(Request)).array(config.ports),
+            "responses": Out(stream.Signature(Response)).array(config.ports),
+            "ar": Out(stream.Signature(ReadAddress(ids))),
+            "r": In(stream.Signature(ReadData(ids, width))),
+            "aw": Out(stream.Signature(WriteAddress(ids))),
+            "w": Out(stream.Signature(WriteData(width))),
+            "b": In(stream.Signature(WriteResponse(ids), always_ready=True)),
+            "irq_command": Out(1),
+            "irq_fault": Out(1),
+            "irq_counter": Out(1),
+            **lite,
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        config, registers = self._config, self._registers
+        m.submodules.core = core = Core(config)
+        m.submodules.registers = registers
+        m.submodules.commands = commands = CommandQueue(config)
+        m.submodules.fault_queue = faults = FaultQueue(config)
+        m.submodules.software = software = SoftwarePort()
+        m.submodules.counters = counters = Counters(event_widths(config))
+        m.submodules.read_share = reads = ReadShare(config)
+        m.submodules.write_share = writes = WriteShare(config)
+
+        flipped = wiring.flipped
+        for port in range(config.ports):
+            connect(m, flipped(self.requests[port]), core.requests[port])
+            connect(m, core.responses[port], flipped(self.responses[port]))
+        connect(m, software.requests, core.requests[config.ports])
+        connect(m, core.responses[config.ports], software.responses)
+        for unit, name in ((reads, "ar"), (writes, "aw"), (writes, "w")):
+            connect(m, getattr(unit, name), flipped(getattr(self, name)))
+        for unit, name in ((reads, "r"), (writes, "b")):
+            connect(m, flipped(getattr(self, name)), getattr(unit, name))
+        connect(m, core.ar, reads.walker_ar)
+        connect(m, reads.walker_r, core.r)
+        for name in ("aw", "w", "ar"):
+            connect(m, flipped(getattr(self, f"axil_{name}")), getattr(registers, name))
+        for name in ("b", "r"):
+            connect(m, getattr(registers, name), flipped(getattr(self, f"axil_{name}")))
+        m.d.comb += [faults.fault.valid.eq(core.fault.valid),
+                     faults.fault.payload.eq(core.fault.payload),
+                     core.recorded.eq(faults.recorded)]
+        self._commands(m, core, commands, reads, writes)
+        connect(m, faults.aw, writes.records_aw)
+        connect(m, faults.w, writes.records_w)
+        connect(m, writes.records_b, faults.b)
+        self._registers_mean(m, core, commands, faults, software, counters)
+        self._count(m, core, commands, faults, counters)
+        return m
+
+    def _commands(self, m, core, commands, reads, writes):
+        connect(m, commands.ar, reads.commands_ar)
+        connect(m, reads.commands_r, commands.r)
+        connect(m, commands.aw, writes.fences_aw)
+        connect(m, commands.w, writes.fences_w)
+        connect(m, writes.fences_b, commands.b)
+        connect(m, commands.prefetch, core.prefetch)
+        m.d.comb += [
+            commands.prefetched.eq(core.prefetched),
+            core.invalidate.eq(commands.invalidate), core.invalidation.eq(commands.invalidation),
+            commands.invalidated.eq(core.invalidated), commands.outdated.eq(core.outdated),
+            core.mark.eq(commands.mark), commands.marked.eq(core.marked),
+        ]
+
+    def _registers_mean(self, m, core, commands, faults, software, counters):
+        """What stands in the registers, to who asked for it, and back."""
+        registers = self._registers
+        holds, shown, events = registers.content, registers.shown, registers.events
+
+        def base(name):
+            return Cat(holds[f"{name}_LOW"][12:], holds[f"{name}_HIGH"][:20])
+
+        def address(name):
+            return Cat(holds[f"{name}_LOW"], holds[f"{name}_HIGH"])
+
+        m.d.comb += [
+            core.mode.eq(holds.CTRL), core.check_ad.eq(holds.CTRL[2]),
+            core.ddt_base.eq(base("DDT_BASE")), core.ddt_log2.eq(holds.DDT_LOG2),
+            core.port_enable.eq(holds.PORT_ENABLE), core.flush.eq(registers.flush),
+            shown.STATUS.eq(Cat(core.active.any(), core.walking, commands.busy)),
+            shown.PORT_STATUS.eq(core.active),
+
+            commands.enable.eq(holds.CQ_CTRL), commands.base.eq(base("CQ_BASE")),
+            commands.log2.eq(holds.CQ_LOG2), commands.tail.eq(holds.CQ_TAIL),
+            commands.stopped.eq(holds.CQ_STATUS[:2].any()),
+            shown.CQ_HEAD.eq(commands.head),
+            events.CQ_STATUS.eq(Cat(commands.illegal, commands.error, commands.fence)),
+
+            faults.enable.eq(holds.FQ_CTRL), faults.base.eq(base("FQ_BASE")),
+            faults.log2.eq(holds.FQ_LOG2), faults.head.eq(holds.FQ_HEAD),
+            faults.quota.eq(holds.FQ_QUOTA), faults.failed.eq(holds.FQ_STATUS[1]),
+            faults.head_written.eq(registers.head_written),
+            shown.FQ_TAIL.eq(faults.tail),
+            events.FQ_STATUS.eq(Cat(faults.overflow, faults.error, faults.record, faults.limited)),
+
+            software.go.eq(registers.goes), software.addr.eq(address("DBG_ADDR")),
+            software.device.eq(holds.DBG_SOURCE), software.pasid.eq(holds.DBG_PASID),
+            software.write.eq(holds.DBG_CTRL[1]), software.ft.eq(holds.DBG_CTRL[2]),
+            registers.busy.eq(software.busy | registers.goes),
+            shown.DBG_RESULT.eq(software.result.as_value()),
+            shown.DBG_PHYS_LOW.eq(software.phys), shown.DBG_PHYS_HIGH.eq(software.phys[32:]),
+
+            counters.freeze.eq(holds.COUNTER_CTRL), counters.clear.eq(registers.clears),
+            counters.ask.eq(registers.ask), counters.index.eq(registers.index),
+            counters.high.eq(registers.high),
+            registers.done.eq(counters.done), registers.value.eq(counters.value),
+            events.COUNTER_OVERFLOW.eq(counters.overflows),
+        ]
+        enabled = holds.IRQ_ENABLE
+        fault_bits = register("IRQ_ENABLE").field("FQ_OVERFLOW").low
+        m.d.sync += [
+            self.irq_command.eq((holds.CQ_STATUS & enabled[:3]).any()),
+            self.irq_fault.eq((holds.FQ_STATUS & enabled[fault_bits:fault_bits + 4]).any()),
+            self.irq_counter.eq(holds.COUNTER_OVERFLOW.any() & enabled[8]),
+        ]
+
+    def _count(self, m, core, commands, faults, counters):
+        """The events of the counters; those at the ports one cycle late."""
+        config, events = self._config, counters.events
+        taken, stalls, ended, faulty = (Signal(config.ports, name=name)
+                                        for name in ("taken", "stalls", "ended", "faulty"))
+        pages = []
+        for port in range(config.ports):
+            request, response = self.requests[port], self.responses[port]
+            asked = Signal(PAGES_BITS + 1, name=f"asked_{port}")
+            m.d.sync += [
+                taken[port].eq(request.valid & request.ready),
+                stalls[port].eq(request.valid & ~request.ready),
+                ended[port].eq(response.valid & response.ready),
+                faulty[port].eq(response.payload.cause != Cause.OK),
+                asked.eq(0),
+            ]
+            with m.If(request.valid & request.ready):
+                m.d.sync += asked.eq(request.payload.pages + 1)
+            pages.append(asked)
+        asked = Signal(len(events.pages))
+        m.d.sync += asked.eq(sum(pages))
+        m.d.comb += [
+            events.requests.eq(sum(taken[port] for port in range(config.ports))),
+            events.pages.eq(asked),
+            events.l1_hits.eq(core.first_hits), events.l2_hits.eq(core.second_hits),
+            events.misses.eq(core.missed), events.walks.eq(core.walks),
+            events.table_reads.eq(core.table_reads),
+            events.faults.eq(sum(ended[port] & faulty[port] for port in range(config.ports))),
+            events.faults_lost.eq(faults.lost),
+            events.invalidations.eq(commands.invalidations), events.fences.eq(commands.fences),
+            events.prefetches.eq(commands.prefetches),
+            events.miss_cycles.eq(core.waiting), events.stall_cycles.eq(stalls.any()),
+            faults.cycles.eq(counters.cycles),
+        ]

@@ -1,0 +1,68 @@
+"""The command line: ``python -m siommu generate`` (or ``siommu generate``) writes the Verilog."""
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+
+from amaranth.back.verilog import YosysError
+
+from .. import __version__
+from ..arch.config import PRESETS, Config, ConfigError
+from .export import verilog
+from .files import command, write_whole
+
+__all__ = ["main"]
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="siommu", description="SIOMMU: an I/O memory management unit for storage and memory.")
+    parser.add_argument("--version", action="version", version=f"siommu {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    generate = commands.add_parser(
+        "generate", help="write the Verilog of one configuration",
+        description="Write the Verilog module `siommu` of one configuration. The same "
+                    "configuration always gives the same bytes.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    generate.add_argument("--preset", choices=PRESETS, default="default",
+                          help="the configuration to begin with")
+    generate.add_argument("--output", "-o", type=Path, default=Path("build/siommu.v"),
+                          help="the file to write")
+    parameters = generate.add_argument_group(
+        "parameters", "each replaces the preset's value; see docs/configuration.md")
+    for field in dataclasses.fields(Config):
+        option = "--" + field.name.replace("_", "-")
+        values = ", ".join(f"{name}: {getattr(preset, field.name)}"
+                           for name, preset in PRESETS.items())
+        text = f"{Config.summary(field.name)} ({values})"
+        if field.type in (bool, "bool"):
+            parameters.add_argument(option, action=argparse.BooleanOptionalAction,
+                                    default=argparse.SUPPRESS, help=text)
+        else:
+            parameters.add_argument(option, type=int, metavar="N", default=argparse.SUPPRESS,
+                                    help=text)
+    return parser
+
+
+@command
+def main(arguments=None):
+    """Run the command line; returns the exit status."""
+    parser = _parser()
+    options = vars(parser.parse_args(arguments))
+    changes = {field.name: options[field.name] for field in dataclasses.fields(Config)
+               if field.name in options}
+    try:
+        config = PRESETS[options["preset"]].with_(**changes)
+    except ConfigError as error:
+        parser.exit(2, f"siommu: {error}\n")
+    output = options["output"]
+    try:
+        text = verilog(config)
+    except YosysError as error:         # it writes temporary files, for instance on a full disk
+        reason = str(error).strip().splitlines() or ["no reason given"]
+        parser.exit(1, f"siommu: Yosys cannot make the Verilog: {reason[-1]}\n")
+    write_whole(output, text)
+    print(f"siommu: wrote {output} ({len(text.splitlines())} lines) for {config}",
+          file=sys.stderr)
+    return 0

@@ -1,0 +1,39 @@
+"""From a configuration to Verilog text."""
+
+import re
+
+from amaranth.back import verilog as _verilog
+from amaranth.hdl import Fragment, Value
+from amaranth.hdl._ir import PortDirection
+from amaranth.lib.wiring import In, Out
+
+from ..arch.config import Config
+from ..top import Siommu
+from .names import plain_names, source_names
+
+__all__ = ["verilog"]
+
+_DIRECTIONS = {In: PortDirection.Input, Out: PortDirection.Output}
+#: Yosys's dummy that each ``always @*`` reads, so that the block runs once at time 0.
+_TRIGGER = re.compile(r"^(  reg )(\\\$auto\$verilog_backend\S+ ) = 0;$", re.M)
+
+
+def verilog(config: Config) -> str:
+    """Verilog of the module ``siommu``: the same bytes for the same configuration.
+
+    Source locations are left out, so that the text does not depend on where it was made. All names
+    are plain identifiers (see :func:`.names.plain_names`), which every tool takes.
+
+    A combinational block whose inputs never change must still run once. Yosys makes a dummy with
+    an initial value for it to wait for; SystemVerilog simulators set initial values before any
+    block waits, and would leave its outputs unknown. So the dummy is assigned in an ``initial``
+    block instead, without blocking: after every block waits.
+    """
+    core = Siommu(config)
+    with source_names():
+        fragment = Fragment.get(core, None)
+    ports = {name: (Value.cast(getattr(core, name)), _DIRECTIONS[member.flow])
+             for name, member in core.signature.members.items()}
+    text = _verilog.convert(fragment, name="siommu", emit_src=False, strip_internal_attrs=True,
+                            ports=ports)
+    return plain_names(_TRIGGER.sub(r"\1\2;\n  initial \2<= 0;", text))

@@ -1,0 +1,1 @@
+"""What the first level did not answer: misses wait, share walks, and are answered."""

@@ -1,0 +1,1 @@
+"""What was translated before: both levels of the TLB."""

@@ -1,0 +1,1 @@
+"""From a miss to the tables in memory, and what is kept of them."""

@@ -1,0 +1,1 @@
+"""The emulated SSD and the file systems on it."""

@@ -1,0 +1,1 @@
+"""The computer around the core: operating system, driver, user library."""

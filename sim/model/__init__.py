@@ -1,0 +1,1 @@
+"""What the core must answer: the golden model, and the rules for responses."""

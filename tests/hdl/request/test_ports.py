@@ -1,0 +1,301 @@
+from collections import deque
+
+import pytest
+
+from siommu.request.ports import PortEgress, PortIngress, SoftwareEgress, SoftwareIngress
+
+from ...support.simulate import seeded, simulate
+
+
+def test_ingress_latency_and_limit():
+    dut = PortIngress(4)
+
+    async def bench(ctx):
+        ctx.set(dut.enable, 1)
+        ctx.set(dut.requests.ready, 1)
+        ctx.set(dut.port.valid, 1)
+        for number in range(4):
+            assert ctx.get(dut.port.ready) and ctx.get(dut.stays)
+            ctx.set(dut.port.payload, {"tag": number})
+            # the one of the cycle before
+            assert ctx.get(dut.requests.valid) == (number > 0)
+            assert not number or ctx.get(dut.requests.payload.tag) == number - 1
+            await ctx.tick()
+        assert ctx.get(dut.requests.valid) and ctx.get(dut.requests.payload.tag) == 3
+        for _ in range(3):
+            assert not ctx.get(dut.port.ready), "more than its depth outstanding"
+            assert ctx.get(dut.active) and not ctx.get(dut.stays)
+            await ctx.tick()
+            assert not ctx.get(dut.requests.valid)
+        ctx.set(dut.retired, 1)
+        await ctx.tick()
+        ctx.set(dut.retired, 0)
+        assert ctx.get(dut.port.ready)
+        await ctx.tick()
+        assert not ctx.get(dut.port.ready)
+        ctx.set(dut.port.valid, 0)
+        ctx.set(dut.retired, 1)
+        await ctx.tick().repeat(4)
+        assert not ctx.get(dut.active)
+
+    simulate(dut, bench)
+
+
+def test_ingress_takes_what_it_says():
+    """Requests leave in order, once each; ``stays`` tells the next cycle; the limit is exact."""
+    depth = 4
+    dut = PortIngress(depth)
+    rng = seeded("ingress")
+
+    async def bench(ctx):
+        inside, outstanding, number, left = deque(), 0, 0, 0
+        for _ in range(3000):
+            enabled, offers, takes = rng.random() < .9, rng.random() < .7, rng.random() < .6
+            retires = outstanding > len(inside) and rng.random() < .4
+            ctx.set(dut.enable, enabled)
+            ctx.set(dut.port.valid, offers)
+            ctx.set(dut.port.payload, {"tag": number % 256, "addr": number})
+            ctx.set(dut.requests.ready, takes)
+            ctx.set(dut.retired, retires)
+            ready = ctx.get(dut.port.ready)
+            assert ready == (enabled and len(inside) < 2 and outstanding < depth)
+            assert ctx.get(dut.requests.valid) == bool(inside)
+            assert ctx.get(dut.active) == bool(outstanding)
+            if inside:
+                assert ctx.get(dut.requests.payload.addr) == inside[0]
+            assert ctx.get(dut.stays) == (len(inside) - 1 + (offers and ready) > 0
+                                          or (not inside and offers and ready))
+            if inside and takes:
+                inside.popleft()
+                left += 1
+            if offers and ready:
+                inside.append(number)
+                number += 1
+            outstanding += (offers and ready) - retires
+            await ctx.tick()
+        assert left > 500
+
+    simulate(dut, bench)
+
+
+def test_disabled_ingress_accepts_nothing():
+    dut = PortIngress(4)
+
+    async def bench(ctx):
+        ctx.set(dut.port.valid, 1)
+        await ctx.tick().repeat(3)
+        assert not ctx.get(dut.port.ready) and not ctx.get(dut.requests.valid)
+
+    simulate(dut, bench)
+
+
+def test_a_slow_core_holds_the_port():
+    dut = PortIngress(8)
+
+    async def bench(ctx):
+        ctx.set(dut.enable, 1)
+        ctx.set(dut.port.valid, 1)
+        taken = []
+        for number in range(10):
+            ctx.set(dut.port.payload, {"tag": number})
+            if ctx.get(dut.port.ready):
+                taken.append(number)
+            await ctx.tick()
+        assert taken == [0, 1], "the ingress holds two requests"
+        # they leave, and the next one, offered meanwhile, comes behind them
+        ctx.set(dut.requests.ready, 1)
+        for expected in (0, 1, 9):
+            assert ctx.get(dut.requests.valid) and ctx.get(dut.requests.payload.tag) == expected
+            await ctx.tick()
+
+    simulate(dut, bench)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_egress_keeps_the_order(enabled):
+    """Beats of both paths leave in the order written, whole, once each; credits are exact."""
+    depth = 8
+    dut = PortEgress(depth)
+    rng = seeded(f"egress/{enabled}")
+
+    async def bench(ctx):
+        ctx.set(dut.enable, enabled)
+        promised, written, number = 0, deque(), 0
+        was_stuck, returning, retired, rested = None, deque([0]), 0, False
+        for _ in range(3000):
+            unused = depth - promised - len(written) - sum(returning)
+            rests = rng.random() < .3
+            begins = unused > 0 and rng.random() < .6
+            continues = rested and unused > begins and rng.random() < .3
+            ctx.set(dut.rests, rests)
+            ctx.set(dut.begins, begins)
+            ctx.set(dut.continues, continues)
+            assert ctx.get(dut.some) == (unused > 0), "credits are exact"
+            coming = unused + returning[0]
+            assert ctx.get(dut.admits) == (coming > (3 if rested else 0))
+            assert ctx.get(dut.admits_another) == (coming > (4 if rested else 1))
+            rested = rests
+            hit = promised > 0 and rng.random() < .5
+            miss = promised > hit and rng.random() < .5
+            ctx.set(dut.hit.valid, hit)
+            ctx.set(dut.miss.valid, miss)
+            ready = rng.random() < .6
+            ctx.set(dut.port.ready, ready)
+            valid = ctx.get(dut.port.valid)
+            assert valid == (enabled and bool(written))
+            left = written[0] if written else None
+            if valid:
+                assert (ctx.get(dut.port.payload.addr), ctx.get(dut.port.payload.last)) == left
+                assert was_stuck in (None, left), "the payload changed while it waited"
+            goes = bool(written) and (ready or not enabled)
+            was_stuck = left if valid and not ready else None
+            assert ctx.get(dut.retired) == retired
+            retired = bool(goes and left[1])
+            for path, busy in ((dut.hit, hit), (dut.miss, miss)):
+                beat = (number, rng.getrandbits(1))
+                ctx.set(path.payload, {"addr": beat[0], "last": beat[1]})
+                if busy:
+                    written.append(beat)
+                    number += 1
+            promised += begins + continues - hit - miss
+            returning.popleft()
+            returning.append(int(goes))
+            if goes:
+                written.popleft()
+            await ctx.tick()
+        assert number > 500
+
+    simulate(dut, bench)
+
+
+def test_faults_wait_for_their_records():
+    """A fault of the miss path leaves once it is recorded, and what stands behind it waits; those
+    of the hit path wait for nothing."""
+    depth = 8
+    dut, rng = PortEgress(depth), seeded("egress/records")
+
+    async def bench(ctx):
+        ctx.set(dut.enable, 1)
+        written, unrecorded, settled, waited = deque(), 0, 0, 0
+        for number in range(1500):
+            ready = rng.random() < .7
+            ctx.set(dut.port.ready, ready)
+            records = unrecorded > 0 and rng.random() < .2
+            ctx.set(dut.recorded, records)
+            path = rng.choice(("hit", "miss", None)) if len(written) < depth else None
+            fails = rng.random() < .3
+            for name in ("hit", "miss"):
+                channel = getattr(dut, name)
+                ctx.set(channel.valid, name == path)
+                ctx.set(channel.payload, {"addr": number, "cause": 7 * fails, "last": 1})
+            waits = bool(written) and written[0][1] and not settled
+            valid = ctx.get(dut.port.valid)
+            assert valid == (bool(written) and not waits)
+            waited += bool(waits)
+            goes = valid and ready
+            if goes:
+                addr, fault = written.popleft()
+                assert ctx.get(dut.port.payload.addr) == addr
+                settled -= fault
+            if path:
+                written.append((number, int(path == "miss" and fails)))
+                unrecorded += written[-1][1]
+            settled += records
+            unrecorded -= records
+            await ctx.tick()
+        assert waited > 50
+
+    simulate(dut, bench)
+
+
+def test_software_has_its_answers_at_once():
+    """A beat is offered in the next cycle, a second one that came with it behind it; faults wait
+    for no record. There are credits always."""
+    dut, rng = SoftwareEgress(), seeded("egress/software")
+
+    async def bench(ctx):
+        ctx.set(dut.enable, 1)
+        ctx.set(dut.port.ready, 1)
+        held, together = deque(), 0
+        for number in range(1000):
+            assert ctx.get(dut.admits) and ctx.get(dut.admits_another) and ctx.get(dut.some)
+            assert ctx.get(dut.port.valid) == bool(held)
+            if held:
+                beat = ctx.get(dut.port.payload)
+                assert (beat.addr, beat.cause.value, beat.last) == held[0]
+            came = set()
+            if len(held) < 2:       # two requests are outstanding, at most
+                came = {name for name in ("hit", "miss") if rng.random() < .3}
+                came = came if len(held) == 0 else came & {"hit"}
+            if held:
+                held.popleft()
+            for index, name in enumerate(("hit", "miss")):
+                channel, content = getattr(dut, name), (2 * number + index, rng.choice((0, 7)),
+                                                        rng.getrandbits(1))
+                ctx.set(channel.valid, name in came)
+                ctx.set(channel.payload, dict(zip(("addr", "cause", "last"), content)))
+                if name in came:
+                    held.append(content)
+            together += len(came) == 2
+            await ctx.tick()
+        assert together > 30
+
+    simulate(dut, bench)
+
+
+def test_software_is_active_until_its_last_beat():
+    dut = SoftwareIngress()
+
+    async def bench(ctx):
+        ctx.set(dut.enable, 1)
+        for outstanding in range(2):
+            ctx.set(dut.port.payload, {"tag": outstanding, "addr": 7})
+            ctx.set(dut.port.valid, 1)
+            await ctx.delay(1e-9)
+            assert ctx.get(dut.requests.valid) and not ctx.get(dut.port.ready)
+            assert ctx.get(dut.requests.payload.tag) == outstanding
+            await ctx.tick()
+            assert ctx.get(dut.active) == bool(outstanding)
+            ctx.set(dut.requests.ready, 1)
+            await ctx.delay(1e-9)
+            assert ctx.get(dut.port.ready) and not ctx.get(dut.stays)
+            await ctx.tick()
+            ctx.set(dut.requests.ready, 0)
+            ctx.set(dut.port.valid, 0)
+        ctx.set(dut.retired, 1)
+        await ctx.tick()
+        assert ctx.get(dut.active)
+        await ctx.tick()
+        assert not ctx.get(dut.active)
+
+    simulate(dut, bench)
+
+
+def test_mark():
+    """Marked: beats that were held at the mark, or came with it, are still here; whether taken or
+    dropped, they end it, and later ones do not matter."""
+    depth = 8
+    dut, rng = PortEgress(depth), seeded("egress/mark")
+
+    async def bench(ctx):
+        held = before = marks = 0
+        told = deque([False] * 2)   # after the last two cycles
+        for _ in range(2000):
+            ctx.set(dut.enable, rng.random() < .95)
+            ctx.set(dut.port.ready, rng.random() < .4)
+            hit = held < depth and rng.random() < .3
+            miss = held + hit < depth and rng.random() < .2
+            mark = rng.random() < .05
+            ctx.set(dut.hit.valid, hit)
+            ctx.set(dut.miss.valid, miss)
+            ctx.set(dut.mark, mark)
+            assert ctx.get(dut.marked) == told.popleft()
+            gone = held > 0 and (not ctx.get(dut.enable) or ctx.get(dut.port.ready))
+            held += hit + miss - gone
+            before = held if mark else max(before - gone, 0)
+            told.append(before > 0)
+            marks += mark and held > 1
+            await ctx.tick()
+        assert marks > 25
+
+    simulate(dut, bench)

@@ -1,0 +1,223 @@
+"""The line buffer: runs and extents of random lines, and when they are written, against Python."""
+
+from amaranth import Module
+from amaranth.lib import wiring
+
+from siommu.arch.config import Config
+from siommu.arch.formats import Cause, Size
+from siommu.pipeline.bundles import LINE_PAGES
+from siommu.tlb.second_level import SecondLevelTlb, line_index
+from siommu.walk.lines import TableLines
+
+from ...support.simulate import seeded, simulate
+
+CONFIG = Config(l2_entries=128)
+SET_BITS = 2
+NO_PFN = 1 << 40
+
+
+def random_line(rng):
+    """Eight pages (pfn, read, write, dirty), many of them contiguous and alike."""
+    pages, rights = [], (1, 1, 1)
+    pfn = rng.choice((rng.getrandbits(40), NO_PFN - 3))
+    for _ in range(LINE_PAGES):
+        if rng.random() < .3:
+            rights = tuple(rng.choice(((1, 1, 1), (1, 0, 1), (1, 1, 0), (0, 1, 1), (0, 0, 1))))
+        pfn = (pfn + 1) % NO_PFN if rng.random() < .8 else rng.getrandbits(40)
+        pages.append((pfn, *rights))
+    return pages
+
+
+def follows(pages, index):
+    """Whether page ``index`` + 1 is contiguous to ``index``, with equal rights that grant."""
+    (pfn, *rights), (after, *others) = pages[index], pages[index + 1]
+    return after == (pfn + 1) % NO_PFN and rights == others and any(rights[:2])
+
+
+def extent(pages, index):
+    count = 0
+    while index + count < LINE_PAGES - 1 and follows(pages, index + count):
+        count += 1
+    return count
+
+
+def first(pages, index):
+    while index and follows(pages, index - 1):
+        index -= 1
+    return index
+
+
+async def put(ctx, dut, slot, pages, order):
+    """Writes a line to the buffer in halves of rows, in ``order``."""
+    for index in order:
+        both = [dict(zip(("pfn", "read", "write", "dirty"), pages[index]))] * 2
+        ctx.set(dut.words, {"valid": 1, "slot": slot, "row": index >> 1,
+                            "enable": 1 << (index & 1), "pages": both})
+        await ctx.tick()
+    ctx.set(dut.words.valid, 0)
+
+
+def test_runs_and_extents():
+    dut = TableLines(CONFIG)
+    rng = seeded("lines/runs")
+    keys, outcomes, lines = {}, {}, {}
+    skipped = 0
+
+    async def bench(ctx):
+        nonlocal skipped
+        ctx.set(dut.fill.ready, 1)
+        for round_ in range(150):
+            # Some lines at once, so that they follow each other as closely as can be.
+            slots = rng.sample(range(CONFIG.walk_slots), rng.randint(1, 4))
+            for slot in slots:
+                lines[slot] = random_line(rng)
+                wanted = rng.choice([i for i in range(8) if any(lines[slot][i][1:3])] or [0])
+                keys[slot] = {"ft": rng.getrandbits(1), "write": rng.getrandbits(1),
+                              "device": rng.getrandbits(16), "pasid": rng.getrandbits(20),
+                              "page": rng.getrandbits(49) << 3 | wanted}
+                pfn, read, write, dirty = lines[slot][wanted]
+                outcomes[slot] = {"cause": Cause.OK, "pfn": pfn, "rights": {
+                    "size": Size.PAGE_4K, "read": read, "write": write, "dirty": dirty}}
+                order = [(wanted + i) % 8 for i in range(8)]
+                await put(ctx, dut, slot, lines[slot], order)
+            pending = list(slots)
+            done, rows, tags = [], {}, []
+            for cycle in range(60):
+                ctx.set(dut.granted.valid, bool(pending))
+                if pending:
+                    ctx.set(dut.granted.payload, {"slot": pending.pop(0), "line": 1})
+                slot = ctx.get(dut.slot)
+                if slot in keys:
+                    ctx.set(dut.key, keys[slot])
+                    ctx.set(dut.way, slot & 1)
+                    ctx.set(dut.outcome, outcomes[slot])
+                if ctx.get(dut.row_write):
+                    for half in (0, 1):
+                        page = ctx.get(dut.pages[half])
+                        rows[ctx.get(dut.row_line.device), 2 * ctx.get(dut.row) + half] = (
+                            (page.pfn, page.read, page.write, page.dirty), page.extent)
+                if ctx.get(dut.tag_write):
+                    tags.append((cycle, ctx.get(dut.tag_line.device), ctx.get(dut.tag_valid),
+                                 ctx.get(dut.rights.readable), ctx.get(dut.rights.writable),
+                                 ctx.get(dut.tag_way), ctx.get(line_index(dut.tag_line, SET_BITS))))
+                if ctx.get(dut.fill.valid):
+                    done.append(ctx.get(dut.fill.payload))
+                await ctx.tick()
+            assert [fill.slot for fill in done] == slots
+            before = None
+            for fill in done:
+                pages, key = lines[fill.slot], keys[fill.slot]
+                wanted = key["page"] & 7
+                low, high = first(pages, wanted), wanted + extent(pages, wanted)
+                translation = fill.translation
+                assert translation.mask == sum(1 << i for i in range(low, high + 1)), pages
+                assert translation.last == high
+                assert translation.base == (pages[wanted][0] - wanted) % NO_PFN
+                # Right behind one that goes to the same place, a line is not kept.
+                off, *on = [tag for tag in tags if tag[1] == key["device"]]
+                assert off[2] == 0
+                place = off[5:]
+                if place == before:
+                    assert not on and (key["device"], 0) not in rows
+                    skipped += 1
+                    before = None
+                    continue
+                before = place
+                for index in range(LINE_PAGES):
+                    assert rows[key["device"], index] == (pages[index], extent(pages, index))
+                (on,) = on
+                assert on[2] == 1
+                assert on[3] == sum(page[1] << i for i, page in enumerate(pages))
+                assert on[4] == sum((page[2] & page[3]) << i for i, page in enumerate(pages))
+        assert skipped > 5
+
+    simulate(dut, bench, cycles=40_000)
+
+
+def test_a_line_of_before_a_flush_is_not_kept():
+    """Stale at its beginning, it writes nothing; stale later, its tag stays off."""
+    dut = TableLines(CONFIG)
+
+    async def bench(ctx):
+        ctx.set(dut.fill.ready, 1)
+        ctx.set(dut.outcome, {"cause": Cause.OK, "rights": {"size": Size.PAGE_4K, "read": 1}})
+        for when in (None, 1, 2, 5, 9, 10):
+            tags = []
+            for cycle in range(20):
+                ctx.set(dut.granted.valid, cycle == 0)
+                ctx.set(dut.granted.payload, {"slot": 3, "line": 1})
+                # the walk is taken up in cycle 2
+                ctx.set(dut.stale, (when is not None and cycle > when) << 3)
+                if ctx.get(dut.tag_write):
+                    tags.append(ctx.get(dut.tag_valid))
+                await ctx.tick()
+            assert tags == {None: [0, 1], 1: []}.get(when, [0]), when
+            ctx.set(dut.stale, 0)
+
+    simulate(dut, bench, cycles=400)
+
+
+class Filled(wiring.Component):
+    """The lines and the second level that they fill."""
+
+    def __init__(self):
+        self.lines, self.second = TableLines(CONFIG), SecondLevelTlb(CONFIG)
+        super().__init__({})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.lines, m.submodules.second = self.lines, self.second
+        for name in ("tag_write", "tag_valid", "tag_way", "tag_line", "rights",
+                     "row_write", "row_way", "row_line", "row", "pages"):
+            m.d.comb += getattr(self.second, name).eq(getattr(self.lines, name))
+        return m
+
+
+def test_lines_that_follow_each_other_do_not_mix():
+    """Lines are filled as fast as can be, into few sets and ways, while all are looked up: no line
+    is answered with another one's pages."""
+    rng = seeded("lines/mix")
+    dut = Filled()
+    lines, second = dut.lines, dut.second
+    slots = range(8)
+    space = {"ft": 1, "device": 5, "pasid": 3}
+    numbers = [0x2_9876_5400 | rng.getrandbits(8) for _ in slots]
+    pages = [[(0x100 * slot + 2 * index + 1, 1, 1, 1) for index in range(LINE_PAGES)]
+             for slot in slots]
+
+    async def bench(ctx):
+        while ctx.get(second.sweeping):
+            await ctx.tick()
+        for slot in slots:
+            await put(ctx, lines, slot, pages[slot], range(LINE_PAGES))
+        ctx.set(lines.fill.ready, 1)
+        ctx.set(lines.outcome, {"cause": Cause.OK, "rights": {"read": 1, "write": 1, "dirty": 1}})
+        asked, hits, began = [], [], {slot: -99 for slot in slots}
+        for now in range(12_000):
+            # A slot is granted again when its line has been gone through. Now and then there is
+            # a pause, in which everything is looked up as it was left.
+            slot = rng.choice(slots)
+            granted = now % 300 < 200 and now - began[slot] > 60
+            if granted:
+                began[slot] = now
+            ctx.set(lines.granted.valid, granted)
+            ctx.set(lines.granted.payload, {"slot": slot, "line": 1})
+            slot = ctx.get(lines.slot)
+            ctx.set(lines.key, {**space, "page": numbers[slot % 8] << 3})
+            ctx.set(lines.way, rng.randrange(2))
+            asked.append((rng.choice(slots), rng.randrange(LINE_PAGES)))
+            key = {**space, "line": numbers[asked[-1][0]], "canonical": 1}
+            ctx.set(second.key, key)
+            if now > 1:
+                ctx.set(second.compared, {**key, "line": numbers[asked[-3][0]]})
+                ctx.set(second.page, asked[-3][1])
+            hits.append(now > 5 and ctx.get(second.hit))
+            if now > 5 and hits[-3]:
+                line, page = asked[-6]
+                assert not ctx.get(second.damaged)
+                assert ctx.get(second.outcome).pfn == pages[line][page][0], \
+                    f"cycle {now}: page {page} of line {line}"
+            await ctx.tick()
+        assert sum(hits) > 1000, sum(hits)
+
+    simulate(dut, bench, cycles=13_000)
