@@ -90,7 +90,7 @@ MUTATIONS = {
         "a fault to which a cached context led is reported", "walk/step",
         "cached.eq(self.state.cached & ~self.state.speculative)", "cached.eq(0)"),
     "canonical-of-4-levels": Mutation(
-        "bit 47 is not looked at when an address is checked", "pipeline/bundles",
+        "bit 47 is not looked at when an address is checked", "pipeline/tables",
         "sign48, sign57 = key.page[35:], key.page[44:]",
         "sign48, sign57 = key.page[36:], key.page[44:]"),
     "tag-without-size": Mutation(
@@ -116,10 +116,10 @@ MUTATIONS = {
         "a request joins the walk whose slot another key was made ready for", "miss/mshr",
         "was_valid.eq(valid[index])", "was_valid.eq(1)"),
     "joins-other-write": Mutation(
-        "a write joins the walk of a read and takes its fault", "pipeline/bundles",
+        "a write joins the walk of a read and takes its fault", "pipeline/keys",
         "Cat(key.ft, key.write, key.device,", "Cat(key.ft, key.device,"),
     "joins-other-pasid": Mutation(
-        "a request joins the walk of another process", "pipeline/bundles",
+        "a request joins the walk of another process", "pipeline/keys",
         "key.device, key.pasid, key.page[LINE_BITS:]", "key.device, key.page[LINE_BITS:]"),
     "joins-stale": Mutation(
         "a request joins a walk that began before a flush", "miss/mshr",

@@ -34,32 +34,22 @@ from .bus.axi import ReadAddress, ReadData
 from .control.invalidate import Invalidator
 from .lib.choose import RoundRobinAhead, one_of
 from .lib.payload import Payload
+from .lib.structs import assign
 from .miss.unit import MissUnit, waited
-from .pipeline.bundles import (
-    LINE_BITS,
-    SLOT_BITS,
-    ContextInfo,
-    DeviceInfo,
-    FaultInfo,
-    Invalidation,
-    Operation,
-    Outcome,
-    Prefetch,
-    WalkKey,
-    assign,
-    line_key,
-    region_key,
-    tlb_key,
-    walk_key,
-)
+from .pipeline.events import FaultInfo, Invalidation, Prefetch
+from .pipeline.grants import FillRequest, Outcome
+from .pipeline.keys import ContextKey, WalkKey, line_key, region_key, tlb_key, walk_key
+from .pipeline.operation import Operation
+from .pipeline.sizes import LINE_BITS, SLOT_BITS
+from .pipeline.tables import ContextInfo, DeviceInfo
 from .request.ports import PortEgress, PortIngress, SoftwareEgress, SoftwareIngress
 from .response.resolve import Resolver, ends_by, lengths, mapped
 from .tlb.first_level import BANK, Tlb
 from .tlb.second_level import SecondLevelTlb
 from .walk.context_cache import ContextCache
-from .walk.lines import FillRequest, TableLines, pages_between
+from .walk.lines import TableLines, pages_between
 from .walk.walk_cache import WalkCache
-from .walk.walker import ContextKey, TableWalker
+from .walk.walker import TableWalker
 
 __all__ = ["Core"]
 

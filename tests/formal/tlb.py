@@ -16,7 +16,9 @@ from amaranth.lib.wiring import Component, In
 
 from siommu.arch.config import Config
 from siommu.arch.formats import PFN_BITS, Size
-from siommu.pipeline.bundles import LINE_BITS, TlbKey, Translation
+from siommu.pipeline.grants import Translation
+from siommu.pipeline.keys import TlbKey
+from siommu.pipeline.sizes import LINE_BITS
 from siommu.tlb.first_level import Tlb, spanned
 
 from .temporal import delayed

@@ -6,8 +6,10 @@ from amaranth.hdl import Assert, Assume, Cat, Const, Cover, Module, Mux, Signal
 from amaranth.lib.wiring import Component, In
 
 from siommu.arch.formats import Cause
-from siommu.pipeline.bundles import WalkKey, assign, reach
-from siommu.tlb.second_level import LinePage
+from siommu.lib.structs import assign
+from siommu.pipeline.keys import WalkKey
+from siommu.pipeline.lines import LinePage
+from siommu.pipeline.tables import reach
 from siommu.walk.step import (
     Table,
     WalkState,

@@ -8,7 +8,7 @@ import cocotb
 from sim.model.golden import check_response
 from sim.tables import PageTable
 from siommu.arch.formats import Cause, Mode, Size
-from siommu.pipeline.bundles import LINE_PAGES
+from siommu.pipeline.sizes import LINE_PAGES
 from siommu.tlb.second_level import line_sets
 
 from .bench import STATUS, Testbench

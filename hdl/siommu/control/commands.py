@@ -31,9 +31,9 @@ from ..arch.formats import (
 from ..bus.axi import Burst, ReadAddress, ReadData, WriteAddress, WriteData
 from ..bus.share import FENCES_ID, READ_ID
 from ..lib.payload import Payload, payload_of
-from ..lib.rings import INDEX_BITS, following, ring_mask
-from ..pipeline.bundles import Invalidation, Prefetch
+from ..pipeline.events import Invalidation, Prefetch
 from .invalidate import SETTLING
+from .rings import INDEX_BITS, following, ring_mask
 
 __all__ = ["CommandQueue", "CommandState"]
 

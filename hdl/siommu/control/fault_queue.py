@@ -23,8 +23,8 @@ from ..arch.formats import PFN_BITS, RECORD_BYTES, FaultWord0
 from ..bus.axi import WriteAddress, WriteData
 from ..bus.share import RECORDS_ID
 from ..lib.payload import Payload
-from ..lib.rings import INDEX_BITS, following, ring_mask
-from ..pipeline.bundles import FaultInfo
+from ..pipeline.events import FaultInfo
+from .rings import INDEX_BITS, following, ring_mask
 
 __all__ = ["FaultQueue"]
 

@@ -21,7 +21,8 @@ from amaranth.lib import enum, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import Config
-from ..pipeline.bundles import LINE_BITS, Invalidation
+from ..pipeline.events import Invalidation
+from ..pipeline.sizes import LINE_BITS
 from ..tlb.second_level import line_sets
 
 __all__ = ["Invalidator", "SETTLING"]

@@ -13,8 +13,9 @@ from ..arch.config import Config
 from ..arch.formats import Mode
 from ..arch.register_map import COUNTERS, REGISTERS, existing, register, reset_value
 from ..bus.axi import Resp
+from ..lib.arithmetic import above
 from ..lib.payload import Payload, payload_of
-from ..lib.rings import INDEX_BITS, above, ring_mask
+from .rings import INDEX_BITS, ring_mask
 
 __all__ = ["RegisterBlock", "counter_words"]
 

@@ -8,6 +8,7 @@ from amaranth.hdl._ir import PortDirection
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import Config
+from ..lib.contract import contracts
 from ..top import Siommu
 from .names import plain_names, source_names
 
@@ -18,11 +19,13 @@ _DIRECTIONS = {In: PortDirection.Input, Out: PortDirection.Output}
 _TRIGGER = re.compile(r"^(  reg )(\\\$auto\$verilog_backend\S+ ) = 0;$", re.M)
 
 
-def verilog(config: Config) -> str:
+def verilog(config: Config, checked: bool = False) -> str:
     """Verilog of the module ``siommu``: the same bytes for the same configuration.
 
     Source locations are left out, so that the text does not depend on where it was made. All names
     are plain identifiers (see :func:`.names.plain_names`), which every tool takes.
+
+    ``checked``: with the contracts between modules as assertions, which are SystemVerilog.
 
     A combinational block whose inputs never change must still run once. Yosys makes a dummy with
     an initial value for it to wait for; SystemVerilog simulators set initial values before any
@@ -30,7 +33,7 @@ def verilog(config: Config) -> str:
     block instead, without blocking: after every block waits.
     """
     core = Siommu(config)
-    with source_names():
+    with source_names(), contracts(checked):
         fragment = Fragment.get(core, None)
     ports = {name: (Value.cast(getattr(core, name)), _DIRECTIONS[member.flow])
              for name, member in core.signature.members.items()}

@@ -20,7 +20,9 @@ from amaranth.lib.wiring import In, Out
 from ..arch.config import Config
 from ..arch.formats import PAGE_SHIFT, PAGES_BITS
 from ..lib.payload import Payload
-from ..pipeline.bundles import LINE_BITS, PAGE_NUMBER_BITS, Operation, Prefetch
+from ..pipeline.events import Prefetch
+from ..pipeline.operation import Operation
+from ..pipeline.sizes import LINE_BITS, PAGE_NUMBER_BITS
 
 __all__ = ["LookAhead", "JOINS_NOBODY"]
 

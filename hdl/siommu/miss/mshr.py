@@ -25,7 +25,8 @@ from amaranth.lib.wiring import In, Out
 from ..arch.config import Config
 from ..lib.choose import lowest, one_hot_index, one_of
 from ..lib.payload import Payload
-from ..pipeline.bundles import LINE_BITS, PORT_BITS, SLOT_BITS, WAY_BITS, WalkKey, walk_line
+from ..pipeline.keys import WalkKey, walk_line
+from ..pipeline.sizes import LINE_BITS, PORT_BITS, SLOT_BITS, WAY_BITS
 
 __all__ = ["WalkSlots"]
 

@@ -21,7 +21,8 @@ from ..arch.config import Config
 from ..lib.choose import RoundRobin, one_hot_index, one_of
 from ..lib.payload import Payload, payload_of
 from ..lib.queues import RingQueue
-from ..pipeline.bundles import SLOT_BITS, Operation
+from ..pipeline.operation import Operation
+from ..pipeline.sizes import SLOT_BITS
 
 __all__ = ["Reason", "Parking"]
 

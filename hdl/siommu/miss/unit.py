@@ -24,27 +24,13 @@ from ..arch.formats import PAGES_BITS, Cause, Response, Size
 from ..lib.choose import lowest, one_hot_index
 from ..lib.payload import Payload, payload_of
 from ..lib.queues import FrontQueue, RingQueue
-from ..pipeline.bundles import (
-    LINE_BITS,
-    PORT_BITS,
-    SLOT_BITS,
-    WAY_BITS,
-    ContextInfo,
-    DeviceInfo,
-    FaultInfo,
-    Invalidation,
-    Operation,
-    Outcome,
-    Prefetch,
-    RegionInfo,
-    WalkKey,
-    WalkStart,
-    assign,
-    reach,
-    same_line,
-    same_place,
-    walk_key,
-)
+from ..lib.structs import assign
+from ..pipeline.events import FaultInfo, Invalidation, Prefetch
+from ..pipeline.grants import Outcome
+from ..pipeline.keys import WalkKey, same_line, same_place, walk_key
+from ..pipeline.operation import Operation
+from ..pipeline.sizes import LINE_BITS, PORT_BITS, SLOT_BITS, WAY_BITS
+from ..pipeline.tables import ContextInfo, DeviceInfo, RegionInfo, WalkStart, reach
 from ..response.resolve import Mapped, Resolver, lengths, mapped, rest_of
 from .look_ahead import JOINS_NOBODY, LookAhead
 from .mshr import WalkSlots

@@ -8,9 +8,9 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect
 
 from ..arch.formats import Cause, Request, Response
+from ..lib.arithmetic import above, one_less, one_more
 from ..lib.payload import Payload
 from ..lib.queues import PairQueue, RingQueue
-from ..lib.rings import above, one_less, one_more
 
 __all__ = ["PortIngress", "PortEgress", "SoftwareIngress", "SoftwareEgress"]
 

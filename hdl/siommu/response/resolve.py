@@ -9,7 +9,9 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.formats import INDEX_BITS, PAGE_SHIFT, PAGES_BITS, PFN_BITS, Cause, Response, Size
-from ..pipeline.bundles import LINE_BITS, Operation, Outcome
+from ..pipeline.grants import Outcome
+from ..pipeline.operation import Operation
+from ..pipeline.sizes import LINE_BITS
 
 __all__ = ["Lengths", "lengths", "ends_by", "Mapped", "mapped", "Resolver", "rest_of"]
 

@@ -29,19 +29,14 @@ from amaranth.lib.wiring import In, Out
 
 from ..arch.config import Config
 from ..arch.formats import INDEX_BITS, PFN_BITS, Cause, Size
+from ..lib.arithmetic import above, small_sum
 from ..lib.choose import lowest, one_hot_index, one_of
 from ..lib.payload import Payload, payload_of
 from ..lib.plru import TreePlru
-from ..lib.rings import above
-from ..pipeline.bundles import (
-    LINE_BITS,
-    LINE_PAGES,
-    Invalidation,
-    Outcome,
-    Rights,
-    TlbKey,
-    Translation,
-)
+from ..pipeline.events import Invalidation
+from ..pipeline.grants import Outcome, Rights, Translation
+from ..pipeline.keys import TlbKey
+from ..pipeline.sizes import LINE_BITS, LINE_PAGES
 
 __all__ = ["BANK", "Spans", "Tlb", "spanned"]
 
@@ -242,7 +237,7 @@ class Tlb(wiring.Component):
         m.d.sync += [
             hit.eq((self.matches & allows).any() & ~select_fill & ~select_drop),
             index.eq(one_hot_index(self.matches)), answer_page.eq(select_page),
-            lowest_bits.eq(_sum(low, select_page)),
+            lowest_bits.eq(small_sum(low, select_page)),
             next_high.eq(found.carried), high.eq(found.high),
             last.eq(found.last), rights.eq(found.rights),
             fill.eq(select_fill), new_tag.eq(select_tag), entry.eq(select_entry),
@@ -285,15 +280,6 @@ def _agreeing(one, other, anyway=C(0, 1)):
     pieces = [one[low:low + PIECE] == other[low:low + PIECE] for low in range(0, len(one), PIECE)]
     return Cat(Cat(pieces[first:first + PIECES]).all() | anyway
                for first in range(0, len(pieces), PIECES)).all()
-
-
-def _sum(one, other):
-    """Their sum. Gates, and no carry chain: for few bits that is faster."""
-    bits, carry = [], C(0, 1)
-    for left, right in zip(one, other):
-        bits.append(left ^ right ^ carry)
-        carry = (left & right) | (carry & (left | right))
-    return Cat(*bits, carry)
 
 
 def spanned(size):

@@ -22,10 +22,14 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from ..arch.config import Config
-from ..arch.formats import PFN_BITS, Cause, Size
+from ..arch.formats import Cause, Size
 from ..lib.choose import lowest, one_hot_index
 from ..lib.payload import Payload
-from ..pipeline.bundles import LINE_BITS, LINE_PAGES, WAY_BITS, Invalidation, LineKey, Outcome
+from ..pipeline.events import Invalidation
+from ..pipeline.grants import Outcome
+from ..pipeline.keys import LineKey
+from ..pipeline.lines import LinePage, LineRights
+from ..pipeline.sizes import LINE_BITS, LINE_PAGES, LINE_ROWS, WAY_BITS
 from .set_store import (
     SetStore,
     guarded,
@@ -37,26 +41,8 @@ from .set_store import (
     unguarded,
 )
 
-__all__ = ["LinePage", "LineRights", "SecondLevelTlb", "ROWS", "line_index", "line_sets"]
+__all__ = ["SecondLevelTlb", "line_index", "line_sets"]
 
-ROWS = LINE_PAGES // 2      #: data rows of a line, of two pages each
-
-
-class LinePage(data.Struct):
-    """A page of a line: where it is, what it allows, and how many more follow contiguously."""
-
-    pfn: PFN_BITS
-    read: 1
-    write: 1
-    dirty: 1
-    extent: LINE_BITS
-
-
-class LineRights(data.Struct):
-    """Which pages of a line a read, and which a write, may use."""
-
-    readable: LINE_PAGES
-    writable: LINE_PAGES
 
 
 _PAIR = data.ArrayLayout(LinePage, 2)
@@ -127,7 +113,7 @@ class SecondLevelTlb(wiring.Component):
             "row_write": In(1),
             "row_way": In(WAY_BITS),
             "row_line": In(LineKey),
-            "row": In(exact_log2(ROWS)),
+            "row": In(exact_log2(LINE_ROWS)),
             "pages": In(_PAIR),
             "scan": In(1),
             "scan_set": In(max(exact_log2(line_sets(config)), 1)),
@@ -148,7 +134,7 @@ class SecondLevelTlb(wiring.Component):
         m.submodules.tags = tags = SetStore(
             key=LineKey, value=LineRights, ways=ways, sets=sets, index=line_index)
         m.submodules.rows = rows = memory.Memory(
-            shape=_ROW_BITS, depth=sets * ways * ROWS, init=[], attrs={"no_rw_check": 1})
+            shape=_ROW_BITS, depth=sets * ways * LINE_ROWS, init=[], attrs={"no_rw_check": 1})
         read, write = rows.read_port(domain="comb"), rows.write_port()     # see SetStore
 
         m.d.comb += [

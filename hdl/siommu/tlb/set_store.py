@@ -16,7 +16,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from ..lib.payload import Payload
-from ..pipeline.bundles import WAY_BITS
+from ..pipeline.sizes import WAY_BITS
 
 __all__ = ["FEW_SETS", "SetStore", "guarded", "guarded_bits", "ignored", "parity_sums", "sound",
            "space_index", "unguarded"]

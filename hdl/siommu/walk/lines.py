@@ -19,47 +19,14 @@ from amaranth.utils import bits_for, exact_log2
 from ..arch.config import Config
 from ..arch.formats import PFN_BITS, Size
 from ..lib.payload import Payload, payload_of
-from ..pipeline.bundles import (
-    LINE_BITS,
-    LINE_PAGES,
-    SLOT_BITS,
-    WAY_BITS,
-    LineKey,
-    Outcome,
-    Rights,
-    Translation,
-    WalkKey,
-    assign,
-    line_key,
-)
-from ..tlb.second_level import ROWS, LinePage, LineRights, line_index, line_sets
+from ..lib.structs import assign
+from ..pipeline.grants import FillRequest, Outcome, Rights
+from ..pipeline.keys import LineKey, WalkKey, line_key
+from ..pipeline.lines import LeafPage, LinePage, LineRights, LineWords
+from ..pipeline.sizes import LINE_BITS, LINE_PAGES, LINE_ROWS, SLOT_BITS, WAY_BITS
+from ..tlb.second_level import line_index, line_sets
 
-__all__ = ["LineWords", "FillRequest", "TableLines", "pages_between"]
-
-
-class _Page(data.Struct):
-    pfn: PFN_BITS
-    read: 1
-    write: 1
-    dirty: 1
-
-
-#: Leaf entries on their way to the line buffer: a row of two, of which ``enable`` are written.
-LineWords = data.StructLayout({
-    "valid": 1, "slot": SLOT_BITS, "row": LINE_BITS - 1, "enable": 2,
-    "pages": data.ArrayLayout(_Page, 2)})
-
-
-class FillRequest(data.Struct):
-    """A grant to be written to the first-level TLB. ``walked``: it is the outcome of ``slot``;
-    else it comes from the second level. ``drops``: it is no grant, but a step of an
-    invalidation. A grant of no rights, which a speculative walk may end in, is not written."""
-
-    walked: 1
-    drops: 1
-    slot: SLOT_BITS
-    key: WalkKey
-    translation: Translation
+__all__ = ["TableLines", "pages_between"]
 
 
 def pages_between(first, last):
@@ -132,7 +99,7 @@ class TableLines(wiring.Component):
         slot_bits = bits_for(config.walk_slots - 1)
         halves = []
         for half in range(2):
-            buffer = memory.Memory(shape=_Page, depth=config.walk_slots * ROWS, init=[],
+            buffer = memory.Memory(shape=LeafPage, depth=config.walk_slots * LINE_ROWS, init=[],
                                    attrs={"no_rw_check": 1})
             m.submodules[f"buffer_{half}"] = buffer
             write, read = buffer.write_port(), buffer.read_port(domain="comb")
@@ -238,9 +205,9 @@ class TableLines(wiring.Component):
     def _runs(self, m, halves, ago, wanted):
         """Extents of all pages, and the run around ``wanted``: from ``_first`` to what is
         returned."""
-        low, high = (Payload(_Page, name=name) for name in ("low", "high"))     # cycle k + 2
+        low, high = (Payload(LeafPage, name=name) for name in ("low", "high"))     # cycle k + 2
         m.d.sync += [low.eq(halves[0].data), high.eq(halves[1].data)]
-        low_3, high_3, above_3 = Payload(_Page), Payload(_Page), Payload(_Page)
+        low_3, high_3, above_3 = Payload(LeafPage), Payload(LeafPage), Payload(LeafPage)
         after_low, after_high = Payload(PFN_BITS), Payload(PFN_BITS)  # pages that would follow
         m.d.sync += [
             low_3.eq(low), high_3.eq(high), above_3.eq(low_3),
@@ -251,7 +218,7 @@ class TableLines(wiring.Component):
             return (Cat(page.read, page.write, page.dirty)
                     == Cat(other.read, other.write, other.dirty)) & (page.read | page.write)
 
-        low_4, high_4 = Payload(_Page), Payload(_Page)
+        low_4, high_4 = Payload(LeafPage), Payload(LeafPage)
         low_followed, high_followed = Payload(), Payload()
         m.d.sync += [
             low_4.eq(low_3), high_4.eq(high_3),
@@ -301,8 +268,8 @@ class TableLines(wiring.Component):
 
         # Which pages a read and which a write may use: complete in cycle 8.
         self._rights = Payload(LineRights)
-        for index in range(ROWS):
-            with m.If(ago[3 + ROWS - 1 - index]):
+        for index in range(LINE_ROWS):
+            with m.If(ago[3 + LINE_ROWS - 1 - index]):
                 for half, page in enumerate((low_4, high_4)):
                     m.d.sync += [
                         self._rights.readable[2 * index + half].eq(page.read),

@@ -27,18 +27,11 @@ from ..arch.formats import (
     TableEntry,
 )
 from ..lib.choose import first_of
-from ..pipeline.bundles import (
-    ENTRY_ADDR_BITS,
-    WAY_BITS,
-    ContextInfo,
-    DeviceInfo,
-    Outcome,
-    Reach,
-    RegionInfo,
-    WalkKey,
-    WalkStart,
-    assign,
-)
+from ..lib.structs import assign
+from ..pipeline.grants import Outcome
+from ..pipeline.keys import WalkKey
+from ..pipeline.sizes import ENTRY_ADDR_BITS, WAY_BITS
+from ..pipeline.tables import ContextInfo, DeviceInfo, Reach, RegionInfo, WalkStart
 
 __all__ = ["SAID", "Table", "WalkState", "Gathered", "Marks", "Facts", "WordFacts", "WordStep",
            "StartFacts", "StartStep", "marks", "start_facts", "out_of_range", "device_entry",

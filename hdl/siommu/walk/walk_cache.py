@@ -14,7 +14,10 @@ from ..arch.config import Config
 from ..arch.formats import INDEX_BITS
 from ..lib.choose import lowest, one_of
 from ..lib.payload import Payload
-from ..pipeline.bundles import WAY_BITS, Invalidation, RegionInfo, RegionKey
+from ..pipeline.events import Invalidation
+from ..pipeline.keys import RegionKey
+from ..pipeline.sizes import WAY_BITS
+from ..pipeline.tables import RegionInfo
 from ..tlb.set_store import FEW_SETS, SetStore, ignored, space_index
 
 __all__ = ["WalkCache"]

@@ -22,33 +22,21 @@ it: a WRAP burst that begins with the beat that holds the leaf, or one beat on a
 """
 
 from amaranth import Cat, Const, Module, Mux, Signal
-from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from ..arch.config import Config
-from ..arch.formats import DEVICE_BITS, ENTRY_BYTES, PASID_BITS, PFN_BITS, Cause, Disposition
+from ..arch.formats import DEVICE_BITS, ENTRY_BYTES, PFN_BITS, Cause, Disposition
 from ..bus.axi import Burst, ReadAddress, ReadData
 from ..lib.payload import Payload, payload_of
 from ..lib.queues import RingQueue
-from ..pipeline.bundles import (
-    ENTRY_ADDR_BITS,
-    LINE_BITS,
-    SLOT_BITS,
-    WAY_BITS,
-    ContextInfo,
-    DeviceInfo,
-    Outcome,
-    Reach,
-    RegionInfo,
-    RegionKey,
-    TableRead,
-    WalkKey,
-    WalkStart,
-    assign,
-    region_key,
-)
-from .lines import LineWords
+from ..lib.structs import assign
+from ..pipeline.grants import Outcome
+from ..pipeline.keys import ContextKey, RegionKey, WalkKey, region_key
+from ..pipeline.lines import LineWords
+from ..pipeline.sizes import ENTRY_ADDR_BITS, LINE_BITS, SLOT_BITS, WAY_BITS
+from ..pipeline.tables import ContextInfo, DeviceInfo, Reach, RegionInfo, TableRead, WalkStart
 from .step import (
     SAID,
     Facts,
@@ -69,18 +57,10 @@ from .step import (
     words_minus_one,
 )
 
-__all__ = ["ContextKey", "TableWalker"]
+__all__ = ["TableWalker"]
 
 WORD = 8 * ENTRY_BYTES
 LINE_BYTES = ENTRY_BYTES << LINE_BITS
-
-
-class ContextKey(data.Struct):
-    """What a PASID context is cached by: one address space of one process on one device."""
-
-    ft: 1
-    device: DEVICE_BITS
-    pasid: PASID_BITS
 
 
 class TableWalker(wiring.Component):

@@ -2,7 +2,9 @@ import pytest
 from amaranth.hdl import Module, Mux, Signal
 
 from siommu.arch.formats import Cause, Disposition, Size
-from siommu.pipeline.bundles import LINE_BITS, Operation, assign
+from siommu.lib.structs import assign
+from siommu.pipeline.operation import Operation
+from siommu.pipeline.sizes import LINE_BITS
 from siommu.response.resolve import Lengths, Resolver, ends_by, lengths, mapped, rest_of
 
 from ...support.simulate import seeded, simulate

@@ -2,7 +2,7 @@
 
 from siommu.arch.config import Config
 from siommu.arch.formats import Size
-from siommu.pipeline.bundles import LINE_PAGES
+from siommu.pipeline.sizes import LINE_PAGES
 from siommu.tlb.first_level import Tlb
 
 from ...support.simulate import seeded, simulate

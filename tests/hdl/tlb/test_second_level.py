@@ -1,7 +1,8 @@
 """The second-level TLB: hits and rights of every page, damage, and lines replaced under way."""
 
 from siommu.arch.config import Config
-from siommu.tlb.second_level import ROWS, SecondLevelTlb
+from siommu.pipeline.sizes import LINE_ROWS as ROWS
+from siommu.tlb.second_level import SecondLevelTlb
 
 from ...support.simulate import one_bit_off, recorded_memories, seeded, simulate
 

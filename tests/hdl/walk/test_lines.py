@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 
 from siommu.arch.config import Config
 from siommu.arch.formats import Cause, Size
-from siommu.pipeline.bundles import LINE_PAGES
+from siommu.pipeline.sizes import LINE_PAGES
 from siommu.tlb.second_level import SecondLevelTlb, line_index
 from siommu.walk.lines import TableLines
 

@@ -14,8 +14,11 @@ from siommu.arch.formats import (
     Size,
     pack,
 )
-from siommu.pipeline.bundles import ENTRY_ADDR_BITS, WalkKey, assign, reach
-from siommu.tlb.second_level import LinePage
+from siommu.lib.structs import assign
+from siommu.pipeline.keys import WalkKey
+from siommu.pipeline.lines import LinePage
+from siommu.pipeline.sizes import ENTRY_ADDR_BITS
+from siommu.pipeline.tables import reach
 from siommu.walk.step import (
     SAID,
     StartStep,

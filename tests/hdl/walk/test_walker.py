@@ -8,7 +8,7 @@ import pytest
 from sim.model.golden import Access, GoldenModel
 from siommu.arch.config import Config
 from siommu.arch.formats import Cause, Mode, Size
-from siommu.pipeline.bundles import LINE_PAGES
+from siommu.pipeline.sizes import LINE_PAGES
 from siommu.walk.walker import TableWalker
 
 from ...support.read_slave import INCR, WRAP, ReadSlave

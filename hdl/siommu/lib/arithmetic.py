@@ -1,10 +1,9 @@
-"""Rings in memory (§5.1, §6), as far as their indexes go."""
+"""Arithmetic of gates. A carry chain is slow to enter and to leave: for few bits, and for numbers
+that change by one, gates are faster."""
 
 from amaranth import Cat, Const
 
-__all__ = ["INDEX_BITS", "above", "following", "one_less", "one_more", "ring_mask"]
-
-INDEX_BITS = 15     #: of a ring's index
+__all__ = ["above", "one_less", "one_more", "small_sum"]
 
 
 def above(number, limit):
@@ -27,12 +26,10 @@ def one_less(number):
     return Cat(bit ^ ~number[:place].any() for place, bit in enumerate(number))
 
 
-def following(index, mask):
-    """The index behind ``index`` in a ring of that :func:`ring_mask`."""
-    return (index + 1)[:INDEX_BITS] & mask
-
-
-def ring_mask(log2):
-    """The bits that an index has in a ring of 2^``log2`` slots; ``log2`` (a signal of 4 or more
-    bits) is at most 15."""
-    return Cat(above(log2[:4], bit) for bit in range(INDEX_BITS))
+def small_sum(one, other):
+    """The sum of two numbers of equal width, and its carry, as one value of a bit more."""
+    bits, carry = [], Const(0, 1)
+    for left, right in zip(one, other):
+        bits.append(left ^ right ^ carry)
+        carry = (left & right) | (carry & (left | right))
+    return Cat(*bits, carry)

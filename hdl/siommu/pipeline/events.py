@@ -1,0 +1,51 @@
+"""What software asks of the core, and what it hears of it."""
+
+from amaranth.lib import data
+
+from ..arch.formats import ADDR_BITS, DEVICE_BITS, PASID_BITS, TAG_BITS
+from .sizes import ENTRY_ADDR_BITS, PAGE_NUMBER_BITS, PORT_BITS
+
+__all__ = ["Prefetch", "Invalidation", "FaultInfo"]
+
+
+class Prefetch(data.Struct):
+    """What is to be prefetched (§6): 2^``n`` pages from the aligned ``page`` on, n ≤ 8."""
+
+    ft: 1
+    device: DEVICE_BITS
+    pasid: PASID_BITS
+    page: PAGE_NUMBER_BITS
+    n: 4
+
+
+class Invalidation(data.Struct):
+    """What is to be dropped (§6): all that agrees in the selected fields. ``context``: contexts
+    as well. ``page``: the first of 2^``n`` pages."""
+
+    context: 1
+    by_device: 1
+    by_pasid: 1
+    by_ft: 1
+    by_addr: 1
+    ft: 1
+    device: DEVICE_BITS
+    pasid: PASID_BITS
+    page: PAGE_NUMBER_BITS
+    n: 6
+
+
+class FaultInfo(data.Struct):
+    """A fault on its way to its record (§5.1). ``quiet``: it leaves none."""
+
+    cause: 4
+    disposition: 2
+    write: 1
+    ft: 1
+    level: 3
+    device: DEVICE_BITS
+    pasid: PASID_BITS
+    tag: TAG_BITS
+    port: PORT_BITS
+    addr: ADDR_BITS
+    entry: ENTRY_ADDR_BITS
+    quiet: 1

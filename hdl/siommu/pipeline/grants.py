@@ -1,0 +1,63 @@
+"""What was decided: rights, translations, outcomes."""
+
+from amaranth.lib import data
+
+from ..arch.formats import PFN_BITS, Cause, Disposition, Size
+from .keys import WalkKey
+from .sizes import ENTRY_ADDR_BITS, LINE_BITS, LINE_PAGES, SLOT_BITS
+
+__all__ = ["Rights", "Translation", "Outcome", "FillRequest"]
+
+
+class Rights(data.Struct):
+    """What a mapping allows, and its size. ``dirty`` says that a write may use it: always, unless
+    CHECK_AD is set and the leaf's D is clear."""
+
+    size: Size
+    read: 1
+    write: 1
+    dirty: 1
+
+
+class Translation(data.Struct):
+    """Up to eight pages of one line that are contiguous and have equal rights.
+
+    ``mask`` has a bit for each page of the line; page *i* is at page number ``base`` + *i*
+    (modulo 2^40). Of a larger mapping, ``base`` is its leaf's page number and ``mask`` is full.
+    """
+
+    rights: Rights
+    mask: LINE_PAGES
+    last: LINE_BITS
+    base: PFN_BITS
+
+
+class Outcome(data.Struct):
+    """How a page was decided: a grant (``cause`` = OK) or a fault.
+
+    ``pfn`` is the page's own (4 KiB) or the leaf's (its bits below the mapping's size have no
+    meaning). ``extent`` more pages behind it are contiguous to it, in the same line and with equal
+    rights (4 KiB). ``level`` and ``entry`` are those of a fault record (§5.1); ``quiet``: the
+    device's faults are not recorded.
+    """
+
+    cause: Cause
+    disposition: Disposition
+    rights: Rights
+    pfn: PFN_BITS
+    extent: LINE_BITS
+    level: 3
+    entry: ENTRY_ADDR_BITS
+    quiet: 1
+
+
+class FillRequest(data.Struct):
+    """A grant to be written to the first-level TLB. ``walked``: it is the outcome of ``slot``;
+    else it comes from the second level. ``drops``: it is no grant, but a step of an
+    invalidation. A grant of no rights, which a speculative walk may end in, is not written."""
+
+    walked: 1
+    drops: 1
+    slot: SLOT_BITS
+    key: WalkKey
+    translation: Translation
