@@ -1,0 +1,121 @@
+"""Signatures of the boundaries between the rooms of the core: who drives what, and when.
+
+Each is seen from the side that its name begins with; the other side has it flipped, and
+``connect`` joins the two.
+"""
+
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..arch.formats import Response
+from .events import Invalidation, Prefetch
+from .grants import Outcome
+from .keys import WalkKey
+from .operation import Operation
+from .sizes import LINE_BITS, PORT_BITS, SLOT_BITS, WAY_BITS
+from .tables import WalkStart
+
+__all__ = ["BeatSource", "CreditUser", "Distrust", "PrefetchSource", "Promotion", "ReplaySource",
+           "SecondLevelAnswer", "SlotReader", "WalkUser"]
+
+
+class WalkUser(wiring.Signature):
+    """The miss unit's side of the walker: starts of walks, and what becomes of them.
+
+    Parameters
+    ----------
+    slots : int
+
+    Members
+    -------
+    start : Out(stream.Signature(WalkStart))
+    stepping : In(1), stepping_slot : In(SLOT_BITS)
+        A word of this slot's walk is being decided.
+    restarted : In(1), restarted_slot : In(SLOT_BITS)
+        The walk begins in memory, trusting no cache.
+    finished : In(1), finished_slot : In(SLOT_BITS), outcome : In(Outcome)
+        A walk has its outcome: exactly once for every start.
+    reading : In(slots)
+        A burst of the slot's walk is under way.
+    stale : Out(slots)
+        The slot's walk began before a flush: it fills no cache.
+    """
+
+    def __init__(self, slots):
+        super().__init__({
+            "start": Out(stream.Signature(WalkStart)),
+            "stepping": In(1),
+            "stepping_slot": In(SLOT_BITS),
+            "restarted": In(1),
+            "restarted_slot": In(SLOT_BITS),
+            "finished": In(1),
+            "finished_slot": In(SLOT_BITS),
+            "outcome": In(Outcome),
+            "reading": In(slots),
+            "stale": Out(slots),
+        })
+
+
+#: What the line scan reads of a slot, and what it tells the miss unit. ``key``, ``way`` and
+#: ``outcome`` are combinational from ``slot``; ``extent`` says how many more pages follow the one
+#: that ``measured_slot`` was walked for.
+SlotReader = wiring.Signature({
+    "slot": Out(SLOT_BITS),
+    "key": In(WalkKey),
+    "way": In(WAY_BITS),
+    "outcome": In(Outcome),
+    "measured": Out(1),
+    "measured_slot": Out(SLOT_BITS),
+    "extent": Out(LINE_BITS),
+})
+
+#: The second level's answer to the miss unit: ``hit`` and ``way`` in ACT, ``outcome`` and whether
+#: its parity is ``damaged`` in OUTCOME.
+SecondLevelAnswer = wiring.Signature({
+    "hit": Out(1),
+    "way": Out(WAY_BITS),
+    "outcome": Out(Outcome),
+    "damaged": Out(1),
+})
+
+#: An operation that the second level answered, for the first level: ``tried``, and ``valid`` unless
+#: the row was damaged. In SECOND_EXIT.
+Promotion = wiring.Signature({
+    "tried": Out(1),
+    "valid": Out(1),
+    "operation": Out(Operation),
+    "outcome": Out(Outcome),
+})
+
+#: Beats of the second exit, always taken; ``port`` is whose.
+BeatSource = wiring.Signature({
+    "beat": Out(stream.Signature(Response, always_ready=True)),
+    "port": Out(PORT_BITS),
+})
+
+#: An invalidation under way: what the caches know of the upper levels of the address spaces that
+#: ``covered`` selects is not trusted while ``active``.
+Distrust = wiring.Signature({"active": Out(1), "covered": Out(Invalidation)})
+
+#: A prefetch, and the cycle in which it is done.
+PrefetchSource = wiring.Signature({"asked": Out(stream.Signature(Prefetch)), "done": In(1)})
+
+
+class ReplaySource(wiring.Signature):
+    """Operations to be looked up again. One-hot: the ``port`` of the one on offer, and that of the
+    next cycle."""
+
+    def __init__(self, ports):
+        super().__init__({
+            "operation": Out(stream.Signature(Operation)),
+            "port": Out(ports),
+            "next_port": Out(ports),
+        })
+
+
+class CreditUser(wiring.Signature):
+    """Credits for the rests of requests, by port: there are ``some``; such a rest may wait in the
+    next cycle or the ones after (``rests``); one-hot, it takes one (``taken``)."""
+
+    def __init__(self, ports):
+        super().__init__({"some": In(ports), "rests": Out(ports), "taken": Out(ports)})
