@@ -91,7 +91,7 @@ def test_grants():
 
         cases.append((
             {"port": 3, "tag": 0x5A, "ft": 1, "device": 0xBEEF, "pasid": 0xABCDE, "reserved": 1,
-             "claims": 1, "in_time": 1, "tries": 2, "distrusts": 1, "slot": 5,
+             "claims": 1, "in_time": 1, "tries": 2, "skip_second_level": 1, "slot": 5,
              "addr": addr, "pages": pages},
             {"cause": Cause.OK, "pfn": pfn, "extent": extent,
              "rights": {"size": size, "read": rights[0], "write": rights[1], "dirty": 1}}, check))
