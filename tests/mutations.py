@@ -39,12 +39,13 @@ MUTATIONS = {
         "Cat(key.vpn[2 * INDEX_BITS:], key.canonical)",
         "Cat(key.vpn[2 * INDEX_BITS:], tag.key.canonical)"),
     "far-key-late": Mutation(
-        "half of the TLB compares the operation before", "core",
-        "complement.eq(~passing(_looked_up))",
-        "complement.eq(~_looked_up(operations[\"operation\"]))"),
+        "half of the TLB compares the operation before", "request/arbiter",
+        "looked_up_n.eq(~looked_up)",
+        "looked_up_n.eq(~_looked_up(operation))"),
     "slot-given-twice": Mutation(
-        "a walk slot that was taken stays at hand", "miss/mshr",
-        "empty = ~there | Cat(took & turn, took & ~turn)", "empty = ~there"),
+        "a walk slot that was taken stays at hand", "miss/free_slots",
+        "empty = ~filled | Cat(took & turn, took & ~turn)",
+        "empty = ~filled"),
     "tlb-keeps-overlaps": Mutation(
         "a fill leaves the entries that it overlaps", "tlb/first_level",
         "(select_fill | select_drop).replicate", "select_drop.replicate"),
@@ -101,20 +102,24 @@ MUTATIONS = {
         "_agree(same, tag.mask.bit_select(page, 1),", "_agree(same, 1,"),
     "answer-to-another": Mutation(
         "an owner gets the outcome of the walk beside its own", "miss/unit",
-        "answer.addr.eq(self._slot)",
-        "answer.addr.eq(self._slot ^ 1)"),
+        "store.slot.eq(ended.slot)",
+        "store.slot.eq(ended.slot ^ 1)"),
     "owner-of-another": Mutation(
         "the owner of the walk beside gets an outcome", "miss/unit",
-        "owner.addr.eq(Mux(free, slot,", "owner.addr.eq(Mux(free, slot ^ 1,"),
+        "store.owner_place.eq(ended.slot)",
+        "store.owner_place.eq(ended.slot ^ 1)"),
     "key-of-another": Mutation(
-        "what a walk found is kept under the key of the walk beside", "miss/unit",
-        "settling.addr.eq(self.slot)", "settling.addr.eq(self.slot ^ 1)"),
+        "what a walk found is kept under the key of the walk beside", "miss/slot_store",
+        "scanned.addr.eq(lines.slot)",
+        "scanned.addr.eq(lines.slot ^ 1)"),
     "ends-too-soon": Mutation(
-        "an owner is answered as soon as a word of its walk has come", "miss/unit",
-        "slots.served.eq(tried & self.finished & owes", "slots.served.eq(tried & owes"),
+        "an owner is answered as soon as a word of its walk has come", "miss/ended",
+        "self.served.eq(self.tried & end.valid & waiting",
+        "self.served.eq(self.tried & waiting"),
     "slot-made-ready": Mutation(
-        "a request joins the walk whose slot another key was made ready for", "miss/mshr",
-        "was_valid.eq(valid[index])", "was_valid.eq(1)"),
+        "a request joins the walk whose slot another key was made ready for", "miss/slot_look_up",
+        "was_valid.eq(self.valid[index])",
+        "was_valid.eq(1)"),
     "joins-other-write": Mutation(
         "a write joins the walk of a read and takes its fault", "pipeline/keys",
         "Cat(key.ft, key.write, key.device,", "Cat(key.ft, key.device,"),
@@ -122,17 +127,22 @@ MUTATIONS = {
         "a request joins the walk of another process", "pipeline/keys",
         "key.device, key.pasid, key.page[LINE_BITS:]", "key.device, key.page[LINE_BITS:]"),
     "joins-stale": Mutation(
-        "a request joins a walk that began before a flush", "miss/mshr",
-        "line & ~stale & ~settled & ~self.hopeless", "line & ~settled & ~self.hopeless"),
+        "a request joins a walk that began before a flush", "miss/slot_look_up",
+        "line & ~self.stale[index] & ~self.settled[index]",
+        "line & ~self.settled[index]"),
     "late-fault": Mutation(
-        "a fault answers requests that came after the walk had read the tables", "miss/mshr",
-        "(line & page_equal & ~anew & ~speculative)", "(line & page_equal & ~speculative)"),
+        "a fault answers requests that came after the walk had read the tables",
+        "miss/slot_look_up",
+        "usable = ~self.restarted[index] & ~self.speculative[index]",
+        "usable = ~self.speculative[index]"),
     "speculative-fault": Mutation(
         "a fault of a speculative walk, to which a cache led, answers who joined it",
-        "miss/mshr", "(line & page_equal & ~anew & ~speculative)", "(line & page_equal & ~anew)"),
+        "miss/slot_look_up",
+        "usable = ~self.restarted[index] & ~self.speculative[index]",
+        "usable = ~self.restarted[index]"),
     "newest-is-speculative": Mutation(
-        "who follows a look-ahead in the next cycle takes its fault", "miss/unit",
-        "last_page.eq(same_place(key_ahead, key) & ~operation.silent)",
+        "who follows a look-ahead in the next cycle takes its fault", "miss/slot_look_up",
+        "last_page.eq(same_place(key_ahead, key) & owned)",
         "last_page.eq(same_place(key_ahead, key))"),
     "prefetch-without-end": Mutation(
         "a prefetch that is given up goes on", "miss/look_ahead",
@@ -142,18 +152,21 @@ MUTATIONS = {
         "a speculative walk grants what its leaf denies", "walk/step",
         "self.outcome.rights.read.eq(0),", "self.outcome.rights.read.eq(1),"),
     "fault-of-another-page": Mutation(
-        "who waits for another page of the line takes the fault", "miss/mshr",
-        "(line & page_equal & ~anew & ~speculative)",
-        "(line & ~anew & ~speculative)"),
+        "who waits for another page of the line takes the fault", "miss/slot_look_up",
+        "| (line & page & usable))",
+        "| (line & usable))"),
     "claims-uncounted": Mutation(
-        "a slot is freed although operations wait for it", "miss/mshr",
-        "claimed.eq(claims.any())", "claimed.eq(0)"),
+        "a slot is freed although operations wait for it", "miss/slot",
+        "claimed.eq(claims.any())",
+        "claimed.eq(0)"),
     "no-rest": Mutation(
-        "a slot is freed while an operation that could still join is on its way", "miss/mshr",
-        "settled & rested.all() & ~owed", "settled & ~owed"),
+        "a slot is freed while an operation that could still join is on its way", "miss/slot",
+        "self.settled & rested.all()",
+        "self.settled"),
     "stale-walk-fills": Mutation(
-        "a walk that began before a flush fills the TLB after it", "core",
-        "commits.eq(Mux(walked, ~stale, live) & ~self._forget)", "commits.eq(walked | live)"),
+        "a walk that began before a flush fills the TLB after it", "tlb/fill_tracker",
+        "self.commit.eq(Mux(before[1], ~stale, before[3]) & ~self.forget)",
+        "self.commit.eq(before[1] | before[3])"),
     "stale-walk-fills-caches": Mutation(
         "a walk that began before a flush fills the context caches after it", "walk/walker",
         "fresh.eq(self.stepping & ~self._stale & ~self.flush)",
@@ -163,23 +176,27 @@ MUTATIONS = {
         "| (ago[8] & late[\"keep\"] & ~(self.stale >> late[\"slot\"])[0])",
         "| (ago[8] & late[\"keep\"])"),
     "stale-promotion": Mutation(
-        "what the second level answered before a flush gets into the first after it", "core",
-        "        with m.If(self._forget):\n            m.d.sync += offered.eq(0)\n", ""),
+        "what the second level answered before a flush gets into the first after it",
+        "tlb/promotions",
+        "        with m.If(self.forget):\n            m.d.sync += request.valid.eq(0)\n",
+        ""),
     "late-promotion": Mutation(
         "what was looked up before a flush, and answered after it, gets into the first level",
-        "core", "taken.eq(miss.promoted & ~forgets & ~flushes.any())",
-        "taken.eq(miss.promoted & ~forgets)"),
+        "tlb/promotions",
+        "taken.eq(came.valid & ~forgets & ~flushes.any())",
+        "taken.eq(came.valid & ~forgets)"),
     "stale-context": Mutation(
         "a flush leaves the PASID contexts cached", "core",
-        "caches = [tlb, regions, devices, contexts]",
-        "caches = [tlb, regions, devices]"),
+        "for each in (tlb, regions, devices, contexts, second) if each",
+        "for each in (tlb, regions, devices, second) if each"),
     "stale-region": Mutation(
         "a flush leaves the walk cache as it is", "core",
-        "caches = [tlb, regions, devices, contexts]",
-        "caches = [tlb, devices, contexts]"),
+        "for each in (tlb, regions, devices, contexts, second) if each",
+        "for each in (tlb, devices, contexts, second) if each"),
     "stale-second-level": Mutation(
         "a flush leaves the second level of the TLB as it is", "core",
-        "            caches.append(self._second)\n", ""),
+        "for each in (tlb, regions, devices, contexts, second) if each",
+        "for each in (tlb, regions, devices, contexts) if each"),
     "flush-without-sweep": Mutation(
         "a flush hides the rows of a store for a moment and leaves them there", "tlb/set_store",
         "        with m.If(self.sweeping):\n"
@@ -191,13 +208,15 @@ MUTATIONS = {
         "            contexts.key.pasid.eq(operation.pasid),\n", ""),
     "context-of-another-device": Mutation(
         "cached contexts are found by PASID and FT alone", "core",
-        "            contexts.key.device.eq(operation.device),\n", ""),
+        " contexts.key.device.eq(operation.device),",
+        ""),
     "device-entry-of-another": Mutation(
         "the cached device entry is taken for every device", "core",
         "            devices.key.eq(operation.device),\n", ""),
     "context-of-another-ft": Mutation(
         "cached contexts are found by device and PASID alone", "core",
-        "            contexts.key.ft.eq(operation.ft),\n", ""),
+        "contexts.key.ft.eq(operation.ft), ",
+        ""),
     **{f"line-of-another-{field}": Mutation(
         f"the second level does not compare {field}", "tlb/second_level",
         "tags.key.eq(self.key), tags.flush.eq(self.flush),",
@@ -260,19 +279,21 @@ MUTATIONS = {
         "a line that ended early is believed", "walk/walker",
         "self.over_line.eq(needed & complete)", "self.over_line.eq(needed)"),
     "look-ahead-answers": Mutation(
-        "a look-ahead that hits is answered to the port", "core",
-        "listens.eq((selected[\"valid\"] & ~before.silent) << before.port)",
-        "listens.eq(selected[\"valid\"] << before.port)"),
+        "a look-ahead that hits is answered to the port", "tlb/hit_path",
+        "listens.eq((selected_valid & ~selected.speculative) << selected.port)",
+        "listens.eq(selected_valid << selected.port)"),
     "look-ahead-misses-a-line": Mutation(
         "a look-ahead asks for the same line again", "miss/look_ahead",
         "m.d.sync += [sent.eq(0), ahead.eq(ahead + 1), self.leads.eq(0),",
         "m.d.sync += [sent.eq(0), self.leads.eq(0),"),
     "reservation-kept": Mutation(
-        "a slot that was promised and not needed is lost", "miss/unit",
-        "returns.eq(having & (~allocates).replicate(ports))", "returns.eq(0)"),
+        "a slot that was promised and not needed is lost", "miss/slot_budget",
+        "unused.eq(with_promise & (~self.takes).replicate(ports))",
+        "unused.eq(0)"),
     "credit-not-taken": Mutation(
         "a continued operation takes no credit for its beat", "core",
-        "egress.continues.eq(miss.credit_taken[index])", "egress.continues.eq(0)"),
+        "egress.continues.eq(miss.credits.taken[index])",
+        "egress.continues.eq(0)"),
     "bus-error-ignored": Mutation(
         "a bus error counts as data", "walk/walker",
         "facts.error.eq(payload.resp[1] | ", "facts.error.eq("),
@@ -288,8 +309,9 @@ MUTATIONS = {
         "a run found in the first level goes one page beyond its end", "response/resolve",
         "(known.end[:LINE_BITS] <= last)", "(known.end[:LINE_BITS] <= last + 1)"),
     "walked-run-too-long": Mutation(
-        "a run that was walked for goes one page beyond its end", "miss/unit",
-        "pages[:LINE_BITS] <= outcome.extent)", "pages[:LINE_BITS] <= outcome.extent + 1)"),
+        "a run that was walked for goes one page beyond its end", "miss/second_exit",
+        "pages[:LINE_BITS] <= outcome.extent)",
+        "pages[:LINE_BITS] <= outcome.extent + 1)"),
     "set-without-key": Mutation(
         "a row of a store matches every key of its set", "tlb/set_store",
         "equal[way].eq(Cat(valid, alike).all())", "equal[way].eq(valid)"),
@@ -314,8 +336,10 @@ MUTATIONS = {
         "the storage root's V and L5 are taken from the memory root", "walk/step",
         "with m.Elif(gathered.word[0] == ft):", "with m.Elif(gathered.word[0] == 0):"),
     "walks-survive-invalidation": Mutation(
-        "a walk in flight ignores an invalidation: it fills the caches, and no fence waits for it",
-        "core", "self._forget.eq(self.flush | invalidator.begins)", "self._forget.eq(self.flush)"),
+        "a walk in flight ignores an invalidation: it fills the caches, and no fence "
+        "waits for it", "core",
+        "forget.eq(settings.flush | invalidator.begins)",
+        "forget.eq(settings.flush)"),
     "fence-passes-old-walks": Mutation(
         "a fence does not wait for walks that began before an invalidation", "control/commands",
         "with m.If(~self.outdated):", "with m.If(1):"),
@@ -339,8 +363,9 @@ MUTATIONS = {
         "devices.drop.eq(invalidator.drop)", "devices.drop.eq(0)"),
     "trust-under-invalidation": Mutation(
         "a walk that begins during an invalidation builds upon what is about to be dropped",
-        "miss/unit",
-        "trusted.eq(~self.flush & ~flushed & ~covered)", "trusted.eq(~self.flush & ~flushed)"),
+        "miss/starts",
+        "trusted.eq(~self.flush & ~flushed & ~covered)",
+        "trusted.eq(~self.flush & ~flushed)"),
     "range-too-small": Mutation(
         "an invalidation of a range drops half of it from the stores", "tlb/set_store",
         "(n > top - 1)", "(n > top)"),

@@ -61,8 +61,9 @@ class Bench:
     def surroundings(self, ctx):
         """A cycle of the memory, and of a fault queue that records at once."""
         self.slave.cycle(ctx, self.now)
-        fault = ctx.get(self.dut.faults.fault.payload.port) if ctx.get(self.dut.faults.fault.valid) else None
-        ctx.set(self.dut.faults.recorded, 0 if fault is None else 1 << fault)
+        faults = self.dut.faults
+        faulty = ctx.get(faults.fault.valid)
+        ctx.set(faults.recorded, 1 << ctx.get(faults.fault.payload.port) if faulty else 0)
 
     async def cycle(self, ctx):
         self.surroundings(ctx)

@@ -84,10 +84,10 @@ def test_grants():
                 assert (rest.device, rest.pasid) == (0xBEEF, 0xABCDE)
                 # a new beginning: nothing of the passes before it
                 assert not (rest.reserved or rest.claims or rest.in_time or rest.tries
-                            or rest.distrusts or rest.silent)
+                            or rest.skip_second_level or rest.speculative)
             else:       # it is left as it is
                 assert (rest.addr, rest.pages, rest.slot, rest.tries) == (addr, pages, 5, 2)
-                assert rest.reserved and rest.claims and rest.in_time and rest.distrusts
+                assert rest.reserved and rest.claims and rest.in_time and rest.skip_second_level
 
         cases.append((
             {"port": 3, "tag": 0x5A, "ft": 1, "device": 0xBEEF, "pasid": 0xABCDE, "reserved": 1,
