@@ -442,34 +442,32 @@ class Core(wiring.Component):
         connect(m, miss.start, walker.start)
         connect(m, walker.ar, wiring.flipped(self.ar))
         connect(m, wiring.flipped(self.r), walker.r)
+        connect(m, walker.device_fill, devices.fill)
+        connect(m, walker.context_fill, contexts.fill)
+        connect(m, walker.region_fill, regions.fill)
         m.d.comb += [
             walker.ddt_base.eq(self.ddt_base),
             walker.ddt_log2.eq(self.ddt_log2),
             walker.check_ad.eq(self.check_ad),
             walker.stale.eq(miss.stale),
-            miss.stepping.eq(walker.stepping), miss.stepping_slot.eq(walker.stepping_slot),
-            miss.anew.eq(walker.anew), miss.anew_slot.eq(walker.anew_slot),
-            miss.finished.eq(walker.finished), miss.finished_slot.eq(walker.finished_slot),
-            miss.outcome.eq(walker.outcome),
+            miss.stepping.eq(walker.stepping.valid), miss.stepping_slot.eq(walker.stepping.payload),
+            miss.anew.eq(walker.restart.valid), miss.anew_slot.eq(walker.restart.payload),
+            miss.finished.eq(walker.finished.valid),
+            miss.finished_slot.eq(walker.finished.payload.slot),
+            miss.outcome.eq(walker.finished.payload.outcome),
             miss.reading.eq(walker.reading),
             self.walking.eq(miss.walking),
 
             devices.key.eq(operation.device),
             miss.device_hit.eq(devices.hit), miss.device.eq(devices.value),
-            devices.fill.eq(walker.device_fill), devices.fill_key.eq(walker.device_key),
-            devices.fill_value.eq(walker.device),
 
             contexts.key.ft.eq(operation.ft),
             contexts.key.device.eq(operation.device),
             contexts.key.pasid.eq(operation.pasid),
             miss.context_hit.eq(contexts.hit), miss.context.eq(contexts.value),
-            contexts.fill.eq(walker.context_fill), contexts.fill_key.eq(walker.context_key),
-            contexts.fill_value.eq(walker.context),
 
             miss.region_hit.eq(regions.hit), miss.region.eq(regions.info),
             miss.region_way.eq(regions.place),
-            regions.fill.eq(walker.region_fill), regions.fill_way.eq(walker.region_way),
-            regions.fill_key.eq(walker.region_key), regions.fill_info.eq(walker.region),
         ]
 
     def _invalidate(self, m, devices, contexts):
@@ -525,8 +523,9 @@ class Core(wiring.Component):
             miss.extent.eq(lines.extent),
         ]
         m.d.sync += [
-            lines.granted.valid.eq(walker.over & (miss.granted >> walker.over_slot)[0]),
-            ended.slot.eq(walker.over_slot), ended.line.eq(walker.over_line),
+            lines.granted.valid.eq(walker.over.valid
+                                   & (miss.granted >> walker.over.payload.slot)[0]),
+            ended.eq(walker.over.payload),
         ]
         if second is not None:
             m.d.comb += [getattr(second, name).eq(getattr(lines, name)) for name in (

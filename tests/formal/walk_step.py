@@ -8,19 +8,13 @@ from amaranth.lib.wiring import Component, In
 from siommu.arch.formats import Cause
 from siommu.lib.structs import assign
 from siommu.pipeline.keys import WalkKey
-from siommu.pipeline.lines import LinePage
+from siommu.pipeline.lines import LeafPage
 from siommu.pipeline.tables import reach
-from siommu.walk.step import (
-    Table,
-    WalkState,
-    WordFacts,
-    WordStep,
-    leaf_fits,
-    leaf_page,
-    marks,
-    out_of_range,
-    words_minus_one,
-)
+from siommu.walk.decode import WordDecoder
+from siommu.walk.directory import out_of_range
+from siommu.walk.leaf import decode_leaf, leaf_page
+from siommu.walk.state import Table, WalkState, reserved_bits, words_minus_one
+from siommu.walk.step import WordStep
 
 __all__ = ["TableEntryProof"]
 
@@ -36,16 +30,16 @@ class TableEntryProof(Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.facts, m.submodules.step = facts, step = WordFacts(), WordStep()
+        m.submodules.facts, m.submodules.step = facts, step = WordDecoder(), WordStep()
         word, key, state = self.word, self.key, self.state
         ft, level = key.ft, state.level
         m.d.comb += [
             facts.key.eq(key), facts.state.eq(state), facts.word.eq(word),
             facts.error.eq(self.error), facts.last.eq(1), facts.check_ad.eq(self.check_ad),
-            *assign(facts.marks, marks(word)),
-            step.facts.eq(facts.facts), step.key.eq(key), step.state.eq(state),
-            step.word.eq(word), step.check_ad.eq(self.check_ad),
-            *assign(step.reach, reach(key)), step.out_of_range.eq(out_of_range(key, 0)),
+            *assign(facts.reserved, reserved_bits(word)), step.check_ad.eq(self.check_ad),
+            *assign(step.word, {"says": facts.says, "key": key, "state": state, "content": word,
+                                "out_of_range": out_of_range(key, 0)}),
+            *assign(step.word.reach, reach(key)),
         ]
         m.d.sync += [
             Assume(state.table == Table.PAGE_TABLE),
@@ -102,7 +96,7 @@ class TableEntryProof(Component):
         outcome = step.outcome
         m.d.sync += Assert(step.finish == (leaf | (cause != 0)))
         m.d.sync += Assert(step.read == ~step.finish)
-        m.d.sync += Assert(~step.context_fill & ~step.device_fill)
+        m.d.sync += Assert(~step.context.valid & ~step.device.valid)
         with m.If(step.finish):
             m.d.sync += [
                 Assert(outcome.cause.as_value() == cause),
@@ -133,23 +127,24 @@ class TableEntryProof(Component):
                 Assert(following.devid == state.devid),
                 Assert(following.deny == state.deny),
                 Assert(words_minus_one(following.table) == 0),
-                Assert(~step.anew),
+                Assert(~step.restart),
                 Assert(following.line == (level == 2)),
-                Assert(step.region_fill == (level == 2)),
+                Assert(step.region.valid == (level == 2)),
             ]
-            with m.If(step.region_fill):
+            with m.If(step.region.valid):
                 m.d.sync += [
-                    Assert(step.region.table == word[12:52]),
-                    Assert(step.region.write == write_all),
-                    Assert(step.region.no_read == no_read_any),
-                    Assert(step.region.devid == state.devid),
+                    Assert(step.region.payload.table == word[12:52]),
+                    Assert(step.region.payload.write == write_all),
+                    Assert(step.region.payload.no_read == no_read_any),
+                    Assert(step.region.payload.devid == state.devid),
                 ]
 
         # The same word as somebody's neighbour: it grants a read, or a write, exactly if a walk
         # that asked for it would have ended in a grant.
-        neighbour = Signal(LinePage)
-        leaf_page(m, neighbour, fits=leaf_fits(ft=ft, state=state, word=word), ft=ft, state=state,
-                  word=word, check_ad=self.check_ad)
+        neighbour, entry = Signal(LeafPage), decode_leaf(word, ft=ft)
+        m.d.comb += assign(neighbour, leaf_page(
+            entry, fits=entry.is_of(ft=ft, devid=state.devid), state=state,
+            check_ad=self.check_ad))
         with m.If((level == 1) & ~self.error):
             asked = Mux(key.write, neighbour.write & neighbour.dirty, neighbour.read)
             m.d.sync += Assert(asked == (cause == 0))
