@@ -1,6 +1,10 @@
 """The walk's decision for a page-table entry equals §4, steps 5 to 7, for every 64-bit entry, at
 every level, for every state that the walk may be in. Written from the specification's text with
-literal bit positions; only the order of the steps is the same."""
+literal bit positions; only the order of the steps is the same.
+
+A speculative walk, which no request waits for, differs in three things: it is content with either
+right, it does not look at D, and if it read a line, what ends it without a bus error is told as a
+grant of no rights."""
 
 from amaranth.hdl import Assert, Assume, Cat, Const, Cover, Module, Mux, Signal
 from amaranth.lib.wiring import Component, In
@@ -86,22 +90,27 @@ class TableEntryProof(Component):
             ends(Cause.FT_MISMATCH)
         with m.Elif(leaf & ft & (word[52:62] != state.devid)):
             ends(Cause.DEVICE_MISMATCH)
-        with m.Elif(leaf & ~key.write & no_read_any):
+        with m.Elif(leaf & ~key.write & no_read_any & ~(state.speculative & write_all)):
             ends(Cause.READ_DENIED, reported(state.deny))
-        with m.Elif(leaf & key.write & ~write_all):
+        with m.Elif(leaf & key.write & ~write_all & ~(state.speculative & ~no_read_any)):
             ends(Cause.WRITE_DENIED, reported(state.deny))
-        with m.Elif(leaf & self.check_ad & key.write & ~d):
+        with m.Elif(leaf & self.check_ad & key.write & ~d & ~state.speculative):
             ends(Cause.ACCESS_FLAG, 2)
 
-        outcome = step.outcome
+        outcome, empty = step.outcome, Signal()
+        m.d.comb += empty.eq(state.speculative & state.line & (cause != 0) & ~self.error)
         m.d.sync += Assert(step.finish == (leaf | (cause != 0)))
         m.d.sync += Assert(step.read == ~step.finish)
         m.d.sync += Assert(~step.context.valid & ~step.device.valid)
         with m.If(step.finish):
-            m.d.sync += [
-                Assert(outcome.cause.as_value() == cause),
-                Assert(outcome.disposition.as_value() == disposition),
-            ]
+            with m.If(empty):
+                m.d.sync += [Assert(outcome.cause == Cause.OK), Assert(~outcome.rights.read),
+                             Assert(~outcome.rights.write)]
+            with m.Else():
+                m.d.sync += [
+                    Assert(outcome.cause.as_value() == cause),
+                    Assert(outcome.disposition.as_value() == disposition),
+                ]
             with m.If(cause != 0):
                 m.d.sync += [Assert(outcome.level == level), Assert(outcome.entry == state.entry)]
             with m.Else():
@@ -145,7 +154,7 @@ class TableEntryProof(Component):
         m.d.comb += assign(neighbour, leaf_page(
             entry, fits=entry.is_of(ft=ft, devid=state.devid), state=state,
             check_ad=self.check_ad))
-        with m.If((level == 1) & ~self.error):
+        with m.If((level == 1) & ~self.error & ~state.speculative):
             asked = Mux(key.write, neighbour.write & neighbour.dirty, neighbour.read)
             m.d.sync += Assert(asked == (cause == 0))
             with m.If(asked):
@@ -161,4 +170,5 @@ class TableEntryProof(Component):
                         Cause.ENTRY_RESERVED, Cause.TABLE_ERROR, Cause.ACCESS_FLAG):
                 m.d.sync += Cover(step.finish & (outcome.cause == each))
         m.d.sync += Cover(step.finish & (outcome.cause == Cause.OK) & (level == 3))
+        m.d.sync += Cover(step.finish & empty)
         return m

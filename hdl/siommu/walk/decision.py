@@ -44,7 +44,7 @@ class Decision(wiring.Component):
     finished : Out(Event(WalkFinished))
         The walk has its outcome.
     refused : Out(1)
-        One cycle before ``finished``: a start has its outcome at once.
+        With ``finished``: it is the outcome of a start, which had no read.
     """
 
     word: In(Event(WalkWord))
@@ -77,7 +77,6 @@ class Decision(wiring.Component):
             self.progress.valid.eq(self.word.valid), self.progress.payload.slot.eq(word.slot),
             self.progress.payload.progress.eq(step.progress),
             self.reads.eq(step.read), self.finishes.eq(step.finish),
-            self.refused.eq(begins & begin.finish),
         ]
         for name in ("device", "context", "region"):
             connect(m, getattr(step, name), flipped(getattr(self, name)))
@@ -90,7 +89,7 @@ class Decision(wiring.Component):
         word, walk = self.word.payload, self.begun.payload.walk
         slot, first, asks = Payload(SLOT_BITS), Signal(), Signal()
         following, restarts, top = Payload(WalkState), Payload(), Payload(ENTRY_ADDR_BITS)
-        restart, restarted, finished = Signal(), Signal(), Signal()
+        restart, restarted, finished, refused = (Signal() for _ in range(4))
         outcome = payload_of(m, self.finished.payload.outcome, name="outcome")
         m.d.comb += restart.eq(Mux(begins, begin.restart, step.restart))
         m.d.sync += [
@@ -101,6 +100,7 @@ class Decision(wiring.Component):
             top.eq(Mux(begins, device_entry(walk.key, self.bounds.base), word.device_entry)),
             restarted.eq((deciding | begins) & restart),
             finished.eq((deciding & step.finish) | (begins & begin.finish)),
+            refused.eq(begins & begin.finish),
             outcome.eq(step.outcome),
         ]
         with m.If(begins):
@@ -114,4 +114,5 @@ class Decision(wiring.Component):
             *assign(asked.payload.state, next_read(following, restarts, top)),
             self.restart.valid.eq(restarted), self.restart.payload.eq(slot),
             self.finished.valid.eq(finished), self.finished.payload.slot.eq(slot),
+            self.refused.eq(refused),
         ]
