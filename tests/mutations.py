@@ -66,30 +66,32 @@ MUTATIONS = {
         "a flush leaves the TLB as it is", "tlb/first_level",
         "        with m.If(self.flush):\n            m.d.sync += valid.eq(0)\n", ""),
     "write-of-one-level": Mutation(
-        "W of the upper levels is ignored", "walk/step",
-        "write, no_read = state.write & entry.w,", "write, no_read = entry.w,"),
+        "W of the upper levels is ignored", "walk/decode",
+        "write, no_read = state.write & entry.write,", "write, no_read = entry.write,"),
     "write-of-leaf": Mutation(
-        "W of the leaf is ignored", "walk/step",
-        "write, no_read = state.write & entry.w,",
-        "write, no_read = state.write & (entry.w | leaf),"),
+        "W of the leaf is ignored", "walk/decode",
+        "write, no_read = state.write & entry.write,",
+        "write, no_read = state.write & (entry.write | leaf),"),
     "no-read-of-one-level": Mutation(
-        "NR of the upper levels is ignored", "walk/step",
-        "state.no_read | (key.ft & entry.nr)", "key.ft & entry.nr"),
+        "NR of the upper levels is ignored", "walk/decode",
+        "state.write & entry.write, state.no_read | entry.no_read",
+        "state.write & entry.write, entry.no_read"),
     "devid-unchecked": Mutation(
-        "the DEVID of a file table entry is not compared", "walk/step",
-        "facts.file.eq(leaf & key.ft)", "facts.file.eq(0)"),
+        "the DEVID of a file table entry is not compared", "walk/decode",
+        "says.file.eq(leaf & key.ft)", "says.file.eq(0)"),
     "ft-unchecked": Mutation(
-        "the FT of a leaf is not compared", "walk/step",
+        "the FT of a leaf is not compared", "walk/decode",
         "leaf & (entry.ft != key.ft)", "leaf & 0"),
     "user-unchecked": Mutation(
-        "supervisor entries are let through", "walk/step",
-        "paging & ~entry.u", "paging & 0"),
+        "supervisor entries are let through", "walk/decode",
+        "paging & ~entry.user", "paging & 0"),
     "reserved-of-1g": Mutation(
-        "one reserved bit of a 1 GiB leaf is not looked at", "walk/step",
-        "\"page_1g\": entry.pfn[1:18] != 0", "\"page_1g\": entry.pfn[1:17] != 0"),
+        "one reserved bit of a 1 GiB leaf is not looked at", "walk/entry_x86",
+        "entry.pfn[1:INDEX_BITS * (level - 1)] != 0",
+        "entry.pfn[1:min(INDEX_BITS * (level - 1), 17)] != 0"),
     "cached-fault": Mutation(
         "a fault to which a cached context led is reported", "walk/step",
-        "cached.eq(self.state.cached & ~self.state.speculative)", "cached.eq(0)"),
+        "cached.eq(state.cached & ~state.speculative)", "cached.eq(0)"),
     "canonical-of-4-levels": Mutation(
         "bit 47 is not looked at when an address is checked", "pipeline/tables",
         "sign48, sign57 = key.page[35:], key.page[44:]",
@@ -168,9 +170,9 @@ MUTATIONS = {
         "self.commit.eq(Mux(before[1], ~stale, before[3]) & ~self.forget)",
         "self.commit.eq(before[1] | before[3])"),
     "stale-walk-fills-caches": Mutation(
-        "a walk that began before a flush fills the context caches after it", "walk/walker",
-        "fresh.eq(self.stepping & ~self._stale & ~self.flush)",
-        "fresh.eq(self.stepping)"),
+        "a walk that began before a flush fills the context caches after it", "walk/upper_fills",
+        "fresh.eq(self.word.valid & ~word.stale & ~self.flush)",
+        "fresh.eq(self.word.valid)"),
     "stale-line": Mutation(
         "a line that was read before a flush is kept after it", "walk/lines",
         "| (ago[8] & late[\"keep\"] & ~(self.stale >> late[\"slot\"])[0])",
@@ -259,25 +261,27 @@ MUTATIONS = {
         "(high_3.pfn == after_low) & alike(low_3, high_3)", "alike(low_3, high_3)"),
     "region-write-of-one-level": Mutation(
         "the walk cache keeps W of the last level alone", "walk/step",
-        "self.region.write.eq(facts.write)", "self.region.write.eq(word[1])"),
+        "\"table\": entry.pfn, \"write\": says.write,",
+        "\"table\": entry.pfn, \"write\": entry.write,"),
     "region-no-read-of-one-level": Mutation(
         "the walk cache keeps NR of the last level alone", "walk/step",
-        "self.region.no_read.eq(facts.no_read)", "self.region.no_read.eq(self.key.ft & word[9])"),
+        "\"no_read\": says.no_read, \"devid\": state.devid",
+        "\"no_read\": entry.no_read, \"devid\": state.devid"),
     "neighbour-without-levels-above": Mutation(
-        "a neighbour is granted writes that the levels above forbid", "walk/step",
-        "page.write.eq(granted & state.write & entry.w)", "page.write.eq(granted & entry.w)"),
+        "a neighbour is granted writes that the levels above forbid", "walk/leaf",
+        "granted & state.write & entry.write", "granted & entry.write"),
     "neighbour-of-another-device": Mutation(
-        "the DEVID of a neighbour is not compared", "walk/step",
-        "        & (~ft | (entry.devid == state.devid))\n", "\n"),
+        "the DEVID of a neighbour is not compared", "walk/entry",
+        " & (~ft | (self.devid == devid))\n", "\n"),
     "neighbour-supervisor": Mutation(
-        "a supervisor neighbour is granted", "walk/step",
-        "granted = entry.p & entry.u & ", "granted = entry.p & "),
+        "a supervisor neighbour is granted", "walk/leaf",
+        "entry.leaf & entry.user\n", "entry.leaf\n"),
     "neighbour-error-ignored": Mutation(
-        "what a bus error brought of a neighbour is believed", "walk/walker",
+        "what a bus error brought of a neighbour is believed", "walk/neighbours",
         "with m.If(broken):              # an error", "with m.If(0):              # an error"),
     "incomplete-line": Mutation(
-        "a line that ended early is believed", "walk/walker",
-        "self.over_line.eq(needed & complete)", "self.over_line.eq(needed)"),
+        "a line that ended early is believed", "walk/walk_ends",
+        "over_line.eq(wanted & complete)", "over_line.eq(wanted)"),
     "look-ahead-answers": Mutation(
         "a look-ahead that hits is answered to the port", "tlb/hit_path",
         "listens.eq((selected_valid & ~selected.speculative) << selected.port)",
@@ -295,8 +299,8 @@ MUTATIONS = {
         "egress.continues.eq(miss.credits.taken[index])",
         "egress.continues.eq(0)"),
     "bus-error-ignored": Mutation(
-        "a bus error counts as data", "walk/walker",
-        "facts.error.eq(payload.resp[1] | ", "facts.error.eq("),
+        "a bus error counts as data", "walk/word_stage",
+        "decoder.error.eq(beat.resp[1] | ", "decoder.error.eq("),
     "last-credit-twice": Mutation(
         "a new request takes the credit that is kept for a continued one", "request/ports",
         "enough.eq(after(1, kept=3))",
@@ -323,7 +327,7 @@ MUTATIONS = {
         "answered.eq(trusted & ~self.sweeping & ~self.flush & ~scans[0])",
         "answered.eq(trusted & ~scans[0])"),
     "read-withdrawn": Mutation(
-        "a table read is offered for one cycle, taken or not", "walk/walker",
+        "a table read is offered for one cycle, taken or not", "walk/read_port",
         "reads.r.ready.eq(self.ar.ready)", "reads.r.ready.eq(1)"),
     "beats-out-of-order": Mutation(
         "the beats of the miss path overtake those of the hit path", "request/ports",
@@ -334,7 +338,7 @@ MUTATIONS = {
         "m.d.comb += self.ar.ready.eq(~waits)"),
     "context-bits": Mutation(
         "the storage root's V and L5 are taken from the memory root", "walk/step",
-        "with m.Elif(gathered.word[0] == ft):", "with m.Elif(gathered.word[0] == 0):"),
+        "with m.Elif(progress.word[0] == key.ft):", "with m.Elif(progress.word[0] == 0):"),
     "walks-survive-invalidation": Mutation(
         "a walk in flight ignores an invalidation: it fills the caches, and no fence "
         "waits for it", "core",

@@ -246,16 +246,14 @@ class Core(wiring.Component):
     def _contexts(self, m, walker, devices, contexts, hit_path, miss):
         """The context caches, which are looked up in RESOLVE, and filled by the walker."""
         operation, upper = hit_path.look_up.operation, miss.upper
+        connect(m, walker.device_fill, devices.fill)
+        connect(m, walker.context_fill, contexts.fill)
         m.d.comb += [
             devices.key.eq(operation.device),
             upper.device_hit.eq(devices.hit), upper.device.eq(devices.value),
-            devices.fill.eq(walker.device_fill), devices.fill_key.eq(walker.device_key),
-            devices.fill_value.eq(walker.device),
             contexts.key.ft.eq(operation.ft), contexts.key.device.eq(operation.device),
             contexts.key.pasid.eq(operation.pasid),
             upper.context_hit.eq(contexts.hit), upper.context.eq(contexts.value),
-            contexts.fill.eq(walker.context_fill), contexts.fill_key.eq(walker.context_key),
-            contexts.fill_value.eq(walker.context),
         ]
 
     def _walk(self, m, walker, regions, lines, miss):
@@ -263,21 +261,19 @@ class Core(wiring.Component):
         they are found, 4 KiB leaves when the burst of their line is over."""
         walks, ended, settings = miss.walks, lines.granted.payload, self.settings
         connect(m, walks.start, walker.start)
+        connect(m, walker.stepping, walks.stepping)
+        connect(m, walker.restart, walks.restart)
+        connect(m, walker.finished, walks.finished)
+        connect(m, walker.region_fill, regions.fill)
         connect(m, walker.ar, flipped(self.ar))
         connect(m, flipped(self.r), walker.r)
         connect(m, flipped(self.prefetch), miss.prefetch)
         m.d.comb += [
             walker.ddt_base.eq(settings.ddt_base), walker.ddt_log2.eq(settings.ddt_log2),
             walker.check_ad.eq(settings.check_ad), walker.stale.eq(walks.stale),
-            walks.stepping.eq(walker.stepping), walks.stepping_slot.eq(walker.stepping_slot),
-            walks.restarted.eq(walker.anew), walks.restarted_slot.eq(walker.anew_slot),
-            walks.finished.eq(walker.finished), walks.finished_slot.eq(walker.finished_slot),
-            walks.outcome.eq(walker.outcome), walks.reading.eq(walker.reading),
-            self.walking.eq(miss.busy),
+            walks.reading.eq(walker.reading), self.walking.eq(miss.busy),
             miss.upper.region_hit.eq(regions.hit), miss.upper.region.eq(regions.info),
             miss.upper.region_way.eq(regions.place),
-            regions.fill.eq(walker.region_fill), regions.fill_way.eq(walker.region_way),
-            regions.fill_key.eq(walker.region_key), regions.fill_info.eq(walker.region),
 
             lines.words.eq(walker.words), lines.stale.eq(walks.stale),
             miss.lines.slot.eq(lines.slot), lines.key.eq(miss.lines.key),
@@ -287,8 +283,9 @@ class Core(wiring.Component):
             miss.lines.extent.eq(lines.extent),
         ]
         m.d.sync += [
-            lines.granted.valid.eq(walker.over & (miss.granted >> walker.over_slot)[0]),
-            ended.slot.eq(walker.over_slot), ended.line.eq(walker.over_line),
+            lines.granted.valid.eq(walker.over.valid
+                                   & (miss.granted >> walker.over.payload.slot)[0]),
+            ended.eq(walker.over.payload),
         ]
 
     def _invalidate(self, m, invalidator, tlb, stores, devices, contexts, miss):

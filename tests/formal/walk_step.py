@@ -1,6 +1,10 @@
 """The walk's decision for a page-table entry equals §4, steps 5 to 7, for every 64-bit entry, at
 every level, for every state that the walk may be in. Written from the specification's text with
-literal bit positions; only the order of the steps is the same."""
+literal bit positions; only the order of the steps is the same.
+
+A speculative walk, which no request waits for, differs in three things: it is content with either
+right, it does not look at D, and if it read a line, what ends it without a bus error is told as a
+grant of no rights."""
 
 from amaranth.hdl import Assert, Assume, Cat, Const, Cover, Module, Mux, Signal
 from amaranth.lib.wiring import Component, In
@@ -8,19 +12,13 @@ from amaranth.lib.wiring import Component, In
 from siommu.arch.formats import Cause
 from siommu.lib.structs import assign
 from siommu.pipeline.keys import WalkKey
-from siommu.pipeline.lines import LinePage
+from siommu.pipeline.lines import LeafPage
 from siommu.pipeline.tables import reach
-from siommu.walk.step import (
-    Table,
-    WalkState,
-    WordFacts,
-    WordStep,
-    leaf_fits,
-    leaf_page,
-    marks,
-    out_of_range,
-    words_minus_one,
-)
+from siommu.walk.decode import WordDecoder
+from siommu.walk.directory import out_of_range
+from siommu.walk.leaf import decode_leaf, leaf_page
+from siommu.walk.state import Table, WalkState, reserved_bits, words_minus_one
+from siommu.walk.step import WordStep
 
 __all__ = ["TableEntryProof"]
 
@@ -36,16 +34,16 @@ class TableEntryProof(Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.facts, m.submodules.step = facts, step = WordFacts(), WordStep()
+        m.submodules.facts, m.submodules.step = facts, step = WordDecoder(), WordStep()
         word, key, state = self.word, self.key, self.state
         ft, level = key.ft, state.level
         m.d.comb += [
             facts.key.eq(key), facts.state.eq(state), facts.word.eq(word),
             facts.error.eq(self.error), facts.last.eq(1), facts.check_ad.eq(self.check_ad),
-            *assign(facts.marks, marks(word)),
-            step.facts.eq(facts.facts), step.key.eq(key), step.state.eq(state),
-            step.word.eq(word), step.check_ad.eq(self.check_ad),
-            *assign(step.reach, reach(key)), step.out_of_range.eq(out_of_range(key, 0)),
+            *assign(facts.reserved, reserved_bits(word)), step.check_ad.eq(self.check_ad),
+            *assign(step.word, {"says": facts.says, "key": key, "state": state, "content": word,
+                                "out_of_range": out_of_range(key, 0)}),
+            *assign(step.word.reach, reach(key)),
         ]
         m.d.sync += [
             Assume(state.table == Table.PAGE_TABLE),
@@ -92,22 +90,27 @@ class TableEntryProof(Component):
             ends(Cause.FT_MISMATCH)
         with m.Elif(leaf & ft & (word[52:62] != state.devid)):
             ends(Cause.DEVICE_MISMATCH)
-        with m.Elif(leaf & ~key.write & no_read_any):
+        with m.Elif(leaf & ~key.write & no_read_any & ~(state.speculative & write_all)):
             ends(Cause.READ_DENIED, reported(state.deny))
-        with m.Elif(leaf & key.write & ~write_all):
+        with m.Elif(leaf & key.write & ~write_all & ~(state.speculative & ~no_read_any)):
             ends(Cause.WRITE_DENIED, reported(state.deny))
-        with m.Elif(leaf & self.check_ad & key.write & ~d):
+        with m.Elif(leaf & self.check_ad & key.write & ~d & ~state.speculative):
             ends(Cause.ACCESS_FLAG, 2)
 
-        outcome = step.outcome
+        outcome, empty = step.outcome, Signal()
+        m.d.comb += empty.eq(state.speculative & state.line & (cause != 0) & ~self.error)
         m.d.sync += Assert(step.finish == (leaf | (cause != 0)))
         m.d.sync += Assert(step.read == ~step.finish)
-        m.d.sync += Assert(~step.context_fill & ~step.device_fill)
+        m.d.sync += Assert(~step.context.valid & ~step.device.valid)
         with m.If(step.finish):
-            m.d.sync += [
-                Assert(outcome.cause.as_value() == cause),
-                Assert(outcome.disposition.as_value() == disposition),
-            ]
+            with m.If(empty):
+                m.d.sync += [Assert(outcome.cause == Cause.OK), Assert(~outcome.rights.read),
+                             Assert(~outcome.rights.write)]
+            with m.Else():
+                m.d.sync += [
+                    Assert(outcome.cause.as_value() == cause),
+                    Assert(outcome.disposition.as_value() == disposition),
+                ]
             with m.If(cause != 0):
                 m.d.sync += [Assert(outcome.level == level), Assert(outcome.entry == state.entry)]
             with m.Else():
@@ -133,24 +136,25 @@ class TableEntryProof(Component):
                 Assert(following.devid == state.devid),
                 Assert(following.deny == state.deny),
                 Assert(words_minus_one(following.table) == 0),
-                Assert(~step.anew),
+                Assert(~step.restart),
                 Assert(following.line == (level == 2)),
-                Assert(step.region_fill == (level == 2)),
+                Assert(step.region.valid == (level == 2)),
             ]
-            with m.If(step.region_fill):
+            with m.If(step.region.valid):
                 m.d.sync += [
-                    Assert(step.region.table == word[12:52]),
-                    Assert(step.region.write == write_all),
-                    Assert(step.region.no_read == no_read_any),
-                    Assert(step.region.devid == state.devid),
+                    Assert(step.region.payload.table == word[12:52]),
+                    Assert(step.region.payload.write == write_all),
+                    Assert(step.region.payload.no_read == no_read_any),
+                    Assert(step.region.payload.devid == state.devid),
                 ]
 
         # The same word as somebody's neighbour: it grants a read, or a write, exactly if a walk
         # that asked for it would have ended in a grant.
-        neighbour = Signal(LinePage)
-        leaf_page(m, neighbour, fits=leaf_fits(ft=ft, state=state, word=word), ft=ft, state=state,
-                  word=word, check_ad=self.check_ad)
-        with m.If((level == 1) & ~self.error):
+        neighbour, entry = Signal(LeafPage), decode_leaf(word, ft=ft)
+        m.d.comb += assign(neighbour, leaf_page(
+            entry, fits=entry.is_of(ft=ft, devid=state.devid), state=state,
+            check_ad=self.check_ad))
+        with m.If((level == 1) & ~self.error & ~state.speculative):
             asked = Mux(key.write, neighbour.write & neighbour.dirty, neighbour.read)
             m.d.sync += Assert(asked == (cause == 0))
             with m.If(asked):
@@ -166,4 +170,5 @@ class TableEntryProof(Component):
                         Cause.ENTRY_RESERVED, Cause.TABLE_ERROR, Cause.ACCESS_FLAG):
                 m.d.sync += Cover(step.finish & (outcome.cause == each))
         m.d.sync += Cover(step.finish & (outcome.cause == Cause.OK) & (level == 3))
+        m.d.sync += Cover(step.finish & empty)
         return m

@@ -17,7 +17,7 @@ from siommu.bus.axi import Burst, Resp
 from siommu.control.commands import CommandState
 from siommu.generate.files import command, whole, write_whole
 from siommu.generate.names import hierarchy
-from siommu.walk.step import Table
+from siommu.walk.state import Table
 
 from . import simulator
 

@@ -5,12 +5,14 @@ from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import Config
+from ..lib.event import Event
 from ..lib.structs import assign
 from ..pipeline.boundaries import SlotReader
 from ..pipeline.grants import Outcome
 from ..pipeline.keys import walk_key
 from ..pipeline.operation import Operation
 from ..pipeline.sizes import LINE_BITS, SLOT_BITS
+from ..pipeline.walks import WalkFinished
 
 __all__ = ["SlotStore"]
 
@@ -31,7 +33,7 @@ class SlotStore(wiring.Component):
         Written in every cycle.
     owner_place : In(SLOT_BITS), owner : Out(Operation)
         Combinational.
-    finished : In(1), finished_slot : In(SLOT_BITS), finished_outcome : In(Outcome)
+    finished : In(Event(WalkFinished))
         Keeps the slot's outcome.
     slot : In(SLOT_BITS), outcome : Out(Outcome), extent : Out(LINE_BITS)
         In the next cycle.
@@ -47,9 +49,7 @@ class SlotStore(wiring.Component):
             "operation": In(Operation),
             "owner_place": In(SLOT_BITS),
             "owner": Out(Operation),
-            "finished": In(1),
-            "finished_slot": In(SLOT_BITS),
-            "finished_outcome": In(Outcome),
+            "finished": In(Event(WalkFinished)),
             "slot": In(SLOT_BITS),
             "outcome": Out(Outcome),
             "extent": Out(LINE_BITS),
@@ -69,8 +69,8 @@ class SlotStore(wiring.Component):
         m.d.comb += [
             own.en.eq(1), own.addr.eq(self.place), own.data.eq(self.operation),
             owner.addr.eq(self.owner_place), self.owner.eq(owner.data),
-            keep.en.eq(self.finished), keep.addr.eq(self.finished_slot),
-            keep.data.eq(self.finished_outcome),
+            keep.en.eq(self.finished.valid), keep.addr.eq(self.finished.payload.slot),
+            keep.data.eq(self.finished.payload.outcome),
             measure.en.eq(lines.measured), measure.addr.eq(lines.measured_slot),
             measure.data.eq(lines.extent),
             answer.addr.eq(self.slot), self.outcome.eq(answer.data),

@@ -177,16 +177,18 @@ class MissUnit(wiring.Component):
     def _ends(self, m, slots, ended):
         """Walks that have an outcome, and owners that get it."""
         walks, states, end = self.walks, slots.states, slots.ended
+        outcome = walks.finished.payload.outcome
         m.d.comb += [
-            end.valid.eq(walks.finished), end.slot.eq(walks.finished_slot),
-            end.granted.eq(walks.outcome.cause == Cause.OK),
-            end.from_line.eq(end.granted & (walks.outcome.rights.size == Size.PAGE_4K)),
+            end.valid.eq(walks.finished.valid), end.slot.eq(walks.finished.payload.slot),
+            end.granted.eq(outcome.cause == Cause.OK),
+            end.from_line.eq(end.granted & (outcome.rights.size == Size.PAGE_4K)),
             end.served.eq(ended.served),
-            slots.restarted.valid.eq(walks.restarted),
-            slots.restarted.slot.eq(walks.restarted_slot),
+            slots.restarted.valid.eq(walks.restart.valid),
+            slots.restarted.slot.eq(walks.restart.payload),
             slots.filled.eq(self.filled), slots.answered.eq(ended.answered),
             slots.reading.eq(walks.reading), walks.stale.eq(states.stale),
-            ended.stepping.eq(walks.stepping), ended.stepping_slot.eq(walks.stepping_slot),
+            ended.stepping.eq(walks.stepping.valid),
+            ended.stepping_slot.eq(walks.stepping.payload),
             ended.end.eq(end), ended.measured.valid.eq(self.lines.measured),
             ended.measured.slot.eq(self.lines.measured_slot),
             ended.owner_waiting.eq(states.owner_waiting),
@@ -207,8 +209,6 @@ class MissUnit(wiring.Component):
             ended.free.eq(join.free),
 
             store.place.eq(slots.next_index), store.operation.eq(act.operation),
-            store.finished.eq(walks.finished), store.finished_slot.eq(walks.finished_slot),
-            store.finished_outcome.eq(walks.outcome),
             store.lines.slot.eq(lines.slot), store.lines.measured.eq(lines.measured),
             store.lines.measured_slot.eq(lines.measured_slot),
             store.lines.extent.eq(lines.extent), lines.key.eq(store.lines.key),
@@ -218,7 +218,7 @@ class MissUnit(wiring.Component):
             second_exit.answers.damaged.eq(self.second.damaged),
             second_exit.answers.tried.eq(ended.tried),
             second_exit.answers.ends.eq(ended.served),
-            second_exit.answers.fresh.eq(walks.outcome),
+            second_exit.answers.fresh.eq(walks.finished.payload.outcome),
             second_exit.answers.kept.eq(store.outcome),
             second_exit.answers.extent.eq(store.extent),
             second_exit.port_enable.eq(self.port_enable),
@@ -228,6 +228,7 @@ class MissUnit(wiring.Component):
         with m.Else():
             m.d.comb += [store.owner_place.eq(carried.place),
                          store.slot.eq(carried.operation.slot)]
+        connect(m, flipped(walks.finished), store.finished)
         connect(m, join.joined, second_exit.joined)
         connect(m, second_exit.remainder, rest.remainder)
         connect(m, second_exit.source, flipped(self.answers))

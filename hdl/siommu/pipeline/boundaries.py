@@ -8,12 +8,14 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.formats import Response
+from ..lib.event import Event
 from .events import Invalidation, Prefetch
 from .grants import Outcome
 from .keys import WalkKey
 from .operation import Operation
 from .sizes import LINE_BITS, PORT_BITS, SLOT_BITS, WAY_BITS
 from .tables import WalkStart
+from .walks import WalkFinished
 
 __all__ = ["BeatSource", "CreditUser", "Distrust", "PrefetchSource", "Promotion", "ReplaySource",
            "SecondLevelAnswer", "SlotReader", "WalkUser"]
@@ -29,11 +31,11 @@ class WalkUser(wiring.Signature):
     Members
     -------
     start : Out(stream.Signature(WalkStart))
-    stepping : In(1), stepping_slot : In(SLOT_BITS)
+    stepping : In(Event(SLOT_BITS))
         A word of this slot's walk is being decided.
-    restarted : In(1), restarted_slot : In(SLOT_BITS)
-        The walk begins in memory, trusting no cache.
-    finished : In(1), finished_slot : In(SLOT_BITS), outcome : In(Outcome)
+    restart : In(Event(SLOT_BITS))
+        The slot's walk begins in memory, trusting no cache.
+    finished : In(Event(WalkFinished))
         A walk has its outcome: exactly once for every start.
     reading : In(slots)
         A burst of the slot's walk is under way.
@@ -44,13 +46,9 @@ class WalkUser(wiring.Signature):
     def __init__(self, slots):
         super().__init__({
             "start": Out(stream.Signature(WalkStart)),
-            "stepping": In(1),
-            "stepping_slot": In(SLOT_BITS),
-            "restarted": In(1),
-            "restarted_slot": In(SLOT_BITS),
-            "finished": In(1),
-            "finished_slot": In(SLOT_BITS),
-            "outcome": In(Outcome),
+            "stepping": In(Event(SLOT_BITS)),
+            "restart": In(Event(SLOT_BITS)),
+            "finished": In(Event(WalkFinished)),
             "reading": In(slots),
             "stale": Out(slots),
         })

@@ -5,6 +5,7 @@ from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..lib.choose import one_hot_index
+from ..lib.event import Event
 from ..lib.payload import Payload, payload_of
 
 __all__ = ["ContextCache"]
@@ -17,6 +18,11 @@ class ContextCache(wiring.Component):
     before the tag changed reads the value that belonged to the old one. A fill that comes one or
     two cycles behind another one is dropped, so that no key ever has two entries.
 
+    ::
+
+        fill ──> its key is compared ──> its place is chosen ──> tag ──> value
+        drop ──> its key is compared ──> tags
+
     Parameters
     ----------
     key, value : shape
@@ -28,7 +34,7 @@ class ContextCache(wiring.Component):
         Compared in every cycle.
     hit : Out(1), value : Out(value)
         Result for the key of the cycle before.
-    fill : In(1), fill_key, fill_value
+    fill : In(Event), payload ``key`` and ``value``
         Adds an entry, or renews the one of the same key. Takes effect within four cycles.
     flush : In(1)
         Drops every entry, fills under way included.
@@ -45,9 +51,7 @@ class ContextCache(wiring.Component):
             "key": In(key),
             "hit": Out(1),
             "value": Out(value),
-            "fill": In(1),
-            "fill_key": In(key),
-            "fill_value": In(value),
+            "fill": In(Event(data.StructLayout({"key": key, "value": value}))),
             "flush": In(1),
             "drop": In(1),
             "drop_key": In(key),
@@ -57,12 +61,13 @@ class ContextCache(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         entries = self._entries
-        places = max(entries, 2)  # an address has at least one bit
+        rows = max(entries, 2)      # an address has at least one bit
         valid, match = Signal(entries), Signal(entries)
         tags = [Payload(self._key, name=f"tag_{index}") for index in range(entries)]
-        m.submodules.values = values = memory.Memory(shape=self._value, depth=places, init=[])
+        m.submodules.values = values = memory.Memory(shape=self._value, depth=rows, init=[])
         write, read = values.write_port(), values.read_port(domain="comb")
 
+        # The look-up.
         for index, tag in enumerate(tags):
             m.d.sync += match[index].eq(valid[index] & (tag == self.key))
         m.d.comb += [
@@ -71,49 +76,60 @@ class ContextCache(wiring.Component):
             self.value.eq(read.data),
         ]
 
-        # A fill in four cycles: it comes, its key compared, its place chosen, its tag written; then
-        # its value. Instead of a fill's key that of a drop is compared, which the fill does not
-        # survive.
-        comes, drops = Signal(), Signal()
-        wanted = Payload(len(Value.cast(self.fill_key)))
-        new_key, new_value = Payload(self._key), Payload(self._value)
+        drops, present, dropped = self._compare(m, tags, valid)
+        placing, key, value, row = self._place(m, drops, present, rows)
+        # A fill that a drop meets in its last cycle leaves the entry of its place as it is.
+        writes, written = Signal(), payload_of(m, write.data)
+        m.d.comb += writes.eq(placing & ~drops)
+        for index, tag in enumerate(tags):
+            with m.If(dropped[index]):
+                m.d.sync += valid[index].eq(0)
+            with m.If(writes & (row == index)):
+                m.d.sync += [tag.eq(key), valid[index].eq(1)]
+        m.d.sync += [write.en.eq(writes), write.addr.eq(row), written.eq(value)]
+        with m.If(self.flush):
+            m.d.sync += valid.eq(0)
+        return m
+
+    def _compare(self, m, tags, valid):
+        """Compares the key of a drop, or else that of a fill, which does not survive a drop.
+        Returns, for the cycle after it came, whether a drop came; for the second cycle, the entries
+        of the fill's key, and those that are dropped."""
+        entries = self._entries
+        drops, wanted = Signal(), Payload(len(Value.cast(self.drop_key)))
         drop_by = Payload(len(self.drop_by))
+        present, dropped = Signal(entries), Signal(entries)
         m.d.sync += [
-            comes.eq(self.fill & ~self.flush), drops.eq(self.drop), drop_by.eq(self.drop_by),
-            wanted.eq(Mux(self.drop, Value.cast(self.drop_key), Value.cast(self.fill_key))),
-            new_key.eq(self.fill_key), new_value.eq(self.fill_value),
+            drops.eq(self.drop), drop_by.eq(self.drop_by),
+            wanted.eq(Mux(self.drop, Value.cast(self.drop_key),
+                          Value.cast(self.fill.payload.key))),
         ]
-        came, key, value = Signal(), Payload(self._key), Payload(self._value)
-        place, place_key, place_value = Signal(), Payload(self._key), Payload(self._value)
-        present, agrees = Signal(entries), Signal(entries)
-        turn, index = Signal(range(places)), Signal(range(places))
-        m.d.sync += [
-            came.eq(comes & ~came & ~place), key.eq(new_key), value.eq(new_value),
-            place.eq(came), place_key.eq(key), place_value.eq(value),
-            index.eq(Mux(present.any(), one_hot_index(present), turn)),
-        ]
-        for number, tag in enumerate(tags):
+        for index, tag in enumerate(tags):
             same = Cat(Value.cast(tag)[span] == wanted[span] for span in self._spans)
-            m.d.sync += present[number].eq(valid[number] & same.all())
-            m.d.sync += agrees[number].eq(drops & (same | ~drop_by).all())
-            with m.If(agrees[number]):
-                m.d.sync += valid[number].eq(0)
+            m.d.sync += [
+                present[index].eq(valid[index] & same.all()),
+                dropped[index].eq(drops & (same | ~drop_by).all()),
+            ]
+        return drops, present, dropped
+
+    def _place(self, m, drops, present, rows):
+        """A fill on its way. Returns, for the third cycle, whether there is one, its key, its value
+        and its row: that of its key, or else the next one in turn."""
+        fill = self.fill.payload
+        comes, came, placing = Signal(), Signal(), Signal()     # in the first, second, third cycle
+        fills = [Payload(fill.shape(), name=f"fill_{cycle}") for cycle in (1, 2, 3)]
+        turn, row = Signal(range(rows)), Signal(range(rows))
+        m.d.sync += [
+            comes.eq(self.fill.valid & ~self.flush), came.eq(comes & ~came & ~placing),
+            placing.eq(came),
+            fills[0].eq(fill), fills[1].eq(fills[0]), fills[2].eq(fills[1]),
+            row.eq(Mux(present.any(), one_hot_index(present), turn)),
+        ]
         with m.If(came & ~present.any()):
-            with m.If(turn == entries - 1):
+            with m.If(turn == self._entries - 1):
                 m.d.sync += turn.eq(0)
             with m.Else():
                 m.d.sync += turn.eq(turn + 1)
-        # One that a drop meets in its last cycle leaves the entry of its place as it is.
-        lands = Signal()
-        m.d.comb += lands.eq(place & ~drops)
-        with m.If(lands):
-            for number, tag in enumerate(tags):
-                with m.If(index == number):
-                    m.d.sync += [tag.eq(place_key), valid[number].eq(1)]
-        written = payload_of(m, write.data)
-        m.d.sync += [write.en.eq(lands), write.addr.eq(index), written.eq(place_value)]
-        with m.If(drops):
-            m.d.sync += [came.eq(0), place.eq(0)]
-        with m.If(self.flush):
-            m.d.sync += [valid.eq(0), came.eq(0), place.eq(0)]
-        return m
+        with m.If(drops | self.flush):
+            m.d.sync += [came.eq(0), placing.eq(0)]
+        return placing, fills[2].key, fills[2].value, row

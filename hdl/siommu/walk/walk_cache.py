@@ -13,11 +13,13 @@ from amaranth.utils import exact_log2
 from ..arch.config import Config
 from ..arch.formats import INDEX_BITS
 from ..lib.choose import lowest, one_of
+from ..lib.event import Event
 from ..lib.payload import Payload
 from ..pipeline.events import Invalidation
 from ..pipeline.keys import RegionKey
 from ..pipeline.sizes import WAY_BITS
 from ..pipeline.tables import RegionInfo
+from ..pipeline.walks import RegionFill
 from ..tlb.set_store import FEW_SETS, SetStore, ignored, space_index
 
 __all__ = ["WalkCache"]
@@ -41,7 +43,8 @@ class WalkCache(wiring.Component):
         Looked up in every cycle *n*.
     hit : Out(1), info : Out(RegionInfo), place : Out(WAY_BITS)
         In cycle *n* + 3. ``place`` is where a fill for the key should go.
-    fill : In(1), fill_way, fill_key, fill_info
+    fill : In(Event(RegionFill))
+        Written to its way. A look-up of before finds the old entry or none.
     scan : In(1), scan_set, scan_natural, scanning
         Drops from a set what ``invalidation`` asks for; ``key`` is its device, PASID, FT and first
         page, in cycle *n*. See ``SetStore``.
@@ -57,10 +60,7 @@ class WalkCache(wiring.Component):
             "hit": Out(1),
             "info": Out(RegionInfo),
             "place": Out(WAY_BITS),
-            "fill": In(1),
-            "fill_way": In(WAY_BITS),
-            "fill_key": In(RegionKey),
-            "fill_info": In(RegionInfo),
+            "fill": In(Event(RegionFill)),
             "scan": In(1),
             "scan_set": In(max(exact_log2(config.walk_entries // config.walk_cache_ways), 1)),
             "scan_natural": In(1),
@@ -79,8 +79,9 @@ class WalkCache(wiring.Component):
             guarded=sets > FEW_SETS)
         m.d.comb += [
             store.key.eq(self.key),
-            store.write.eq(self.fill), store.write_way.eq(self.fill_way),
-            store.write_key.eq(self.fill_key), store.write_value.eq(self.fill_info),
+            store.write.eq(self.fill.valid), store.write_way.eq(self.fill.payload.way),
+            store.write_key.eq(self.fill.payload.key),
+            store.write_value.eq(self.fill.payload.value),
             store.write_valid.eq(1), store.flush.eq(self.flush),
             store.scan.eq(self.scan), store.scan_set.eq(self.scan_set),
             store.scan_natural.eq(self.scan_natural), self.scanning.eq(store.scanning),

@@ -6,11 +6,10 @@ from ...support.simulate import seeded, simulate
 
 
 async def fill(ctx, dut, key, value):
-    ctx.set(dut.fill, 1)
-    ctx.set(dut.fill_key, key)
-    ctx.set(dut.fill_value, value)
+    ctx.set(dut.fill.valid, 1)
+    ctx.set(dut.fill.payload, {"key": key, "value": value})
     await ctx.tick()
-    ctx.set(dut.fill, 0)
+    ctx.set(dut.fill.valid, 0)
     await ctx.tick().repeat(2)
 
 
@@ -39,11 +38,11 @@ def test_flush_drops_a_fill_under_way():
 
     async def bench(ctx):
         for delay in range(4):
-            ctx.set(dut.fill, 1)
-            ctx.set(dut.fill_key, 5)
+            ctx.set(dut.fill.valid, 1)
+            ctx.set(dut.fill.payload.key, 5)
             ctx.set(dut.flush, delay == 0)
             await ctx.tick()
-            ctx.set(dut.fill, 0)
+            ctx.set(dut.fill.valid, 0)
             for cycle in range(1, 6):
                 ctx.set(dut.flush, delay == cycle)
                 await ctx.tick()
@@ -71,9 +70,9 @@ def test_random_fills_every_cycle():
                 ctx.set(dut.key, key)
                 filled, number = rng.randrange(8), rng.getrandbits(8)
                 busy = rng.random() < .7
-                ctx.set(dut.fill, busy)
-                ctx.set(dut.fill_key, filled)
-                ctx.set(dut.fill_value, filled << 8 | number)
+                ctx.set(dut.fill.valid, busy)
+                ctx.set(dut.fill.payload.key, filled)
+                ctx.set(dut.fill.payload.value, filled << 8 | number)
                 if busy:
                     version[filled].add(number)
                 ctx.set(dut.flush, rng.random() < .02)
@@ -128,14 +127,14 @@ def test_drop_of_a_fill_under_way():
 
     async def bench(ctx):
         for delay in range(5):
-            ctx.set(dut.fill, 1)
-            ctx.set(dut.fill_key, {"device": 1})
+            ctx.set(dut.fill.valid, 1)
+            ctx.set(dut.fill.payload.key, {"device": 1})
             ctx.set(dut.drop_key, {"device": 1})
             ctx.set(dut.drop_by, 2)
             for cycle in range(7):
                 ctx.set(dut.drop, cycle == delay)
                 await ctx.tick()
-                ctx.set(dut.fill, 0)
+                ctx.set(dut.fill.valid, 0)
             found = await look_up(ctx, dut, {"device": 1})
             assert found is None, f"{delay} cycles after the fill"
             ctx.set(dut.flush, 1)

@@ -16,30 +16,28 @@ from siommu.arch.formats import (
 )
 from siommu.lib.structs import assign
 from siommu.pipeline.keys import WalkKey
-from siommu.pipeline.lines import LinePage
+from siommu.pipeline.lines import LeafPage
 from siommu.pipeline.sizes import ENTRY_ADDR_BITS
 from siommu.pipeline.tables import reach
-from siommu.walk.step import (
-    SAID,
-    StartStep,
+from siommu.walk.decode import WordDecoder
+from siommu.walk.directory import device_entry, out_of_range
+from siommu.walk.leaf import decode_leaf, leaf_page
+from siommu.walk.start import StartStep, start_facts
+from siommu.walk.state import (
+    CLEARED_PER_ENTRY,
+    EntryProgress,
     Table,
     WalkState,
-    WordFacts,
-    WordStep,
-    device_entry,
-    leaf_fits,
-    leaf_page,
-    marks,
     next_read,
-    out_of_range,
-    start_facts,
+    reserved_bits,
     words_minus_one,
 )
+from siommu.walk.step import WordStep
 
 from ...support.simulate import seeded, simulate
 from ...support.soup import reach_of
 
-OUTPUTS = "read", "anew", "finish"
+OUTPUTS = "read", "restart", "finish"
 
 
 def decide(*, ddt_log2=16, check_ad=0, start=0, last=1, error=0, word=0, before=(), gathered=None,
@@ -48,17 +46,20 @@ def decide(*, ddt_log2=16, check_ad=0, start=0, last=1, error=0, word=0, before=
     the words ``before`` of the same entry (each alone or with its error)."""
     m, found = Module(), {}
     key, base, first = Signal(WalkKey), Signal(40), Signal(ENTRY_ADDR_BITS)
-    m.submodules.facts, m.submodules.word = facts, dut = WordFacts(), WordStep()
+    m.submodules.facts, m.submodules.word = facts, dut = WordDecoder(), WordStep()
     m.submodules.begin = begin = StartStep()
     of, following, size = begin if start else dut, Signal(WalkState), Signal(2)
     rejected = out_of_range(key, 0xFFFF << ddt_log2 & 0xFFFF)
+    gathered_before = Signal(EntryProgress)
     m.d.comb += [
-        facts.key.eq(key), dut.key.eq(key), dut.facts.eq(facts.facts), dut.state.eq(facts.state),
-        dut.word.eq(facts.word), dut.check_ad.eq(facts.check_ad), dut.out_of_range.eq(rejected),
-        *assign(facts.marks, marks(facts.word)), *assign(dut.reach, reach(key)),
+        facts.key.eq(key), dut.check_ad.eq(facts.check_ad),
+        *assign(dut.word, {"key": key, "says": facts.says, "state": facts.state,
+                           "content": facts.word, "progress": gathered_before,
+                           "out_of_range": rejected}),
+        *assign(facts.reserved, reserved_bits(facts.word)), *assign(dut.word.reach, reach(key)),
         begin.out_of_range.eq(rejected), first.eq(device_entry(key, base)),
         *assign(begin.facts, start_facts(begin.walk)),
-        *assign(following, next_read(of.following, of.anew, first)),
+        *assign(following, next_read(of.following, of.restart, first)),
         size.eq(words_minus_one(following.table)),
     ]
     m.d.sync += Signal().eq(0)
@@ -69,14 +70,14 @@ def decide(*, ddt_log2=16, check_ad=0, start=0, last=1, error=0, word=0, before=
         ctx.set(begin.walk, {**(walk or {}), "reach": reach_of((walk or {}).get("key", {}))})
         ctx.set(facts.state, state or {})
         ctx.set(facts.check_ad, check_ad)
-        ctx.set(dut.gathered, gathered or {})
+        ctx.set(gathered_before, gathered or {})
         for content in before:
             content, broken = content if isinstance(content, tuple) else (content, 0)
             ctx.set(facts.word, content)
             ctx.set(facts.error, broken)
             await ctx.delay(1e-9)
             assert not ctx.get(dut.read) and not ctx.get(dut.finish)
-            ctx.set(dut.gathered, ctx.get(dut.gathers))
+            ctx.set(gathered_before, ctx.get(dut.progress))
         for name, value in (("word", word), ("error", error), ("last", last)):
             ctx.set(getattr(facts, name), value)
         await ctx.delay(1e-9)
@@ -84,9 +85,10 @@ def decide(*, ddt_log2=16, check_ad=0, start=0, last=1, error=0, word=0, before=
             found[name] = ctx.get(getattr(of, name))
         found["following"], found["words_minus_one"] = ctx.get(following), ctx.get(size)
         found["entry"] = found["following"].entry
-        for name in ("outcome", "gathers", "device_fill", "context_fill", "region_fill", "device",
-                     "context", "region"):
-            found[name] = ctx.get(getattr(dut, name))
+        found["outcome"], found["gathers"] = ctx.get(dut.outcome), ctx.get(dut.progress)
+        for name in ("device", "context", "region"):
+            found[f"{name}_fill"] = ctx.get(getattr(dut, name).valid)
+            found[name] = ctx.get(getattr(dut, name).payload)
     simulate(m, bench)
     return found
 
@@ -98,16 +100,16 @@ def check_end(found, cause, level, entry, disposition=Disposition.DENY):
     assert (outcome.level, outcome.entry) == (level, entry)
 
 
-def check_read(found, entry, words, line=False, anew=False):
+def check_read(found, entry, words, line=False, restart=False):
     assert found["read"] and not found["finish"]
     assert found["entry"] == entry
     assert found["words_minus_one"] == words - 1
-    assert (found["following"].line, found["anew"]) == (line, anew)
+    assert (found["following"].line, found["restart"]) == (line, restart)
 
 
 def test_begins_at_the_device_directory():
     found = decide(start=1, walk={"key": {"device": 0x1234}})
-    check_read(found, 0x100000 + 16 * 0x1234, 2, anew=True)
+    check_read(found, 0x100000 + 16 * 0x1234, 2, restart=True)
     assert found["following"].table == Table.DEVICE
 
 
@@ -117,7 +119,7 @@ def test_begins_at_the_device_directory():
 def test_device_out_of_reach(device, log2, valid):
     found = decide(start=1, ddt_log2=log2, walk={"key": {"device": device}})
     if valid:
-        check_read(found, 0x100000 + 16 * device, 2, anew=True)
+        check_read(found, 0x100000 + 16 * device, 2, restart=True)
     else:       # what is reported is DEVICE_INVALID
         assert found["finish"] and not found["read"]
 
@@ -163,7 +165,7 @@ def test_first_device_word_is_only_gathered():
         found = decide(last=0, word=word | 1, state={"table": Table.DEVICE})
         assert found["gathers"].reserved, hex(word)
     said = decide(word=5, before=[device()], state=DEVICE)["gathers"]
-    assert not any(said[name] for name in SAID), "the next entry begins with nothing"
+    assert not any(said[name] for name in CLEARED_PER_ENTRY), "the next entry begins with nothing"
 
 
 @pytest.mark.parametrize("ft, bypass", [(0, "mem_bypass"), (1, "sto_bypass")])
@@ -296,7 +298,7 @@ def test_starts_at_the_innermost_known_table():
     assert (found["following"].cached, found["following"].region_way) == (1, 1)
     check_read(decide(start=1, walk={**walk, "context_hit": 0}), 0x55000 + 64, 4)
     check_read(decide(start=1, walk={**walk, "context_hit": 0, "device_hit": 0}), 0x100000, 2,
-               anew=True)
+               restart=True)
 
 
 @pytest.mark.parametrize("write, no_read", [(0, 0), (1, 0), (0, 1), (1, 1)])
@@ -342,12 +344,12 @@ def test_remembers_the_table_of_a_region():
 def test_what_a_cache_knows_never_ends_in_a_fault():
     """A fault that a cache led to begins the walk anew (§4)."""
     walk = {"key": {"page": 1 << 51}, "context_hit": 1, "context": {"root": 0x66}}
-    check_read(decide(start=1, walk=walk), 0x100000, 2, anew=True)
+    check_read(decide(start=1, walk=walk), 0x100000, 2, restart=True)
     walk = {"key": {"ft": 1}, "device_hit": 1, "device": {"mem_en": 1}}
-    check_read(decide(start=1, walk=walk), 0x100000, 2, anew=True)
+    check_read(decide(start=1, walk=walk), 0x100000, 2, restart=True)
     state = {"table": Table.PAGE_TABLE, "level": 1, "cached": 1, "write": 1, "entry": 0x3000}
     found = decide(word=0, state=state)
-    check_read(found, 0x100000, 2, anew=True)
+    check_read(found, 0x100000, 2, restart=True)
     assert not found["following"].cached
     check_end(decide(word=0, state={**state, "cached": 0}), Cause.NOT_PRESENT, 1, 0x3000)
     # and out of the directory's range there is nothing to be read
@@ -426,10 +428,11 @@ def neighbour(word, ft, write, no_read, devid, check_ad):
 
 def test_neighbours_of_a_leaf():
     m = Module()
-    page, state, word = Signal(LinePage), Signal(WalkState), Signal(64)
+    page, state, word = Signal(LeafPage), Signal(WalkState), Signal(64)
     ft, check_ad = Signal(), Signal()
-    leaf_page(m, page, fits=leaf_fits(ft=ft, state=state, word=word), ft=ft, state=state,
-              word=word, check_ad=check_ad)
+    leaf = decode_leaf(word, ft=ft)
+    m.d.comb += assign(page, leaf_page(
+        leaf, fits=leaf.is_of(ft=ft, devid=state.devid), state=state, check_ad=check_ad))
     m.d.sync += Signal().eq(0)
     rng = seeded("walk_step/neighbours")
     seen = set()

@@ -11,10 +11,10 @@ INFO = {"table": 0xAB_CDEF_0123, "write": 1, "no_read": 0, "devid": 0x2A5}
 
 
 async def fill(ctx, dut, key, info, way):
-    for name, value in (("fill", 1), ("fill_key", key), ("fill_info", info), ("fill_way", way)):
-        ctx.set(getattr(dut, name), value)
+    ctx.set(dut.fill.valid, 1)
+    ctx.set(dut.fill.payload, {"way": way, "key": key, "value": info})
     await ctx.tick()
-    ctx.set(dut.fill, 0)
+    ctx.set(dut.fill.valid, 0)
     await ctx.tick()
 
 

@@ -81,12 +81,12 @@ class Driver:
             for half in (0, 1):
                 if words.enable >> half & 1:
                     self.lines.setdefault(words.slot, {})[2 * words.row + half] = words.pages[half]
-        self.finished = [(ctx.get(dut.finished_slot), ctx.get(dut.outcome))] \
-            if ctx.get(dut.finished) else []
-        self.over = [(ctx.get(dut.over_slot), ctx.get(dut.over_line))] if ctx.get(dut.over) else []
-        self.fills = [name for name in ("device", "context", "region")
-                      if ctx.get(getattr(dut, f"{name}_fill"))]
-        self.known = {name: (ctx.get(getattr(dut, f"{name}_key")), ctx.get(getattr(dut, name)))
+        finished, over = ctx.get(dut.finished.payload), ctx.get(dut.over.payload)
+        self.finished = [(finished.slot, finished.outcome)] if ctx.get(dut.finished.valid) else []
+        self.over = [(over.slot, over.line)] if ctx.get(dut.over.valid) else []
+        fills = {name: getattr(dut, f"{name}_fill") for name in ("device", "context", "region")}
+        self.fills = [name for name, fill in fills.items() if ctx.get(fill.valid)]
+        self.known = {name: (ctx.get(fills[name].payload.key), ctx.get(fills[name].payload.value))
                       for name in self.fills}
         await ctx.tick()
         self.now += 1
@@ -290,8 +290,9 @@ def test_a_line_is_decided_by_its_first_beat(width):
                 ctx.set(dut.start.valid, 0)
         ctx.set(dut.r.valid, 0)
         for _ in range(4):          # no further beat comes
-            if ctx.get(dut.finished):
-                assert ctx.get(dut.outcome).pfn == 0x80A and not ctx.get(dut.over)
+            if ctx.get(dut.finished.valid):
+                assert ctx.get(dut.finished.payload).outcome.pfn == 0x80A
+                assert not ctx.get(dut.over.valid)
                 return
             await ctx.tick()
         raise AssertionError("waits for the neighbours")
@@ -411,7 +412,7 @@ def test_answers_without_a_read_are_dropped():
                 ctx.set(dut.r.valid, 1)
                 await ctx.tick()
                 for name in ("finished", "over", "device_fill", "context_fill", "region_fill"):
-                    assert not ctx.get(getattr(dut, name)), name
+                    assert not ctx.get(getattr(dut, name).valid), name
                 assert not ctx.get(dut.ar.valid) and not ctx.get(dut.words.valid)
 
     simulate(dut, bench, cycles=20)

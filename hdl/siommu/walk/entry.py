@@ -1,0 +1,101 @@
+"""The one place where an entry of a page table is decoded.
+
+The walk and the neighbours of a leaf ask a :class:`PageEntry` and know no bit of a format. A
+format is a module of two functions: ``reserved_by_level(word)`` and ``decode(word, *, level, ft)``.
+Another one (RISC-V, §3.4) is one more such module, and a choice between the two here, by a field
+that the walk's state would bring along from the context.
+
+What a field means is the same in every format, so that the walk's steps need not know which one
+it reads:
+
+* ``write`` and ``no_read`` are combined with those of the levels above. A format in which a leaf
+  alone has rights says 1 and 0 of its pointers;
+* ``user`` and ``accessed`` are 1 where the format does not look at them;
+* ``ft`` is 0 where the format has no such bit: then an entry serves memory alone.
+"""
+
+from amaranth import Cat, Mux, Value
+from amaranth.lib import data
+
+from ..arch.formats import DEVID_BITS, INDEX_BITS, PFN_BITS, Disposition, Size
+from . import entry_x86
+
+__all__ = ["LEVELS", "PageEntry", "decode", "reported", "reserved_by_level",
+           "table_index"]
+
+LEVELS = 5              #: most levels of a page table; 1 is that of 4 KiB leaves
+
+
+class PageEntry(data.Struct):
+    """What an entry of a page table says at its level, whatever its format (§3.3, §4).
+
+    ``disposition`` is that of an absent entry, as it is to be reported. ``reserved``: a reserved
+    bit is set. ``pfn`` is the next table, or the page of a leaf, whose ``size`` has a meaning in a
+    leaf only. ``ft`` and ``devid`` have one in leaves only.
+
+    Of the fields, those up to ``leaf`` and ``reserved`` depend on what is late in the first cycle
+    of a decision; ``disposition``, ``dirty``, ``pfn`` and ``size`` are wires, or nearly, and are
+    asked in the second cycle.
+    """
+
+    present: 1
+    user: 1
+    accessed: 1
+    write: 1
+    no_read: 1
+    leaf: 1
+    reserved: 1
+    ft: 1
+    devid: DEVID_BITS
+    dirty: 1
+    disposition: Disposition
+    pfn: PFN_BITS
+    size: Size
+
+    def is_of(self, *, ft, devid):
+        """Whether this leaf serves requests of this FT, of the device ``devid``."""
+        return (self.ft == ft) & (~ft | (self.devid == devid))
+
+
+def reserved_by_level(word):
+    """Whether ``word``, an entry, has a reserved bit set: a bit for each level, level 1 first.
+    It does not depend on the walk, and so may be asked before it is known whose word it is."""
+    return entry_x86.reserved_by_level(word)
+
+
+def decode(word, *, level, ft, reserved=None):
+    """The :class:`PageEntry` that ``word`` is at ``level`` (1 to 5), for a request of ``ft``.
+
+    ``reserved``: what :func:`reserved_by_level` said of the word, if it was asked before.
+    Combinational; a field that is not asked costs nothing.
+    """
+    if reserved is None:
+        reserved = reserved_by_level(word)
+    fields = entry_x86.decode(word, level=level, ft=ft)
+    return _struct(PageEntry, {**fields, "reserved": _at_level(reserved, level),
+                               "disposition": reported(fields["disposition"])})
+
+
+def reported(disposition):
+    """The field ``disposition`` of a table as it is reported: 3 counts as DENY (§5)."""
+    return Mux(disposition.all(), Disposition.DENY.value, disposition)
+
+
+def table_index(page, level):
+    """The bits of the page number ``page`` that index a table of ``level``, a constant."""
+    return page[INDEX_BITS * (level - 1):INDEX_BITS * level]
+
+
+def _at_level(bits, level):
+    """The one of ``bits``, one for each level, that is for ``level``."""
+    upper = Mux(level[0], bits[4], bits[3])
+    return Mux(level[2], upper,
+               Mux(level[1], Mux(level[0], bits[2], bits[1]), level[0] & bits[0]))
+
+
+def _struct(shape, fields):
+    layout = data.Layout.cast(shape)
+    values = [Value.cast(fields[name]) for name, _ in layout]
+    widths = [len(value) for value in values]
+    assert widths == [field.width for _, field in layout], (shape, widths)
+    return shape(Cat(*values))

@@ -1,0 +1,36 @@
+"""What a neighbour of the leaf that was asked for grants: steps 5 to 7 of §4 in one go.
+
+The two halves are for two cycles; both take the :class:`siommu.walk.entry.PageEntry` of the
+neighbour, decoded at level 1.
+"""
+
+from amaranth import Const
+
+from .entry import PageEntry, decode
+
+__all__ = ["LEAF_LEVEL", "decode_leaf", "leaf_page"]
+
+LEAF_LEVEL = 1          #: the level of the leaves of 4 KiB, which come by lines
+
+
+def decode_leaf(word, *, ft):
+    """The :class:`PageEntry` that ``word`` is among the 4 KiB leaves."""
+    return decode(word, level=Const(LEAF_LEVEL, 3), ft=ft)
+
+
+def leaf_page(entry: PageEntry, *, fits, state, check_ad):
+    """What the 4 KiB leaf ``entry`` grants, as the fields of a
+    :class:`siommu.pipeline.lines.LeafPage`.
+
+    Where §4 would end in a fault whatever is asked, it grants nothing. ``state`` is that of the
+    walk that read the line, for the rights of the levels above; ``fits`` is what
+    ``entry.is_of(...)`` said in the cycle before.
+    """
+    granted = (entry.present & ~entry.reserved & entry.leaf & entry.user
+               & ~(check_ad & ~entry.accessed) & fits)
+    return {
+        "pfn": entry.pfn,
+        "read": granted & ~(state.no_read | entry.no_read),
+        "write": granted & state.write & entry.write,
+        "dirty": ~check_ad | entry.dirty,
+    }

@@ -1,0 +1,104 @@
+"""The beginning of a walk: at the innermost table that a cache knows.
+
+Its two cycles are those of a word: what can be said of the start first (:func:`start_facts`), what
+follows from that next (:class:`StartStep`).
+"""
+
+from amaranth import Cat, Const, Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..pipeline.tables import WalkStart
+from .directory import index_below_device, root_index, table_below_device, unreachable
+from .entry import table_index
+from .leaf import LEAF_LEVEL
+from .state import Table, WalkState
+
+__all__ = ["StartFacts", "StartStep", "start_facts"]
+
+
+class StartFacts(data.Struct):
+    """What can be said of a walk that is to begin: whether its address is canonical; what it might
+    begin at: not at a level-1 table, at a context of 48 or 57 bits, at a device entry that lets it
+    pass; and whether that one's directory reaches its PASID (``within``)."""
+
+    canonical_48: 1
+    canonical_57: 1
+    no_region: 1
+    context_48: 1
+    context_57: 1
+    device: 1
+    within: 1
+
+
+def start_facts(walk):
+    """The :class:`StartFacts` of ``walk``, a ``WalkStart``, as a dictionary."""
+    reach, device, l5 = walk.reach, walk.device, walk.context.l5
+    # A bypass is looked up in memory, so that no walk has its outcome at its start.
+    passes = Mux(walk.key.ft, device.sto_en & ~device.sto_bypass,
+                 device.mem_en & ~device.mem_bypass)
+    return {"canonical_48": reach.canonical_48, "canonical_57": reach.canonical_57,
+            "no_region": ~walk.region_hit,
+            "context_48": ~walk.region_hit & walk.context_hit & ~l5,
+            "context_57": ~walk.region_hit & walk.context_hit & l5,
+            "device": ~walk.region_hit & ~walk.context_hit & walk.device_hit & passes,
+            "within": ~unreachable(device.levels, reach)}
+
+
+class StartStep(wiring.Component):
+    """The decision for the beginning of a walk: at the innermost table that a cache knows, unless
+    that would end in a fault. Such a walk begins in memory at once, for only memory denies (§4).
+    Combinational.
+
+    Members
+    -------
+    walk : In(WalkStart), facts : In(StartFacts)
+    out_of_range : In(1)
+        The key's device is out of the directory's range.
+    following, read, restart : Out
+        As of :class:`siommu.walk.step.WordStep`.
+    finish : Out(1)
+        The walk has ended: the device is out of the directory's range.
+    """
+
+    walk: In(WalkStart)
+    facts: In(StartFacts)
+    out_of_range: In(1)
+    following: Out(WalkState)
+    read: Out(1)
+    restart: Out(1)
+    finish: Out(1)
+
+    def elaborate(self, platform):
+        m = Module()
+        walk, facts, key, following = self.walk, self.facts, self.walk.key, self.following
+        region, context, device = walk.region, walk.context, walk.device
+        by_context, by_device = Signal(), Signal()
+        m.d.comb += [
+            by_context.eq((facts.context_48 & facts.canonical_48)
+                          | (facts.context_57 & facts.canonical_57)),
+            by_device.eq(facts.device & facts.within),
+            self.restart.eq(facts.no_region & ~by_context & ~by_device),
+            self.read.eq(~self.restart | ~self.out_of_range),
+            self.finish.eq(self.restart & self.out_of_range),
+            following.cached.eq(1), following.speculative.eq(walk.speculative),
+            following.region_way.eq(walk.region_way),
+            following.deny.eq(context.deny),
+        ]
+        below = table_below_device(device.levels)
+        m.d.comb += [
+            following.table.eq(
+                Mux(by_device, below, 0)
+                | Mux(walk.region_hit | by_context, Table.PAGE_TABLE.value, 0)),
+            following.line.eq(walk.region_hit),
+            following.level.eq(Mux(walk.region_hit, LEAF_LEVEL, Mux(context.l5, 5, 4))),
+            following.devid.eq(Mux(walk.region_hit, region.devid,
+                                   Mux(walk.context_hit, context.devid, device.devid))),
+            following.write.eq(~walk.region_hit | region.write),
+            following.no_read.eq(walk.region_hit & region.no_read),
+            following.entry.eq(Cat(Const(0, 3), Mux(
+                walk.region_hit, Cat(table_index(key.page, LEAF_LEVEL), region.table), Mux(
+                    walk.context_hit, Cat(root_index(context.l5, key.page), context.root),
+                    Cat(index_below_device(device.levels, key.pasid), device.pfn))))),
+        ]
+        return m
