@@ -283,7 +283,7 @@ MUTATIONS = {
         "a line that ended early is believed", "walk/walk_ends",
         "over_line.eq(wanted & complete)", "over_line.eq(wanted)"),
     "look-ahead-answers": Mutation(
-        "a look-ahead that hits is answered to the port", "tlb/hit_path",
+        "a look-ahead that hits is answered to the port", "response/first_exit",
         "listens.eq((selected_valid & ~selected.speculative) << selected.port)",
         "listens.eq(selected_valid << selected.port)"),
     "look-ahead-misses-a-line": Mutation(

@@ -30,9 +30,9 @@ from .pipeline.tables import ContextInfo, DeviceInfo
 from .request.arbiter import Arbiter
 from .request.internal import Internal
 from .request.ports import PortEgress, PortIngress, SoftwareEgress, SoftwareIngress
+from .response.first_exit import FirstExit
 from .tlb.fill_tracker import FillTracker
 from .tlb.first_level import BANK, Tlb
-from .tlb.hit_path import HitPath
 from .tlb.promotions import Promotions
 from .tlb.second_level import SecondLevelTlb
 from .walk.context_cache import ContextCache
@@ -123,7 +123,7 @@ class Core(wiring.Component):
         m.submodules.arbiter = arbiter = Arbiter(config)
         m.submodules.internal = internal = Internal(config)
         m.submodules.tlb = tlb = Tlb(config)
-        m.submodules.hit_path = hit_path = HitPath(config)
+        m.submodules.first_exit = first_exit = FirstExit(config)
         m.submodules.fill_tracker = tracker = FillTracker(config)
         m.submodules.promotions = promotions = Promotions(config)
         second = None
@@ -149,19 +149,19 @@ class Core(wiring.Component):
               for each in (tlb, regions, devices, contexts, second) if each is not None),
             *(each.flush.eq(forget) for each in (miss, walker)),
             *(each.forget.eq(forget) for each in (internal, tracker, promotions)),
-            *(each.port_enable.eq(enable) for each in (hit_path, miss)),
+            *(each.port_enable.eq(enable) for each in (first_exit, miss)),
         ]
-        self._ports(m, enable, arbiter, hit_path, miss)
+        self._ports(m, enable, arbiter, first_exit, miss)
         self._enter(m, arbiter, internal, lines, promotions, miss, invalidator)
-        self._look_up(m, arbiter, internal, tlb, hit_path, tracker, miss)
-        self._stores(m, arbiter, second, regions, hit_path, miss, lines)
-        self._contexts(m, walker, devices, contexts, hit_path, miss)
+        self._look_up(m, arbiter, internal, tlb, first_exit, tracker, miss)
+        self._stores(m, arbiter, second, regions, first_exit, miss, lines)
+        self._contexts(m, walker, devices, contexts, first_exit, miss)
         self._walk(m, walker, regions, lines, miss)
         self._invalidate(m, invalidator, tlb, [regions, second], devices, contexts, miss)
-        self._tell(m, walker, hit_path, miss)
+        self._tell(m, walker, first_exit, miss)
         return m
 
-    def _ports(self, m, enable, arbiter, hit_path, miss):
+    def _ports(self, m, enable, arbiter, first_exit, miss):
         """Both ends of every port."""
         config, marked = self._config, []
         for index, name in enumerate((*config.port_names, "software")):
@@ -183,8 +183,8 @@ class Core(wiring.Component):
                 egress.continues.eq(miss.credits.taken[index]),
                 egress.rests.eq(miss.credits.rests[index]),
                 miss.credits.some[index].eq(egress.some),
-                egress.hit.valid.eq(hit_path.answers[index]),
-                egress.hit.payload.eq(hit_path.beat),
+                egress.hit.valid.eq(first_exit.answers[index]),
+                egress.hit.payload.eq(first_exit.beat),
                 egress.miss.valid.eq(answers.beat.valid & (answers.port == index)),
                 egress.miss.payload.eq(answers.beat.payload),
             ]
@@ -205,7 +205,7 @@ class Core(wiring.Component):
             internal.invalidation.eq(self.revoker.what), invalidator.taken.eq(internal.stepped),
         ]
 
-    def _look_up(self, m, arbiter, internal, tlb, hit_path, tracker, miss):
+    def _look_up(self, m, arbiter, internal, tlb, first_exit, tracker, miss):
         """COMPARE to RESOLVE: the first level, beside it operations and fills."""
         operation, fill = arbiter.operation, internal.sent
         connect(m, fill, tracker.fill)
@@ -215,18 +215,18 @@ class Core(wiring.Component):
             tlb.drop.eq(fill.valid & fill.request.drops),
             tlb.translation.eq(fill.request.translation), tlb.commit.eq(tracker.commit),
             tlb.invalidation.eq(self.revoker.what),
-            hit_path.valid.eq(arbiter.valid), hit_path.operation.eq(operation),
-            hit_path.mode.eq(self.settings.mode), hit_path.hit.eq(tlb.hit),
-            hit_path.outcome.eq(tlb.outcome), hit_path.last.eq(tlb.last),
-            miss.ahead.eq(hit_path.ahead), miss.look_up.eq(hit_path.look_up),
+            first_exit.valid.eq(arbiter.valid), first_exit.operation.eq(operation),
+            first_exit.mode.eq(self.settings.mode), first_exit.hit.eq(tlb.hit),
+            first_exit.outcome.eq(tlb.outcome), first_exit.last.eq(tlb.last),
+            miss.ahead.eq(first_exit.ahead), miss.look_up.eq(first_exit.look_up),
             tracker.stale.eq(miss.walks.stale), miss.filled.eq(tracker.filled),
         ]
         if self._config.tlb_entries > BANK:
             m.d.comb += tlb.far_key.eq(arbiter.far_key)
 
-    def _stores(self, m, arbiter, second, regions, hit_path, miss, lines):
+    def _stores(self, m, arbiter, second, regions, first_exit, miss, lines):
         """The second level and the walk cache, whose look-ups begin in COMPARE."""
-        operation, resolved = arbiter.operation, hit_path.look_up.operation
+        operation, resolved = arbiter.operation, first_exit.look_up.operation
         page = operation.addr[PAGE_SHIFT:]
         m.d.comb += assign(regions.key, region_key(operation, page))
         if second is None:
@@ -243,9 +243,9 @@ class Core(wiring.Component):
             "tag_write", "tag_valid", "tag_way", "tag_line", "rights",
             "row_write", "row_way", "row_line", "row", "pages")]
 
-    def _contexts(self, m, walker, devices, contexts, hit_path, miss):
+    def _contexts(self, m, walker, devices, contexts, first_exit, miss):
         """The context caches, which are looked up in RESOLVE, and filled by the walker."""
-        operation, upper = hit_path.look_up.operation, miss.upper
+        operation, upper = first_exit.look_up.operation, miss.upper
         connect(m, walker.device_fill, devices.fill)
         connect(m, walker.context_fill, contexts.fill)
         m.d.comb += [
@@ -310,12 +310,12 @@ class Core(wiring.Component):
                 store.scan_natural.eq(invalidator.exact), store.invalidation.eq(asked),
             ]
 
-    def _tell(self, m, walker, hit_path, miss):
+    def _tell(self, m, walker, first_exit, miss):
         """What the fault queue and the counters hear."""
         events = self.events
         connect(m, miss.fault, flipped(self.faults.fault))
         m.d.comb += [
-            events.first_hits.eq(hit_path.first_hit),
+            events.first_hits.eq(first_exit.first_hit),
             events.second_hits.eq(miss.events.second_hits),
             events.missed.eq(miss.events.missed), events.waiting.eq(miss.events.waiting),
         ]

@@ -1,4 +1,4 @@
-"""The hit path: operations beside the first level, from COMPARE to RESOLVE, and their answers."""
+"""The first exit: operations beside the first level, from COMPARE to RESOLVE, and their answers."""
 
 from amaranth import Module, Signal
 from amaranth.lib import wiring
@@ -11,12 +11,12 @@ from ..lib.structs import assign
 from ..pipeline.grants import Outcome
 from ..pipeline.operation import LookUp, Operation
 from ..pipeline.sizes import LINE_BITS
-from ..response.resolve import Resolver, ends_by, lengths, mapped
+from .resolve import Resolver, ends_by, lengths, mapped
 
-__all__ = ["HitPath"]
+__all__ = ["FirstExit"]
 
 
-class HitPath(wiring.Component):
+class FirstExit(wiring.Component):
     """Answers what the first level holds, and what needs no table (§4, step 1).
 
     Parameters
