@@ -25,19 +25,17 @@ class Mutation:
 
 MUTATIONS = {
     "tag-without-ft": Mutation(
-        "FT is not compared in the TLB", "tlb/first_level",
-        "same.ft.eq(tag.key.ft == key.ft)", "same.ft.eq(1)"),
+        "FT is not compared in the TLB", "tlb/entry",
+        "\"ft\": tag.key.ft == key.ft,", "\"ft\": C(1),"),
     "tag-without-device": Mutation(
-        "the device is not compared in the TLB", "tlb/first_level",
-        "same.device.eq(_agreeing(tag.key.device, key.device))", "same.device.eq(-1)"),
+        "the device is not compared in the TLB", "tlb/entry",
+        "\"device\": _equal_or(tag.key.device, key.device),", "\"device\": C(1),"),
     "tag-without-pasid": Mutation(
-        "the PASID is not compared in the TLB", "tlb/first_level",
-        "same.pasid.eq(_agreeing(tag.key.pasid, key.pasid, tag.spans.device))",
-        "same.pasid.eq(-1)"),
+        "the PASID is not compared in the TLB", "tlb/entry",
+        "\"pasid\": _equal_or(tag.key.pasid, key.pasid, spans.device),", "\"pasid\": C(1),"),
     "tag-without-canonical": Mutation(
-        "address bits 63:57 are not looked at in the TLB", "tlb/first_level",
-        "Cat(key.vpn[2 * INDEX_BITS:], key.canonical)",
-        "Cat(key.vpn[2 * INDEX_BITS:], tag.key.canonical)"),
+        "address bits 63:57 are not looked at in the TLB", "tlb/entry",
+        "Cat(asked[gib:], key.canonical)", "Cat(asked[gib:], tag.key.canonical)"),
     "far-key-late": Mutation(
         "half of the TLB compares the operation before", "core",
         "complement.eq(~passing(_looked_up))",
@@ -46,24 +44,24 @@ MUTATIONS = {
         "a walk slot that was taken stays at hand", "miss/mshr",
         "empty = ~there | Cat(took & turn, took & ~turn)", "empty = ~there"),
     "tlb-keeps-overlaps": Mutation(
-        "a fill leaves the entries that it overlaps", "tlb/first_level",
-        "(select_fill | select_drop).replicate", "select_drop.replicate"),
+        "a fill leaves the entries that it overlaps", "tlb/fill_path",
+        "(fills | drops).replicate", "drops.replicate"),
     "tlb-early-data": Mutation(
         "an entry's page is written together with its tag, under a look-up that compared before",
-        "tlb/first_level",
+        "tlb/fill_path",
         "        m.d.sync += [\n"
-        "            *(write.en.eq(takes",
+        "            *(enable.eq(change.takes",
         "        m.d.comb += [\n"
-        "            *(write.en.eq(takes"),
+        "            *(enable.eq(change.takes"),
     "tlb-ignores-rights": Mutation(
-        "a hit does not look at the entry's rights", "tlb/first_level",
-        "hit.eq((self.matches & allows).any()", "hit.eq(self.matches.any()"),
+        "a hit does not look at the entry's rights", "tlb/hit_path",
+        "hit.eq((matches & compared.allows).any()", "hit.eq(matches.any()"),
     "tlb-ignores-dirty": Mutation(
-        "a write hits an entry whose D was clear", "tlb/first_level",
+        "a write hits an entry whose D was clear", "tlb/tags",
         "tag.rights.write & tag.rights.dirty", "tag.rights.write"),
     "flush-keeps-tlb": Mutation(
-        "a flush leaves the TLB as it is", "tlb/first_level",
-        "        with m.If(self.flush):\n            m.d.sync += valid.eq(0)\n", ""),
+        "a flush leaves the TLB as it is", "tlb/tags",
+        "        with m.If(self.flush):\n            m.d.sync += self.valid.eq(0)\n", ""),
     "write-of-one-level": Mutation(
         "W of the upper levels is ignored", "walk/step",
         "write, no_read = state.write & entry.w,", "write, no_read = entry.w,"),
@@ -94,11 +92,11 @@ MUTATIONS = {
         "sign48, sign57 = key.page[35:], key.page[44:]",
         "sign48, sign57 = key.page[36:], key.page[44:]"),
     "tag-without-size": Mutation(
-        "a 4 KiB entry matches its whole 2 MiB", "tlb/first_level",
-        "& (alike.line | any_.line) & page)", ")"),
+        "a 4 KiB entry matches its whole 2 MiB", "tlb/entry",
+        "& (equal.line | covered.line) & shared_page)", ")"),
     "tag-without-mask": Mutation(
-        "an entry for a part of a line matches all of it", "tlb/first_level",
-        "_agree(same, tag.mask.bit_select(page, 1),", "_agree(same, 1,"),
+        "an entry for a part of a line matches all of it", "tlb/tags",
+        "fields, nothing, tag.mask.bit_select(page, 1))", "fields, nothing, 1)"),
     "answer-to-another": Mutation(
         "an owner gets the outcome of the walk beside its own", "miss/unit",
         "answer.addr.eq(self._slot)",
@@ -323,8 +321,8 @@ MUTATIONS = {
         "a fence does not wait for beats that stand in the ports' queues", "control/commands",
         "with m.If(~marked):", "with m.If(1):"),
     "invalidation-keeps-tlb": Mutation(
-        "an invalidation leaves the first level as it is", "tlb/first_level",
-        "(select_fill | select_drop).replicate", "select_fill.replicate"),
+        "an invalidation leaves the first level as it is", "tlb/fill_path",
+        "(fills | drops).replicate", "fills.replicate"),
     "invalidation-keeps-second-level": Mutation(
         "an invalidation leaves the second level as it is", "tlb/second_level",
         "tags.scan.eq(self.scan)", "tags.scan.eq(0)"),
@@ -345,7 +343,7 @@ MUTATIONS = {
         "an invalidation of a range drops half of it from the stores", "tlb/set_store",
         "(n > top - 1)", "(n > top)"),
     "range-of-a-line": Mutation(
-        "an invalidation of a range drops its first line from the first level", "tlb/first_level",
+        "an invalidation of a range drops its first line from the first level", "tlb/entry",
         "2 * INDEX_BITS, INDEX_BITS, LINE_BITS)", "2 * INDEX_BITS, INDEX_BITS, INDEX_BITS)"),
     "range-bypasses-misalignment": Mutation(
         "a command for a range that is not aligned is carried out", "control/commands",

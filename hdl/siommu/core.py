@@ -44,7 +44,8 @@ from .pipeline.sizes import LINE_BITS, SLOT_BITS
 from .pipeline.tables import ContextInfo, DeviceInfo
 from .request.ports import PortEgress, PortIngress, SoftwareEgress, SoftwareIngress
 from .response.resolve import Resolver, ends_by, lengths, mapped
-from .tlb.first_level import BANK, Tlb
+from .tlb.entry import BANK
+from .tlb.first_level import FirstLevelTlb
 from .tlb.second_level import SecondLevelTlb
 from .walk.context_cache import ContextCache
 from .walk.lines import TableLines, pages_between
@@ -133,7 +134,7 @@ class Core(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self._config
-        m.submodules.tlb = self._tlb = tlb = Tlb(config)
+        m.submodules.tlb = self._tlb = tlb = FirstLevelTlb(config)
         m.submodules.miss = self._miss = miss = MissUnit(config)
         m.submodules.walker = walker = TableWalker(config)
         m.submodules.lines = self._lines = TableLines(config)
@@ -314,7 +315,7 @@ class Core(wiring.Component):
             m.d.sync += complement.eq(~passing(_looked_up))
             m.d.comb += [
                 _looked_up(far).eq(~complement),
-                *assign(self._tlb.far_key, tlb_key(far, far.addr[PAGE_SHIFT:])),
+                *assign(self._tlb.look_up.far_key, tlb_key(far, far.addr[PAGE_SHIFT:])),
             ]
         return operations, coming
 
@@ -345,15 +346,15 @@ class Core(wiring.Component):
         """Stages 2 to 4: the TLBs, and the response or what is left over."""
         tlb, miss, second, regions = self._tlb, self._miss, self._second, self._regions
         operation, page = compared["operation"], compared["operation"].addr[PAGE_SHIFT:]
-        m.d.comb += assign(tlb.key, tlb_key(operation, page))
+        m.d.comb += assign(tlb.look_up.key, tlb_key(operation, page))
         m.d.comb += assign(regions.key, region_key(operation, page))
         if second is not None:
             m.d.comb += assign(second.key, line_key(operation, page))
         m.d.comb += [
-            tlb.write.eq(operation.write),
-            tlb.fill.eq(fills["writes"]),
-            tlb.drop.eq(fills["valid"] & fills["request"].drops),
-            tlb.translation.eq(fills["request"].translation),
+            tlb.look_up.write.eq(operation.write),
+            tlb.fill.valid.eq(fills["writes"]),
+            tlb.drop.valid.eq(fills["valid"] & fills["request"].drops),
+            tlb.fill.translation.eq(fills["request"].translation),
         ]
         self._follow_fill(m, fills)
 
@@ -378,7 +379,7 @@ class Core(wiring.Component):
         ]
         # Then the TLB.
         outcome, answered = Signal(Outcome), Signal()
-        m.d.comb += [outcome.eq(tlb.outcome), answered.eq(tlb.hit | bypasses)]
+        m.d.comb += [outcome.eq(tlb.look_up.outcome), answered.eq(tlb.look_up.hit | bypasses)]
         with m.If(off):
             m.d.comb += outcome.cause.eq(Cause.CORE_OFF)
         with m.If(bypasses):
@@ -388,7 +389,7 @@ class Core(wiring.Component):
         m.submodules.resolver = resolver = Resolver()
         m.d.comb += [resolver.operation.eq(operation), resolver.outcome.eq(outcome),
                      *assign(resolver.mapped, mapped(outcome)),
-                     resolver.short.eq(ends_by(resolver.lengths, tlb.last))]
+                     resolver.short.eq(ends_by(resolver.lengths, tlb.look_up.last))]
         m.d.sync += assign(resolver.lengths, lengths(before))
         for index, egress in enumerate(self._egresses):
             m.d.comb += [
@@ -397,7 +398,7 @@ class Core(wiring.Component):
             ]
         m.d.comb += miss.ahead.eq(selected["operation"])
         m.d.sync += self.first_hits.eq(
-            listens[:self._config.ports].any() & tlb.hit & ~bypasses & ~waited(operation))
+            listens[:self._config.ports].any() & tlb.look_up.hit & ~bypasses & ~waited(operation))
         found = miss.look_up
         m.d.comb += [
             found.valid.eq(valid),
@@ -429,7 +430,7 @@ class Core(wiring.Component):
             if stage == RESOLVE:
                 stale, commits = (miss.stale >> slot)[0], Signal()
                 m.d.sync += commits.eq(Mux(walked, ~stale, live) & ~self._forget)
-                m.d.comb += self._tlb.commit.eq(commits)
+                m.d.comb += self._tlb.fill.commit.eq(commits)
             slot, walked, valid, live = slot_, walked_, valid_, live_
         m.d.comb += [miss.filled.eq(valid & walked), miss.filled_slot.eq(slot)]
 
@@ -479,9 +480,9 @@ class Core(wiring.Component):
         m.d.comb += [
             invalidator.start.eq(self.invalidate), invalidator.request.eq(request),
             self.invalidated.eq(invalidator.done),
-            invalidator.arrives.eq(self._tlb.drop),
+            invalidator.arrives.eq(self._tlb.drop.valid),
             invalidator.scanning.eq(Cat(store.scanning for store in stores).any()),
-            self._tlb.invalidation.eq(request),
+            self._tlb.drop.invalidation.eq(request),
             self._miss.distrust.eq(invalidator.active), self._miss.distrusted.eq(request),
             self.outdated.eq(self._miss.outdated),
             # A device's entry has no PASID, so that a selected one does not matter.
@@ -494,7 +495,7 @@ class Core(wiring.Component):
         ]
         for store in stores:
             m.d.comb += [
-                store.scan.eq(self._tlb.drop), store.scan_set.eq(invalidator.step),
+                store.scan.eq(self._tlb.drop.valid), store.scan_set.eq(invalidator.step),
                 store.scan_natural.eq(invalidator.exact), store.invalidation.eq(request),
             ]
 
