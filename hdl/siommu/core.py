@@ -46,9 +46,10 @@ from .request.ports import PortEgress, PortIngress, SoftwareEgress, SoftwareIngr
 from .response.resolve import Resolver, ends_by, lengths, mapped
 from .tlb.entry import BANK
 from .tlb.first_level import FirstLevelTlb
+from .tlb.line_fill import pages_between
+from .tlb.lines import TableLines
 from .tlb.second_level import SecondLevelTlb
 from .walk.context_cache import ContextCache
-from .walk.lines import TableLines, pages_between
 from .walk.walk_cache import WalkCache
 from .walk.walker import TableWalker
 
@@ -349,7 +350,7 @@ class Core(wiring.Component):
         m.d.comb += assign(tlb.look_up.key, tlb_key(operation, page))
         m.d.comb += assign(regions.key, region_key(operation, page))
         if second is not None:
-            m.d.comb += assign(second.key, line_key(operation, page))
+            m.d.comb += assign(second.look_up.key, line_key(operation, page))
         m.d.comb += [
             tlb.look_up.write.eq(operation.write),
             tlb.fill.valid.eq(fills["writes"]),
@@ -408,12 +409,13 @@ class Core(wiring.Component):
             found.operation.eq(operation),
         ]
         if second is not None:
-            m.d.comb += assign(second.compared, line_key(operation, operation.addr[PAGE_SHIFT:]))
+            look_up = second.look_up
+            m.d.comb += assign(look_up.compared, line_key(operation, operation.addr[PAGE_SHIFT:]))
             m.d.comb += [
-                second.page.eq(operation.addr[PAGE_SHIFT:PAGE_SHIFT + LINE_BITS]),
-                second.write.eq(operation.write), second.distrusts.eq(operation.distrusts),
-                miss.second_hit.eq(second.hit), miss.second_way.eq(second.place),
-                miss.second.eq(second.outcome), miss.second_damaged.eq(second.damaged),
+                look_up.page.eq(operation.addr[PAGE_SHIFT:PAGE_SHIFT + LINE_BITS]),
+                look_up.write.eq(operation.write), look_up.skip.eq(operation.distrusts),
+                miss.second_hit.eq(look_up.hit), miss.second_way.eq(look_up.place),
+                miss.second.eq(look_up.outcome), miss.second_damaged.eq(look_up.damaged),
             ]
 
     def _follow_fill(self, m, fills):
@@ -481,7 +483,7 @@ class Core(wiring.Component):
             invalidator.start.eq(self.invalidate), invalidator.request.eq(request),
             self.invalidated.eq(invalidator.done),
             invalidator.arrives.eq(self._tlb.drop.valid),
-            invalidator.scanning.eq(Cat(store.scanning for store in stores).any()),
+            invalidator.scanning.eq(Cat(store.scan.busy for store in stores).any()),
             self._tlb.drop.invalidation.eq(request),
             self._miss.distrust.eq(invalidator.active), self._miss.distrusted.eq(request),
             self.outdated.eq(self._miss.outdated),
@@ -495,8 +497,8 @@ class Core(wiring.Component):
         ]
         for store in stores:
             m.d.comb += [
-                store.scan.eq(self._tlb.drop.valid), store.scan_set.eq(invalidator.step),
-                store.scan_natural.eq(invalidator.exact), store.invalidation.eq(request),
+                store.scan.valid.eq(self._tlb.drop.valid), store.scan.set.eq(invalidator.step),
+                store.scan.natural.eq(invalidator.exact), store.invalidation.eq(request),
             ]
 
     def _tell(self, m, walker):
@@ -519,20 +521,19 @@ class Core(wiring.Component):
         ended = lines.granted.payload
         m.d.comb += [
             lines.words.eq(walker.words),
-            miss.slot.eq(lines.slot),
-            lines.key.eq(miss.key), lines.way.eq(miss.way), lines.outcome.eq(miss.kept),
+            miss.slot.eq(lines.walk.slot), lines.walk.key.eq(miss.key),
+            lines.walk.way.eq(miss.way), lines.walk.outcome.eq(miss.kept),
             lines.stale.eq(miss.stale),
-            miss.measured.eq(lines.measured), miss.measured_slot.eq(lines.measured_slot),
-            miss.extent.eq(lines.extent),
+            miss.measured.eq(lines.measured.valid),
+            miss.measured_slot.eq(lines.measured.payload.slot),
+            miss.extent.eq(lines.measured.payload.extent),
         ]
         m.d.sync += [
             lines.granted.valid.eq(walker.over & (miss.granted >> walker.over_slot)[0]),
             ended.slot.eq(walker.over_slot), ended.line.eq(walker.over_line),
         ]
         if second is not None:
-            m.d.comb += [getattr(second, name).eq(getattr(lines, name)) for name in (
-                "tag_write", "tag_valid", "tag_way", "tag_line", "rights",
-                "row_write", "row_way", "row_line", "row", "pages")]
+            connect(m, lines.second_fill, second.fill)
 
 
 def _looked_up(operation):

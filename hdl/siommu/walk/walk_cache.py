@@ -7,8 +7,7 @@ memory (§4).
 
 from amaranth import Module, Signal
 from amaranth.lib import data, wiring
-from amaranth.lib.wiring import In, Out
-from amaranth.utils import exact_log2
+from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..arch.config import Config
 from ..arch.formats import INDEX_BITS
@@ -18,7 +17,9 @@ from ..pipeline.events import Invalidation
 from ..pipeline.keys import RegionKey
 from ..pipeline.sizes import WAY_BITS
 from ..pipeline.tables import RegionInfo
-from ..tlb.set_store import FEW_SETS, SetStore, ignored, space_index
+from ..tlb.set_index import ignored_pairs, space_index
+from ..tlb.set_scan import Scan
+from ..tlb.set_store import FEW_SETS, SetStore
 
 __all__ = ["WalkCache"]
 
@@ -42,10 +43,9 @@ class WalkCache(wiring.Component):
     hit : Out(1), info : Out(RegionInfo), place : Out(WAY_BITS)
         In cycle *n* + 3. ``place`` is where a fill for the key should go.
     fill : In(1), fill_way, fill_key, fill_info
-    scan : In(1), scan_set, scan_natural, scanning
+    scan : In(Scan), invalidation : In(Invalidation)
         Drops from a set what ``invalidation`` asks for; ``key`` is its device, PASID, FT and first
         page, in cycle *n*. See ``SetStore``.
-    invalidation : In(Invalidation)
     flush : In(1)
         Drops every entry and the look-ups under way.
     """
@@ -61,10 +61,7 @@ class WalkCache(wiring.Component):
             "fill_way": In(WAY_BITS),
             "fill_key": In(RegionKey),
             "fill_info": In(RegionInfo),
-            "scan": In(1),
-            "scan_set": In(max(exact_log2(config.walk_entries // config.walk_cache_ways), 1)),
-            "scan_natural": In(1),
-            "scanning": Out(1),
+            "scan": In(Scan(config.walk_entries // config.walk_cache_ways)),
             "invalidation": In(Invalidation),
             "flush": In(1),
         })
@@ -78,17 +75,16 @@ class WalkCache(wiring.Component):
             key=RegionKey, value=RegionInfo, ways=ways, sets=sets, index=_index,
             guarded=sets > FEW_SETS)
         m.d.comb += [
-            store.key.eq(self.key),
-            store.write.eq(self.fill), store.write_way.eq(self.fill_way),
-            store.write_key.eq(self.fill_key), store.write_value.eq(self.fill_info),
-            store.write_valid.eq(1), store.flush.eq(self.flush),
-            store.scan.eq(self.scan), store.scan_set.eq(self.scan_set),
-            store.scan_natural.eq(self.scan_natural), self.scanning.eq(store.scanning),
-            store.ignored.eq(ignored(self.invalidation, RegionKey, INDEX_BITS)),
+            store.look_up.key.eq(self.key),
+            store.write.enable.eq(self.fill), store.write.way.eq(self.fill_way),
+            store.write.key.eq(self.fill_key), store.write.value.eq(self.fill_info),
+            store.write.valid.eq(1), store.flush.eq(self.flush),
+            store.ignored.eq(ignored_pairs(self.invalidation, RegionKey, INDEX_BITS)),
         ]
+        connect(m, flipped(self.scan), store.scan)
         match, values = Signal(ways), Payload(data.ArrayLayout(RegionInfo, ways))
-        m.d.sync += [match.eq(store.match & (~self.flush).replicate(ways)),
-                     values.eq(store.values), self.place.eq(store.place)]
+        m.d.sync += [match.eq(store.look_up.match & (~self.flush).replicate(ways)),
+                     values.eq(store.look_up.values), self.place.eq(store.look_up.place)]
         m.d.comb += self.hit.eq(match.any())
         m.d.comb += self.info.eq(one_of(lowest(match), values))
         return m
