@@ -32,11 +32,11 @@ from .request.internal import Internal
 from .request.ports import PortEgress, PortIngress, SoftwareEgress, SoftwareIngress
 from .response.first_exit import FirstExit
 from .tlb.fill_tracker import FillTracker
-from .tlb.first_level import BANK, Tlb
+from .tlb.first_level import FirstLevelTlb
+from .tlb.lines import TableLines
 from .tlb.promotions import Promotions
 from .tlb.second_level import SecondLevelTlb
 from .walk.context_cache import ContextCache
-from .walk.lines import TableLines
 from .walk.walk_cache import WalkCache
 from .walk.walker import TableWalker
 
@@ -122,7 +122,7 @@ class Core(wiring.Component):
         config, settings = self._config, self.settings
         m.submodules.arbiter = arbiter = Arbiter(config)
         m.submodules.internal = internal = Internal(config)
-        m.submodules.tlb = tlb = Tlb(config)
+        m.submodules.tlb = tlb = FirstLevelTlb(config)
         m.submodules.first_exit = first_exit = FirstExit(config)
         m.submodules.fill_tracker = tracker = FillTracker(config)
         m.submodules.promotions = promotions = Promotions(config)
@@ -210,19 +210,18 @@ class Core(wiring.Component):
         operation, fill = arbiter.operation, internal.sent
         connect(m, fill, tracker.fill)
         m.d.comb += [
-            *assign(tlb.key, tlb_key(operation, operation.addr[PAGE_SHIFT:])),
-            tlb.write.eq(operation.write), tlb.fill.eq(fill.writes),
-            tlb.drop.eq(fill.valid & fill.request.drops),
-            tlb.translation.eq(fill.request.translation), tlb.commit.eq(tracker.commit),
-            tlb.invalidation.eq(self.revoker.what),
+            *assign(tlb.look_up.key, tlb_key(operation, operation.addr[PAGE_SHIFT:])),
+            tlb.look_up.write.eq(operation.write), tlb.look_up.far_key.eq(arbiter.far_key),
+            tlb.fill.valid.eq(fill.writes), tlb.fill.translation.eq(fill.request.translation),
+            tlb.fill.commit.eq(tracker.commit),
+            tlb.drop.valid.eq(fill.valid & fill.request.drops),
+            tlb.drop.invalidation.eq(self.revoker.what),
             first_exit.valid.eq(arbiter.valid), first_exit.operation.eq(operation),
-            first_exit.mode.eq(self.settings.mode), first_exit.hit.eq(tlb.hit),
-            first_exit.outcome.eq(tlb.outcome), first_exit.last.eq(tlb.last),
+            first_exit.mode.eq(self.settings.mode), first_exit.hit.eq(tlb.look_up.hit),
+            first_exit.outcome.eq(tlb.look_up.outcome), first_exit.last.eq(tlb.look_up.last),
             miss.ahead.eq(first_exit.ahead), miss.look_up.eq(first_exit.look_up),
             tracker.stale.eq(miss.walks.stale), miss.filled.eq(tracker.filled),
         ]
-        if self._config.tlb_entries > BANK:
-            m.d.comb += tlb.far_key.eq(arbiter.far_key)
 
     def _stores(self, m, arbiter, second, regions, first_exit, miss, lines):
         """The second level and the walk cache, whose look-ups begin in COMPARE."""
@@ -231,17 +230,16 @@ class Core(wiring.Component):
         m.d.comb += assign(regions.key, region_key(operation, page))
         if second is None:
             return
+        look_up, answer = second.look_up, miss.second
+        connect(m, lines.second_fill, second.fill)
         m.d.comb += [
-            *assign(second.key, line_key(operation, page)),
-            *assign(second.compared, line_key(resolved, resolved.addr[PAGE_SHIFT:])),
-            second.page.eq(resolved.addr[PAGE_SHIFT:]), second.write.eq(resolved.write),
-            second.distrusts.eq(resolved.skip_second_level),
-            miss.second.hit.eq(second.hit), miss.second.way.eq(second.place),
-            miss.second.outcome.eq(second.outcome), miss.second.damaged.eq(second.damaged),
+            *assign(look_up.key, line_key(operation, page)),
+            *assign(look_up.compared, line_key(resolved, resolved.addr[PAGE_SHIFT:])),
+            look_up.page.eq(resolved.addr[PAGE_SHIFT:]), look_up.write.eq(resolved.write),
+            look_up.skip.eq(resolved.skip_second_level),
+            answer.hit.eq(look_up.hit), answer.way.eq(look_up.place),
+            answer.outcome.eq(look_up.outcome), answer.damaged.eq(look_up.damaged),
         ]
-        m.d.comb += [getattr(second, name).eq(getattr(lines, name)) for name in (
-            "tag_write", "tag_valid", "tag_way", "tag_line", "rights",
-            "row_write", "row_way", "row_line", "row", "pages")]
 
     def _contexts(self, m, walker, devices, contexts, first_exit, miss):
         """The context caches, which are looked up in RESOLVE, and filled by the walker."""
@@ -265,6 +263,8 @@ class Core(wiring.Component):
         connect(m, walker.restart, walks.restart)
         connect(m, walker.finished, walks.finished)
         connect(m, walker.region_fill, regions.fill)
+        connect(m, lines.walk, miss.lines)
+        connect(m, lines.measured, miss.measured)
         connect(m, walker.ar, flipped(self.ar))
         connect(m, flipped(self.r), walker.r)
         connect(m, flipped(self.prefetch), miss.prefetch)
@@ -276,11 +276,6 @@ class Core(wiring.Component):
             miss.upper.region_way.eq(regions.place),
 
             lines.words.eq(walker.words), lines.stale.eq(walks.stale),
-            miss.lines.slot.eq(lines.slot), lines.key.eq(miss.lines.key),
-            lines.way.eq(miss.lines.way), lines.outcome.eq(miss.lines.outcome),
-            miss.lines.measured.eq(lines.measured),
-            miss.lines.measured_slot.eq(lines.measured_slot),
-            miss.lines.extent.eq(lines.extent),
         ]
         m.d.sync += [
             lines.granted.valid.eq(walker.over.valid
@@ -294,8 +289,8 @@ class Core(wiring.Component):
         m.d.comb += [
             invalidator.start.eq(self.revoker.begin), invalidator.request.eq(asked),
             self.revoker.done.eq(invalidator.done), self.revoker.outdated.eq(miss.outdated),
-            invalidator.arrives.eq(tlb.drop),
-            invalidator.scanning.eq(Cat(store.scanning for store in stores).any()),
+            invalidator.arrives.eq(tlb.drop.valid),
+            invalidator.scanning.eq(Cat(store.scan.busy for store in stores).any()),
             miss.distrust.active.eq(invalidator.active), miss.distrust.covered.eq(asked),
             # A device's entry has no PASID, so that a selected one does not matter.
             devices.drop.eq(invalidator.drop), devices.drop_key.eq(asked.device),
@@ -306,8 +301,8 @@ class Core(wiring.Component):
         ]
         for store in stores:
             m.d.comb += [
-                store.scan.eq(tlb.drop), store.scan_set.eq(invalidator.step),
-                store.scan_natural.eq(invalidator.exact), store.invalidation.eq(asked),
+                store.scan.valid.eq(tlb.drop.valid), store.scan.set.eq(invalidator.step),
+                store.scan.natural.eq(invalidator.exact), store.invalidation.eq(asked),
             ]
 
     def _tell(self, m, walker, first_exit, miss):

@@ -1,15 +1,15 @@
 """What is kept by walk slot: its owner, its outcome, how many pages follow."""
 
 from amaranth import Module
-from amaranth.lib import memory, wiring
+from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import Config
 from ..lib.event import Event
 from ..lib.structs import assign
-from ..pipeline.boundaries import SlotReader
 from ..pipeline.grants import Outcome
 from ..pipeline.keys import walk_key
+from ..pipeline.lines import MeasuredRun, WalkRecord
 from ..pipeline.operation import Operation
 from ..pipeline.sizes import LINE_BITS, SLOT_BITS
 from ..pipeline.walks import WalkFinished
@@ -37,13 +37,13 @@ class SlotStore(wiring.Component):
         Keeps the slot's outcome.
     slot : In(SLOT_BITS), outcome : Out(Outcome), extent : Out(LINE_BITS)
         In the next cycle.
-    lines : In(SlotReader)
-        Of which ``way`` is driven elsewhere.
+    measured : In(stream.Signature(MeasuredRun)), lines : In(WalkRecord)
+        Keeps an extent; what the line scan reads, combinational, but for ``way``.
     """
 
     def __init__(self, config: Config):
         self._slots = config.walk_slots
-        lines = {name: member for name, member in SlotReader.members.items() if name != "way"}
+        lines = {name: member for name, member in WalkRecord().members.items() if name != "way"}
         super().__init__({
             "place": In(SLOT_BITS),
             "operation": In(Operation),
@@ -53,6 +53,7 @@ class SlotStore(wiring.Component):
             "slot": In(SLOT_BITS),
             "outcome": Out(Outcome),
             "extent": Out(LINE_BITS),
+            "measured": In(stream.Signature(MeasuredRun, always_ready=True)),
             "lines": In(wiring.Signature(lines)),
         })
 
@@ -71,8 +72,8 @@ class SlotStore(wiring.Component):
             owner.addr.eq(self.owner_place), self.owner.eq(owner.data),
             keep.en.eq(self.finished.valid), keep.addr.eq(self.finished.payload.slot),
             keep.data.eq(self.finished.payload.outcome),
-            measure.en.eq(lines.measured), measure.addr.eq(lines.measured_slot),
-            measure.data.eq(lines.extent),
+            measure.en.eq(self.measured.valid), measure.addr.eq(self.measured.payload.slot),
+            measure.data.eq(self.measured.payload.extent),
             answer.addr.eq(self.slot), self.outcome.eq(answer.data),
             follows.addr.eq(self.slot), self.extent.eq(follows.data),
             settled.addr.eq(lines.slot), lines.outcome.eq(settled.data),

@@ -26,10 +26,10 @@ from ..pipeline.boundaries import (
     Promotion,
     ReplaySource,
     SecondLevelAnswer,
-    SlotReader,
     WalkUser,
 )
 from ..pipeline.events import FaultInfo, SlotEvent
+from ..pipeline.lines import MeasuredRun, WalkRecord
 from ..pipeline.operation import LookUp, Operation
 from ..pipeline.tables import UpperLevels
 from .act import Act
@@ -64,9 +64,10 @@ class MissUnit(wiring.Component):
     flush : In(1), distrust : In(Distrust)
         Walks in flight become stale, and what the caches answer in this cycle is not trusted; an
         invalidation is under way.
-    walks : Out(WalkUser), lines : In(SlotReader), filled : In(SlotEvent)
-        To and from the walker and the line scan; no look-up that missed before the first level's
-        fill is still on its way here.
+    walks : Out(WalkUser), lines : In(WalkRecord), measured : In(stream.Signature(MeasuredRun))
+        To and from the walker and the line scan.
+    filled : In(SlotEvent)
+        No look-up that missed before the first level's fill is still on its way here.
     port_enable : In(ports)
     answers : Out(BeatSource), promotion : Out(Promotion), fault : Out(stream.Signature(FaultInfo))
         Of the second exit.
@@ -92,7 +93,8 @@ class MissUnit(wiring.Component):
             "flush": In(1),
             "distrust": In(Distrust),
             "walks": Out(WalkUser(slots)),
-            "lines": In(SlotReader),
+            "lines": In(WalkRecord()),
+            "measured": In(stream.Signature(MeasuredRun, always_ready=True)),
             "filled": In(SlotEvent),
             "port_enable": In(ports),
             "answers": Out(BeatSource),
@@ -189,8 +191,8 @@ class MissUnit(wiring.Component):
             slots.reading.eq(walks.reading), walks.stale.eq(states.stale),
             ended.stepping.eq(walks.stepping.valid),
             ended.stepping_slot.eq(walks.stepping.payload),
-            ended.end.eq(end), ended.measured.valid.eq(self.lines.measured),
-            ended.measured.slot.eq(self.lines.measured_slot),
+            ended.end.eq(end), ended.measured.valid.eq(self.measured.valid),
+            ended.measured.slot.eq(self.measured.payload.slot),
             ended.owner_waiting.eq(states.owner_waiting),
             ended.multi_page.eq(states.multi_page), ended.from_line.eq(states.from_line),
             self.pause.eq(ended.pause), self.granted.eq(~states.settled),
@@ -209,9 +211,7 @@ class MissUnit(wiring.Component):
             ended.free.eq(join.free),
 
             store.place.eq(slots.next_index), store.operation.eq(act.operation),
-            store.lines.slot.eq(lines.slot), store.lines.measured.eq(lines.measured),
-            store.lines.measured_slot.eq(lines.measured_slot),
-            store.lines.extent.eq(lines.extent), lines.key.eq(store.lines.key),
+            store.lines.slot.eq(lines.slot), lines.key.eq(store.lines.key),
             lines.outcome.eq(store.lines.outcome), lines.way.eq(slots.states.ways[lines.slot]),
 
             second_exit.answers.second.eq(self.second.outcome),
@@ -229,6 +229,7 @@ class MissUnit(wiring.Component):
             m.d.comb += [store.owner_place.eq(carried.place),
                          store.slot.eq(carried.operation.slot)]
         connect(m, flipped(walks.finished), store.finished)
+        connect(m, flipped(self.measured), store.measured)
         connect(m, join.joined, second_exit.joined)
         connect(m, second_exit.remainder, rest.remainder)
         connect(m, second_exit.source, flipped(self.answers))

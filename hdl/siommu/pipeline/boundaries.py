@@ -11,14 +11,13 @@ from ..arch.formats import Response
 from ..lib.event import Event
 from .events import Invalidation, Prefetch
 from .grants import Outcome
-from .keys import WalkKey
 from .operation import Operation
-from .sizes import LINE_BITS, PORT_BITS, SLOT_BITS, WAY_BITS
+from .sizes import PORT_BITS, SLOT_BITS, WAY_BITS
 from .tables import WalkStart
 from .walks import WalkFinished
 
 __all__ = ["BeatSource", "CreditUser", "Distrust", "PrefetchSource", "Promotion", "ReplaySource",
-           "SecondLevelAnswer", "SlotReader", "WalkUser"]
+           "SecondLevelAnswer", "WalkUser"]
 
 
 class WalkUser(wiring.Signature):
@@ -53,19 +52,6 @@ class WalkUser(wiring.Signature):
             "stale": Out(slots),
         })
 
-
-#: What the line scan reads of a slot, and what it tells the miss unit. ``key``, ``way`` and
-#: ``outcome`` are combinational from ``slot``; ``extent`` says how many more pages follow the one
-#: that ``measured_slot`` was walked for.
-SlotReader = wiring.Signature({
-    "slot": Out(SLOT_BITS),
-    "key": In(WalkKey),
-    "way": In(WAY_BITS),
-    "outcome": In(Outcome),
-    "measured": Out(1),
-    "measured_slot": Out(SLOT_BITS),
-    "extent": Out(LINE_BITS),
-})
 
 #: The second level's answer to the miss unit: ``hit`` and ``way`` in ACT, ``outcome`` and whether
 #: its parity is ``damaged`` in OUTCOME.

@@ -17,7 +17,7 @@ from ..lib.structs import assign
 from ..pipeline.boundaries import ReplaySource
 from ..pipeline.keys import TlbKey, tlb_key
 from ..pipeline.operation import Operation
-from ..tlb.first_level import BANK
+from ..tlb.entry import BANK
 
 __all__ = ["Arbiter", "InternalTurn", "PortTurn"]
 

@@ -13,7 +13,7 @@ from ..pipeline.grants import FillRequest
 from ..pipeline.keys import walk_key
 from ..pipeline.sizes import LINE_BITS
 from ..pipeline.timetable import Stage
-from ..walk.lines import pages_between
+from .line_fill import pages_between
 
 __all__ = ["Promotions"]
 
