@@ -165,8 +165,8 @@ MUTATIONS = {
         "self.settled"),
     "stale-walk-fills": Mutation(
         "a walk that began before a flush fills the TLB after it", "tlb/fill_tracker",
-        "self.commit.eq(Mux(before[1], ~stale, before[3]) & ~self.forget)",
-        "self.commit.eq(before[1] | before[3])"),
+        "self.commit.eq(Mux(before[1], ~stale, live) & ~self.forget)",
+        "self.commit.eq(before[1] | live)"),
     "stale-walk-fills-caches": Mutation(
         "a walk that began before a flush fills the context caches after it", "walk/upper_fills",
         "fresh.eq(self.word.valid & ~word.stale & ~self.flush)",
@@ -271,7 +271,7 @@ MUTATIONS = {
         "\"no_read\": entry.no_read, \"devid\": state.devid"),
     "neighbour-without-levels-above": Mutation(
         "a neighbour is granted writes that the levels above forbid", "walk/leaf",
-        "granted & state.write & entry.write", "granted & entry.write"),
+        "granted & above.write & entry.write", "granted & entry.write"),
     "neighbour-of-another-device": Mutation(
         "the DEVID of a neighbour is not compared", "walk/entry",
         " & (~ft | (self.devid == devid))\n", "\n"),

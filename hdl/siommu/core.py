@@ -212,9 +212,9 @@ class Core(wiring.Component):
         m.d.comb += [
             *assign(tlb.look_up.key, tlb_key(operation, operation.addr[PAGE_SHIFT:])),
             tlb.look_up.write.eq(operation.write), tlb.look_up.far_key.eq(arbiter.far_key),
-            tlb.fill.valid.eq(fill.writes), tlb.fill.translation.eq(fill.request.translation),
+            tlb.fill.valid.eq(fill.writes), tlb.fill.translation.eq(fill.grant.translation),
             tlb.fill.commit.eq(tracker.commit),
-            tlb.drop.valid.eq(fill.valid & fill.request.drops),
+            tlb.drop.valid.eq(fill.valid & fill.grant.drops),
             tlb.drop.invalidation.eq(self.revoker.what),
             first_exit.valid.eq(arbiter.valid), first_exit.operation.eq(operation),
             first_exit.mode.eq(self.settings.mode), first_exit.hit.eq(tlb.look_up.hit),

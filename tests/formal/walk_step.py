@@ -152,7 +152,7 @@ class TableEntryProof(Component):
         # that asked for it would have ended in a grant.
         neighbour, entry = Signal(LeafPage), decode_leaf(word, ft=ft)
         m.d.comb += assign(neighbour, leaf_page(
-            entry, fits=entry.is_of(ft=ft, devid=state.devid), state=state,
+            entry, fits=entry.is_of(ft=ft, devid=state.devid), above=state,
             check_ad=self.check_ad))
         with m.If((level == 1) & ~self.error & ~state.speculative):
             asked = Mux(key.write, neighbour.write & neighbour.dirty, neighbour.read)

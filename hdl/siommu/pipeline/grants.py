@@ -6,7 +6,7 @@ from ..arch.formats import PFN_BITS, Cause, Disposition, Size
 from .keys import WalkKey
 from .sizes import ENTRY_ADDR_BITS, LINE_BITS, LINE_PAGES, SLOT_BITS
 
-__all__ = ["Rights", "Translation", "Outcome", "FillRequest"]
+__all__ = ["Rights", "Translation", "Outcome", "FillGrant", "FillRequest"]
 
 
 class Rights(data.Struct):
@@ -51,7 +51,7 @@ class Outcome(data.Struct):
     quiet: 1
 
 
-class FillRequest(data.Struct):
+class FillGrant(data.Struct):
     """A grant to be written to the first-level TLB. ``walked``: it is the outcome of ``slot``;
     else it comes from the second level. ``drops``: it is no grant, but a step of an
     invalidation. A grant of no rights, which a speculative walk may end in, is not written."""
@@ -59,5 +59,11 @@ class FillRequest(data.Struct):
     walked: 1
     drops: 1
     slot: SLOT_BITS
-    key: WalkKey
     translation: Translation
+
+
+class FillRequest(data.Struct):
+    """A :class:`FillGrant`, and for what."""
+
+    key: WalkKey
+    grant: FillGrant

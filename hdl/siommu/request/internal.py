@@ -14,7 +14,7 @@ from ..arch.formats import PAGE_SHIFT, VPN_BITS
 from ..lib.contract import require
 from ..lib.payload import Payload
 from ..pipeline.events import Invalidation
-from ..pipeline.grants import FillRequest
+from ..pipeline.grants import FillGrant, FillRequest
 from ..pipeline.keys import WalkKey
 from ..pipeline.timetable import FILL_SPACING
 from .arbiter import InternalTurn
@@ -26,7 +26,7 @@ __all__ = ["Internal", "InternalFill"]
 InternalFill = wiring.Signature({
     "valid": Out(1),
     "writes": Out(1),
-    "request": Out(FillRequest),
+    "grant": Out(FillGrant),
 })
 
 
@@ -90,7 +90,7 @@ class Internal(wiring.Component):
         request, operation = Signal(FillRequest), turn.operation
         m.d.comb += [
             request.eq(Mux(promoted, promotion.payload.as_value(), fill.payload.as_value())),
-            request.walked.eq(~promoted & ~stepped), request.drops.eq(stepped),
+            request.grant.walked.eq(~promoted & ~stepped), request.grant.drops.eq(stepped),
         ]
         with m.If(stepped):
             m.d.comb += request.key.eq(self._dropped(m))
@@ -99,15 +99,15 @@ class Internal(wiring.Component):
             operation.pasid.eq(request.key.pasid),
             operation.addr.eq(request.key.page << PAGE_SHIFT),
         ]
-        sent, valid, kept = self.sent, Signal(), Payload(FillRequest)
-        rights = request.translation.rights
+        sent, valid, kept = self.sent, Signal(), Payload(FillGrant)
+        rights = request.grant.translation.rights
         m.d.comb += [
             valid.eq(turn.comes & ~(promoted & (forgot | self.cancelled | self.forget))),
-            sent.request.eq(kept),
+            sent.grant.eq(kept),
         ]
         m.d.sync += [
             sent.valid.eq(valid), sent.writes.eq(valid & ~stepped & (rights.read | rights.write)),
-            kept.eq(request),
+            kept.eq(request.grant),
         ]
         return m
 

@@ -138,7 +138,8 @@ class FillPath(wiring.Component):
         change, entry = self.change, Payload(EntryRow)
         new_tag = payload_of(m, change.tag)
         m.d.sync += [
-            self.filled.eq(fills), new_tag.eq(tag), entry.eq(row), entry.carried.eq(row.high + 1),
+            self.filled.eq(fills), new_tag.eq(tag),
+            *assign(entry, {**row, "carried": row["high"] + 1}),
             change.drops.eq(overlaps & (fills | drops).replicate(entries)),
             change.takes.eq(replaces & fills.replicate(entries)),
         ]
@@ -159,15 +160,17 @@ class FillPath(wiring.Component):
         """The operation in the select stage: whether it is a fill, a drop; tag and row of a
         fill."""
         fills, drops = Signal(name="select_fill"), Signal(name="select_drop")
-        tag, row = Payload(Tag, name="select_tag"), Payload(EntryRow, name="select_row")
+        tag = Payload(Tag, name="select_tag")
+        row = {name: Payload(field.shape, name=f"select_{name}")
+               for name, field in data.Layout.cast(EntryRow) if name != "carried"}
         filled = self.fill.translation
         m.d.sync += [
             fills.eq(self.fill.valid), drops.eq(self.drop.valid),
             tag.key.eq(self.key), tag.mask.eq(filled.mask), tag.rights.eq(filled.rights),
             *assign(tag.spans, spanned(filled.rights.size)),
             tag.low.eq(filled.base[:LINE_BITS]),
-            row.high.eq(filled.base[LINE_BITS:]), row.last.eq(filled.last),
-            row.rights.eq(filled.rights),
+            row["high"].eq(filled.base[LINE_BITS:]), row["last"].eq(filled.last),
+            row["rights"].eq(filled.rights),
         ]
         return fills, drops, tag, row
 

@@ -44,17 +44,18 @@ class FillTracker(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         fill = self.fill
-        slot, walked, valid = fill.request.slot, fill.request.walked, fill.valid
-        live = valid        # of a promotion: no flush since
+        slot, walked, valid = fill.grant.slot, fill.grant.walked, fill.valid
+        live = valid        # of a promotion, up to RESOLVE: no flush since
         for stage in range(Stage.COMPARE + 1, FILL_VISIBLE + 1):
-            before = slot, walked, valid, live
+            before = slot, walked, valid
             slot = Signal(SLOT_BITS, name=f"slot_{stage}")
-            walked, valid, live = (Signal(name=f"{name}_{stage}")
-                                   for name in ("walked", "valid", "live"))
-            m.d.sync += [slot.eq(before[0]), walked.eq(before[1]), valid.eq(before[2]),
-                         live.eq(before[3] & ~self.forget)]
+            walked, valid = (Signal(name=f"{name}_{stage}") for name in ("walked", "valid"))
+            m.d.sync += [slot.eq(before[0]), walked.eq(before[1]), valid.eq(before[2])]
+            if stage < Stage.RESOLVE:
+                live_before, live = live, Signal(name=f"live_{stage}")
+                m.d.sync += live.eq(live_before & ~self.forget)
             if stage == Stage.RESOLVE:
                 stale = (self.stale >> before[0])[0]
-                m.d.sync += self.commit.eq(Mux(before[1], ~stale, before[3]) & ~self.forget)
+                m.d.sync += self.commit.eq(Mux(before[1], ~stale, live) & ~self.forget)
         m.d.comb += [self.filled.valid.eq(valid & walked), self.filled.slot.eq(slot)]
         return m

@@ -66,9 +66,9 @@ class FirstLevelFill(wiring.Component):
         with m.If(self.fill.ready):
             m.d.sync += self.fill.valid.eq(0)
         with m.If(comes):
-            translation = fill.translation
+            translation = fill.grant.translation
             m.d.sync += [
-                self.fill.valid.eq(1), fill.walked.eq(1), fill.slot.eq(line.slot),
+                self.fill.valid.eq(1), fill.grant.walked.eq(1), fill.grant.slot.eq(line.slot),
                 fill.key.eq(line.key), translation.rights.eq(line.rights),
                 translation.base.eq(line.base),
             ]

@@ -71,9 +71,9 @@ class Promotions(wiring.Component):
         with m.If(came.tried):
             m.d.sync += [
                 *assign(kept.key, walk_key(came.operation)),
-                kept.translation.rights.eq(came.outcome.rights),
-                kept.translation.base.eq(came.outcome.pfn - page),
-                kept.translation.last.eq(last),
-                kept.translation.mask.eq(pages_between(page, last)),
+                kept.grant.translation.rights.eq(came.outcome.rights),
+                kept.grant.translation.base.eq(came.outcome.pfn - page),
+                kept.grant.translation.last.eq(last),
+                kept.grant.translation.mask.eq(pages_between(page, last)),
             ]
         return m

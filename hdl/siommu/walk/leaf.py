@@ -18,19 +18,19 @@ def decode_leaf(word, *, ft):
     return decode(word, level=Const(LEAF_LEVEL, 3), ft=ft)
 
 
-def leaf_page(entry: PageEntry, *, fits, state, check_ad):
+def leaf_page(entry: PageEntry, *, fits, above, check_ad):
     """What the 4 KiB leaf ``entry`` grants, as the fields of a
     :class:`siommu.pipeline.lines.LeafPage`.
 
-    Where §4 would end in a fault whatever is asked, it grants nothing. ``state`` is that of the
-    walk that read the line, for the rights of the levels above; ``fits`` is what
+    Where §4 would end in a fault whatever is asked, it grants nothing. ``above`` has ``write``
+    and ``no_read`` of the levels above, of the walk that read the line; ``fits`` is what
     ``entry.is_of(...)`` said in the cycle before.
     """
     granted = (entry.present & ~entry.reserved & entry.leaf & entry.user
                & ~(check_ad & ~entry.accessed) & fits)
     return {
         "pfn": entry.pfn,
-        "read": granted & ~(state.no_read | entry.no_read),
-        "write": granted & state.write & entry.write,
+        "read": granted & ~(above.no_read | entry.no_read),
+        "write": granted & above.write & entry.write,
         "dirty": ~check_ad | entry.dirty,
     }

@@ -1,7 +1,7 @@
 """The leaf entries of a line, on their way from the beats to the line buffer."""
 
 from amaranth import Cat, Const, Module, Signal
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
@@ -11,12 +11,27 @@ from ..lib.event import Event
 from ..lib.payload import Payload
 from ..lib.structs import assign
 from ..pipeline.lines import LineWords
-from ..pipeline.sizes import LINE_BITS
+from ..pipeline.sizes import LINE_BITS, SLOT_BITS
 from .leaf import decode_leaf, leaf_page
 from .state import Beat, WalkState
 from .word_stage import lane, lanes
 
 __all__ = ["Neighbours"]
+
+
+class LinePlace(data.Struct):
+    """Where words of a line go in the line buffer: see :class:`siommu.pipeline.lines.LineWords`."""
+
+    slot: SLOT_BITS
+    row: LINE_BITS - 1
+    enable: 2
+
+
+class UpperRights(data.Struct):
+    """W and NR of the levels above a leaf."""
+
+    write: 1
+    no_read: 1
 
 
 class Neighbours(wiring.Component):
@@ -54,19 +69,22 @@ class Neighbours(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        beat, shape = self.beat.payload, LineWords
+        beat = self.beat.payload
         number, words, enable = self._pair(m)
 
         # Its pages are yet to be known.
-        passing, passes = Payload(shape), Signal()
-        state, ft, broken = Payload(WalkState, name="state_passing"), Payload(), Payload()
-        held, valid = Payload(shape), Signal()
-        m.d.comb += [self.words.eq(held), self.words.valid.eq(valid)]
+        passing, passes = Payload(LinePlace), Signal()
+        above, ft, broken = Payload(UpperRights), Payload(), Payload()
+        place, pages = Payload(LinePlace), Payload(self.words.pages.shape())
+        m.d.comb += [*assign(self.words, {name: place[name] for name in ("slot", "row", "enable")}),
+                     self.words.pages.eq(pages)]
+        valid = Signal()
+        m.d.comb += self.words.valid.eq(valid)
         m.d.sync += [
             passes.eq(self.beat.valid & beat.of_line), passing.slot.eq(beat.slot),
             passing.row.eq(number[1:]), passing.enable.eq(enable),
-            state.eq(self.state), ft.eq(self.ft), broken.eq(beat.error),
-            valid.eq(passes), held.eq(passing),
+            above.write.eq(self.state.write), above.no_read.eq(self.state.no_read),
+            ft.eq(self.ft), broken.eq(beat.error), valid.eq(passes), place.eq(passing),
         ]
         for half, word in enumerate(words):
             passing_word, fits = Payload(len(word), name=f"passes_{half}"), \
@@ -74,11 +92,10 @@ class Neighbours(wiring.Component):
             leaf = decode_leaf(word, ft=self.ft)
             m.d.sync += [passing_word.eq(word),
                          fits.eq(leaf.is_of(ft=self.ft, devid=self.state.devid))]
-            m.d.sync += assign(held.pages[half], leaf_page(
-                decode_leaf(passing_word, ft=ft), fits=fits, state=state, check_ad=self.check_ad))
+            m.d.sync += assign(pages[half], leaf_page(
+                decode_leaf(passing_word, ft=ft), fits=fits, above=above, check_ad=self.check_ad))
         with m.If(broken):              # an error on a neighbour is no fault (§5.1)
-            m.d.sync += [field.eq(0) for page in held.pages
-                         for field in (page.read, page.write)]
+            m.d.sync += [field.eq(0) for page in pages for field in (page.read, page.write)]
         return m
 
     def _pair(self, m):

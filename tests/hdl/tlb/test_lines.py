@@ -107,13 +107,13 @@ def test_runs_and_extents():
                 if ctx.get(dut.fill.valid):
                     done.append(ctx.get(dut.fill.payload))
                 await ctx.tick()
-            assert [fill.slot for fill in done] == slots
+            assert [fill.grant.slot for fill in done] == slots
             before = None
             for fill in done:
-                pages, key = lines[fill.slot], keys[fill.slot]
+                pages, key = lines[fill.grant.slot], keys[fill.grant.slot]
                 wanted = key["page"] & 7
                 low, high = first(pages, wanted), wanted + extent(pages, wanted)
-                translation = fill.translation
+                translation = fill.grant.translation
                 assert translation.mask == sum(1 << i for i in range(low, high + 1)), pages
                 assert translation.last == high
                 assert translation.base == (pages[wanted][0] - wanted) % NO_PFN
