@@ -290,8 +290,8 @@ MUTATIONS = {
         "listens.eq(selected_valid << selected.port)"),
     "look-ahead-misses-a-line": Mutation(
         "a look-ahead asks for the same line again", "miss/look_ahead",
-        "m.d.sync += [sent.eq(0), ahead.eq(ahead + 1), self.leads.eq(0),",
-        "m.d.sync += [sent.eq(0), self.leads.eq(0),"),
+        "m.d.sync += [sent.eq(0), ahead.eq(ahead + 1), self.act.leads.eq(0),",
+        "m.d.sync += [sent.eq(0), self.act.leads.eq(0),"),
     "reservation-kept": Mutation(
         "a slot that was promised and not needed is lost", "miss/slot_budget",
         "unused.eq(with_promise & (~self.takes).replicate(ports))",

@@ -4,19 +4,20 @@ Nothing happens here but wiring: each register's meaning is in this file, each u
 own.
 """
 
-from amaranth import Cat, Module, Signal
+from amaranth import Cat, Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect
 from amaranth.utils import bits_for
 
 from .arch.config import Config
-from .arch.formats import PAGES_BITS, Cause, Request, Response
+from .arch.formats import PAGES_BITS, Request, Response
 from .arch.register_map import COUNTERS, register
 from .bus.axi import ReadAddress, ReadData, WriteAddress, WriteData, WriteResponse
 from .bus.share import ReadShare, WriteShare
 from .control.commands import CommandQueue
 from .control.counters import Counters
 from .control.fault_queue import FaultQueue
+from .control.port_events import PortEvents
 from .control.registers import RegisterBlock
 from .control.software import SoftwarePort
 from .core import Core
@@ -179,36 +180,24 @@ class ControlPlane(wiring.Component):
         ]
 
     def _count(self, m, core, commands, faults, counters):
-        """The events of the counters; those at the ports one cycle late."""
-        config, events = self._config, counters.events
-        taken, stalls, ended, faulty = (Signal(config.ports, name=name)
-                                        for name in ("taken", "stalls", "ended", "faulty"))
-        pages = []
-        for port in range(config.ports):
-            request, response = self.requests[port], self.responses[port]
-            asked = Signal(PAGES_BITS + 1, name=f"asked_{port}")
-            m.d.sync += [
-                taken[port].eq(request.valid & request.ready),
-                stalls[port].eq(request.valid & ~request.ready),
-                ended[port].eq(response.valid & response.ready),
-                faulty[port].eq(response.payload.cause != Cause.OK),
-                asked.eq(0),
+        """The events of the counters."""
+        events, heard = counters.events, core.events
+        m.submodules.port_events = ports = PortEvents(self._config)
+        for port, request, response in zip(ports.ports, self.requests, self.responses):
+            m.d.comb += [
+                port.asked.eq(request.valid & request.ready), port.pages.eq(request.payload.pages),
+                port.stalls.eq(request.valid & ~request.ready),
+                port.answered.eq(response.valid & response.ready),
+                port.cause.eq(response.payload.cause),
             ]
-            with m.If(request.valid & request.ready):
-                m.d.sync += asked.eq(request.payload.pages + 1)
-            pages.append(asked)
-        asked = Signal(len(events.pages))
-        m.d.sync += asked.eq(sum(pages))
         m.d.comb += [
-            events.requests.eq(sum(taken[port] for port in range(config.ports))),
-            events.pages.eq(asked),
-            events.l1_hits.eq(core.events.first_hits), events.l2_hits.eq(core.events.second_hits),
-            events.misses.eq(core.events.missed), events.walks.eq(core.events.walks),
-            events.table_reads.eq(core.events.table_reads),
-            events.faults.eq(sum(ended[port] & faulty[port] for port in range(config.ports))),
+            events.requests.eq(ports.requests), events.pages.eq(ports.pages),
+            events.faults.eq(ports.faults), events.stall_cycles.eq(ports.stall),
+            events.l1_hits.eq(heard.first_hits), events.l2_hits.eq(heard.second_hits),
+            events.misses.eq(heard.missed), events.walks.eq(heard.walks),
+            events.table_reads.eq(heard.table_reads), events.miss_cycles.eq(heard.waiting),
             events.faults_lost.eq(faults.lost),
             events.invalidations.eq(commands.invalidations), events.fences.eq(commands.fences),
             events.prefetches.eq(commands.prefetches),
-            events.miss_cycles.eq(core.events.waiting), events.stall_cycles.eq(stalls.any()),
             faults.cycles.eq(counters.cycles),
         ]

@@ -18,14 +18,14 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from .arch.config import Config
-from .arch.formats import DEVICE_BITS, PAGE_SHIFT, PFN_BITS, Request, Response
+from .arch.formats import DEVICE_BITS, PAGE_SHIFT, Request, Response
 from .bus.axi import ReadAddress, ReadData
 from .control.invalidate import Invalidator
 from .lib.structs import assign
 from .miss.unit import MissUnit
 from .pipeline.boundaries import PrefetchSource
-from .pipeline.events import FaultInfo, Invalidation
 from .pipeline.keys import ContextKey, line_key, region_key, tlb_key
+from .pipeline.outside import CoreEvents, FaultSource, Revoker, Settings
 from .pipeline.tables import ContextInfo, DeviceInfo
 from .request.arbiter import Arbiter
 from .request.internal import Internal
@@ -40,44 +40,7 @@ from .walk.context_cache import ContextCache
 from .walk.walk_cache import WalkCache
 from .walk.walker import TableWalker
 
-__all__ = ["Core", "CoreEvents", "FaultSource", "Revoker", "Settings"]
-
-
-class Settings(wiring.Signature):
-    """What registers (§7) tell the core. ``flush``: every cache is emptied."""
-
-    def __init__(self, config):
-        super().__init__({"mode": Out(2), "check_ad": Out(1), "ddt_base": Out(PFN_BITS),
-                          "ddt_log2": Out(5), "port_enable": Out(config.ports),
-                          "flush": Out(1)})
-
-
-#: The command queue's side of invalidations. ``begin`` one, which stays until it is ``done``;
-#: ``outdated``: walks are in flight, or being answered, that began before the last one. Response
-#: beats that were held at the last ``mark`` wait for their ports to take them (``marked``).
-Revoker = wiring.Signature({"begin": Out(1), "what": Out(Invalidation), "done": In(1),
-                            "outdated": In(1), "mark": Out(1), "marked": In(1)})
-
-
-class FaultSource(wiring.Signature):
-    """Faults that are answered, by ports in this order; one-hot: the first such of the port that
-    has no record yet has it, or needs none (``recorded``). The port is not told of it before."""
-
-    def __init__(self, config):
-        super().__init__({"fault": Out(stream.Signature(FaultInfo, always_ready=True)),
-                          "recorded": In(config.ports)})
-
-
-class CoreEvents(wiring.Signature):
-    """For the counters: runs found in the first level, in the second level, not at all; requests
-    that wait for a walk; a walk begins; a read is handed to the memory."""
-
-    def __init__(self, config):
-        super().__init__({
-            **{name: Out(1) for name in ("first_hits", "second_hits", "missed", "walks",
-                                         "table_reads")},
-            "waiting": Out(range(config.ports * config.port_depth + 1)),
-        })
+__all__ = ["Core"]
 
 
 class Core(wiring.Component):
@@ -193,14 +156,13 @@ class Core(wiring.Component):
 
     def _enter(self, m, arbiter, internal, lines, promotions, miss, invalidator):
         """What enters the pipeline."""
-        connect(m, miss.retry, arbiter.retry)
-        connect(m, miss.look_aheads, arbiter.look_aheads)
+        connect(m, miss.reentry, arbiter.reentry)
         connect(m, internal.turn, arbiter.internal)
         connect(m, lines.fill, internal.fill)
         connect(m, promotions.request, internal.promotion)
         connect(m, miss.promotion, promotions.promotion)
         m.d.comb += [
-            arbiter.pause.eq(miss.pause), internal.cancelled.eq(promotions.cancelled),
+            internal.cancelled.eq(promotions.cancelled),
             promotions.distrust.eq(invalidator.active), internal.step.eq(invalidator.asks),
             internal.invalidation.eq(self.revoker.what), invalidator.taken.eq(internal.stepped),
         ]
@@ -271,7 +233,7 @@ class Core(wiring.Component):
         m.d.comb += [
             walker.ddt_base.eq(settings.ddt_base), walker.ddt_log2.eq(settings.ddt_log2),
             walker.check_ad.eq(settings.check_ad), walker.stale.eq(walks.stale),
-            walks.reading.eq(walker.reading), self.walking.eq(miss.busy),
+            walks.reading.eq(walker.reading), self.walking.eq(miss.states.busy),
             miss.upper.region_hit.eq(regions.hit), miss.upper.region.eq(regions.info),
             miss.upper.region_way.eq(regions.place),
 
@@ -279,7 +241,7 @@ class Core(wiring.Component):
         ]
         m.d.sync += [
             lines.granted.valid.eq(walker.over.valid
-                                   & (miss.granted >> walker.over.payload.slot)[0]),
+                                   & (miss.states.granted >> walker.over.payload.slot)[0]),
             ended.eq(walker.over.payload),
         ]
 
@@ -288,7 +250,7 @@ class Core(wiring.Component):
         asked, stores = self.revoker.what, [store for store in stores if store is not None]
         m.d.comb += [
             invalidator.start.eq(self.revoker.begin), invalidator.request.eq(asked),
-            self.revoker.done.eq(invalidator.done), self.revoker.outdated.eq(miss.outdated),
+            self.revoker.done.eq(invalidator.done), self.revoker.outdated.eq(miss.states.outdated),
             invalidator.arrives.eq(tlb.drop.valid),
             invalidator.scanning.eq(Cat(store.scan.busy for store in stores).any()),
             miss.distrust.active.eq(invalidator.active), miss.distrust.covered.eq(asked),

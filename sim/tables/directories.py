@@ -7,8 +7,8 @@ from siommu.arch.formats import (
     DeviceWord1,
     DirectoryEntry,
     Disposition,
-    pack,
 )
+from siommu.arch.packing import pack
 
 from .page_tables import ADDR, TableError, code, page_number
 

@@ -1,6 +1,7 @@
 """Builds file tables (§3.3): storage tables of files, attached under many processes."""
 
-from siommu.arch.formats import Disposition, TableEntry, pack
+from siommu.arch.formats import Disposition, TableEntry
+from siommu.arch.packing import pack
 
 from .page_tables import CHUNK, PAGE, TableError, code, page_number, span_bytes
 

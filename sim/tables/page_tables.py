@@ -1,6 +1,7 @@
 """Builds page tables (§3.3), the tables of processes for memory and for storage."""
 
-from siommu.arch.formats import Disposition, Size, TableEntry, pack, unpack
+from siommu.arch.formats import Disposition, Size, TableEntry
+from siommu.arch.packing import pack, unpack
 
 __all__ = ["ADDR", "CHUNK", "PAGE", "PageTable", "TableError", "code", "page_number",
            "span_bytes"]

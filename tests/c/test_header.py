@@ -4,7 +4,7 @@ import pytest
 
 from scripts.generate.formats import CONSTANTS, ENUMS, WORDS, named, others, snake
 from siommu.arch import formats
-from siommu.arch.formats import field_mask
+from siommu.arch.packing import field_mask
 from tests.support.literals import PINS, RESERVED_MASKS, VECTORS
 
 from ..support import program

@@ -6,7 +6,8 @@ system's is ``sim.host.control``.
 
 from sim.host.control import commands
 from sim.host.control.commands import selected
-from siommu.arch.formats import CommandAddress, CommandWord0, FaultWord0, Opcode, pack, unpack
+from siommu.arch.formats import CommandAddress, CommandWord0, FaultWord0, Opcode
+from siommu.arch.packing import pack, unpack
 from siommu.arch.register_map import register
 
 __all__ = ["Queues", "offset", "inval_tlb", "inval_context", "fence", "prefetch"]

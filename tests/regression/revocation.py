@@ -13,7 +13,8 @@ import cocotb
 from sim.model.golden import Access, GoldenModel
 from sim.tables import PageTable
 from sim.tables.page_tables import ADDR
-from siommu.arch.formats import Mode, Size, TableEntry, field_mask
+from siommu.arch.formats import Mode, Size, TableEntry
+from siommu.arch.packing import field_mask
 
 from .bench import Testbench
 from .queues import Queues, inval_context, inval_tlb

@@ -60,22 +60,28 @@ class Counters(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         widest = max(len(self.events[name]) for name in self._names) + exact_log2(TURNS)
-        m.submodules.totals = self.totals = totals = memory.Memory(shape=64, depth=TURNS, init=[])
-        m.submodules.taken = taken = memory.Memory(shape=widest, depth=TURNS, init=[])
-        m.submodules.kept = kept = memory.Memory(shape=32, depth=TURNS, init=[])
-
         # Whose turn it is: its number, and a bit for each. Two stages follow, for the turns before.
-        self.turn = turn = Signal(range(TURNS))
+        turn, second, third = (Signal(range(TURNS)) for _ in range(3))
         turns = Signal(TURNS, init=1)
-        second, third = Signal.like(turn), Signal.like(turn)
         m.d.sync += [turn.eq(turn + 1), turns.eq(turns.rotate_left(1)),
                      second.eq(turn), third.eq(second)]
         # For a round, totals and what was taken are 0, whatever stands in the RAMs.
         since, fresh, fresh_second = Signal(range(TURNS + 1)), Signal(), Signal()
         m.d.comb += fresh.eq(since != TURNS)
         m.d.sync += [since.eq(since + fresh), fresh_second.eq(fresh)]
+        with m.If(self.clear):
+            m.d.sync += since.eq(0)
 
-        # Stage 1: its gathered events, now and a round ago.
+        now, before = self._gather(m, widest, turn, turns, fresh)
+        more = self._between(m, now, before, turns)
+        total = self._add(m, more, turns, second, third, fresh_second)
+        self._count_cycles(m)
+        self._read(m, total, turn, third)
+        return m
+
+    def _gather(self, m, widest, turn, turns, fresh):
+        """Stage 1: the gathered events of the counter whose turn it is, now and a round ago."""
+        m.submodules.taken = taken = memory.Memory(shape=widest, depth=TURNS, init=[])
         now, chosen, before = Signal(widest), 0, Signal(widest)
         for number, name in enumerate(self._names):
             events = self.events[name] if number else Const(1)
@@ -91,29 +97,40 @@ class Counters(wiring.Component):
         m.d.sync += [now.eq(chosen), before.eq(remembered.data)]
         with m.If(fresh):
             m.d.sync += before.eq(0)
-        # Stage 2: those between, modulo what the counter can gather.
-        more, old = Signal(widest), Signal(64)
-        total, write = totals.read_port(domain="comb"), totals.write_port()
-        m.d.comb += total.addr.eq(second)
-        m.d.sync += [more.eq(now - before), old.eq(total.data)]
-        for place in range(exact_log2(TURNS), widest):
+        with m.If(self.clear):
+            m.d.sync += [now.eq(0), before.eq(0)]
+        return now, before
+
+    def _between(self, m, now, before, turns):
+        """Stage 2: the events between, modulo what the counter can gather."""
+        more = Signal.like(now)
+        m.d.sync += more.eq(now - before)
+        for place in range(exact_log2(TURNS), len(now)):
             owners = Cat(len(self.events[name]) + exact_log2(TURNS) > place
                          for name in self._names)
             with m.If(~(turns.rotate_right(1)[:len(self._names)] & owners).any()):
                 m.d.sync += more[place].eq(0)
-        with m.If(fresh_second):
+        with m.If(self.clear):
+            m.d.sync += more.eq(0)
+        return more
+
+    def _add(self, m, more, turns, second, third, fresh_second):
+        """Stage 3: the sum. Its carry comes late in the cycle, and tells in the next one."""
+        m.submodules.totals = totals = memory.Memory(shape=64, depth=TURNS, init=[])
+        total, write = totals.read_port(domain="comb"), totals.write_port()
+        old, new, carry, carried = Signal(64), Signal(64), Signal(), Signal()
+        m.d.sync += old.eq(total.data)
+        with m.If(fresh_second | self.clear):
             m.d.sync += old.eq(0)
-        # Stage 3: the sum. Its carry comes late in the cycle, and tells in the next one.
-        sum_, carry, carried = Signal(64), Signal(), Signal()
-        m.d.comb += [Cat(sum_, carry).eq(old + more),
-                     write.en.eq(1), write.addr.eq(third), write.data.eq(sum_)]
+        m.d.comb += [total.addr.eq(second), Cat(new, carry).eq(old + more),
+                     write.en.eq(1), write.addr.eq(third), write.data.eq(new)]
         m.d.sync += [carried.eq(carry & ~self.clear), self.overflows.eq(turns.rotate_right(3))]
         with m.If(~carried | self.clear):
             m.d.sync += self.overflows.eq(0)
-        with m.If(self.clear):
-            m.d.sync += [since.eq(0), now.eq(0), before.eq(0), more.eq(0), old.eq(0)]
+        return new
 
-        # The first one, once more.
+    def _count_cycles(self, m):
+        """The first counter, once more, in registers."""
         following, wraps, wrapped = Signal(64), Signal(), Signal()
         m.d.comb += Cat(following, wraps).eq(self.cycles + 1)
         with m.If(~self.freeze):
@@ -123,23 +140,25 @@ class Counters(wiring.Component):
         m.d.sync += [wrapped.eq(wraps & ~self.freeze & ~self.clear),
                      self.overflows[0].eq(wrapped & ~self.clear)]
 
-        # Reading. In the first round of all, every high word that is kept becomes 0.
+    def _read(self, m, total, turn, third):
+        """An answer, when the counter's turn comes. In the first round of all, every high word that
+        is kept becomes 0."""
+        m.submodules.kept = kept = memory.Memory(shape=32, depth=TURNS, init=[])
         reading, hits, started = Signal(), Signal(3), Signal()
         low, high = Signal(32), Signal(32)      # 0 unless they are the answer
         keep, kept_high = kept.write_port(), kept.read_port(domain="comb")
         m.d.comb += [
             hits[0].eq(reading & (turn == self.index)),
-            keep.addr.eq(third), keep.data.eq(sum_[32:]),
+            keep.addr.eq(third), keep.data.eq(total[32:]),
             keep.en.eq(~started | (hits[2] & ~self.high)), kept_high.addr.eq(third),
+            self.value.eq(low | high),
         ]
         m.d.sync += [
             hits[1:].eq(hits), self.done.eq(hits[2]), reading.eq(self.ask | (reading & ~hits[0])),
             started.eq(started | (third == TURNS - 1)),
-            low.eq(sum_[:32]), high.eq(kept_high.data),
+            low.eq(total[:32]), high.eq(kept_high.data),
         ]
         with m.If(~hits[2] | self.high):
             m.d.sync += low.eq(0)
         with m.If(~hits[2] | ~self.high | ~started):
             m.d.sync += high.eq(0)
-        m.d.comb += self.value.eq(low | high)
-        return m

@@ -16,8 +16,19 @@ from .fate import Acted, Carried, Fate
 
 __all__ = ["Act", "Sent"]
 
-#: What became of the look-ahead that was sent: see :class:`.look_ahead.LookAhead`.
-Sent = wiring.Signature({"passed": Out(1), "refused": Out(1), "stop": Out(1), "took": Out(1)})
+#: ACT's side of look-aheads, of which one is under way at most. It ``leads`` a prefetch, or is one
+#: of a prefetch (``prefetches``). Its verdict, for one cycle: ``passed``, the line needs no more
+#: (``took``: a walk was begun for it); ``refused``, it found no slot and is to be sent again;
+#: ``stop``, give up. And an operation deserves look-aheads (``looks``), a cycle after ACT.
+Sent = wiring.Signature({
+    "leads": In(1),
+    "prefetches": In(1),
+    "passed": Out(1),
+    "refused": Out(1),
+    "stop": Out(1),
+    "took": Out(1),
+    "looks": Out(1),
+})
 
 
 class Act(wiring.Component):
@@ -37,16 +48,13 @@ class Act(wiring.Component):
         There is a slot to join; to take; and it may be taken.
     settled, faulty : In(slots)
         In RESOLVE: slots whose outcome is known to all, or is a fault.
-    leads, prefetches : In(1)
-        The look-ahead under way is a prefetch's first one; is a prefetch's.
     next_index : In(SLOT_BITS)
         The slot to be taken.
     operation : Out(Operation), valid, answered, unanswered, takes : Out(1)
         In ACT: the operation, if any; it was answered, it was not; it takes a slot.
     leave : Out(slots)
         One-hot, a cycle later: it had a claim on this slot, and does not stay with it.
-    sent : Out(Sent), looks : Out(1)
-        What became of a look-ahead; an operation deserves look-aheads (a cycle later).
+    sent : Out(Sent)
     acted : Out(Acted), carried : Out(Carried)
         In JOIN.
     """
@@ -62,8 +70,6 @@ class Act(wiring.Component):
             "permitted": In(1),
             "settled": In(slots),
             "faulty": In(slots),
-            "leads": In(1),
-            "prefetches": In(1),
             "next_index": In(SLOT_BITS),
             "operation": Out(Operation),
             "valid": Out(1),
@@ -72,7 +78,6 @@ class Act(wiring.Component):
             "takes": Out(1),
             "leave": Out(slots),
             "sent": Out(Sent),
-            "looks": Out(1),
             "acted": Out(Acted, init={"walked": 1}),
             "carried": Out(Carried),
         })
@@ -99,7 +104,7 @@ class Act(wiring.Component):
             stays.eq(early & ~second),
             miss.eq(undecided & ~second),
             joins.eq(miss & self.any_joinable),
-            worthy.eq(self.region_hit | ~operation.speculative | self.leads),
+            worthy.eq(self.region_hit | ~operation.speculative | self.sent.leads),
             self.takes.eq(miss & self.any_free & self.permitted & ~self.any_joinable & worthy),
         ]
         claimed = Signal(len(self.leave))
@@ -130,11 +135,11 @@ class Act(wiring.Component):
         m.d.comb += [
             stops.eq(sent & miss & ~joins & ~worthy),
             refused.eq(sent & miss & ~joins & worthy & ~self.takes),
-            waits.eq(refused & self.prefetches),
+            waits.eq(refused & self.sent.prefetches),
             self.sent.stop.eq(stops), self.sent.refused.eq(refused & ~waits),
             self.sent.passed.eq(sent & ~stops & ~refused), self.sent.took.eq(self.takes),
         ]
-        m.d.sync += self.looks.eq(miss & ~operation.speculative & self.region_hit
+        m.d.sync += self.sent.looks.eq(miss & ~operation.speculative & self.region_hit
                                   & (operation.pages != 0))
         return waits
 

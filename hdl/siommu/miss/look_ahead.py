@@ -40,42 +40,34 @@ class LookAhead(wiring.Component):
 
     Members
     -------
-    begin : In(1), operation : In(Operation)
-        Look ahead of this operation, unless something is being followed.
+    act : In(Sent), operation : In(Operation)
+        ``operation`` is the one that deserves look-aheads, unless something is being followed.
     may_walk : In(ports)
         Ports that a free walk slot could be given to.
     prefetch : In(PrefetchSource)
         What to prefetch; it is done when its last walk has ended.
     operations : Out(stream.Signature(Operation))
-        The next look-ahead. After it was taken there is one ``verdict``, and only then the next
-        one is offered.
-    verdict : In(Sent)
-        For one cycle: ``passed``, the line needs no more (``took``: a walk was begun for it);
-        ``refused``, it found no slot and is to be sent again; ``stop``, give up.
+        The next look-ahead. After it was taken there is one verdict, and only then the next one
+        is offered.
     abandon : In(1)
         Send no more.
     walking : In(1), walked : In(1), from_line : In(1)
         A prefetch's walks hold slots; one has its outcome, ``from_line``: it read a line.
-    leads, prefetches : Out(1)
-        The look-ahead that was sent is a prefetch's leader; is a prefetch's.
     active : Out(1)
     """
 
     def __init__(self, config: Config):
         self._config = config
         super().__init__({
-            "begin": In(1),
+            "act": In(Sent),
             "operation": In(Operation),
             "may_walk": In(config.requesters),
             "prefetch": In(PrefetchSource),
             "operations": Out(stream.Signature(Operation)),
-            "verdict": In(Sent),
             "abandon": In(1),
             "walking": In(1),
             "walked": In(1),
             "from_line": In(1),
-            "leads": Out(1),
-            "prefetches": Out(1),
             "active": Out(1),
         })
 
@@ -89,16 +81,16 @@ class LookAhead(wiring.Component):
         passed, refused, stop, took = Signal(), Signal(), Signal(), Signal()
         m.d.sync += [
             # they come late in their cycle, and nothing is offered before them
-            passed.eq(self.verdict.passed), refused.eq(self.verdict.refused),
-            stop.eq(self.verdict.stop), took.eq(self.verdict.took),
+            passed.eq(self.act.passed), refused.eq(self.act.refused),
+            stop.eq(self.act.stop), took.eq(self.act.took),
         ]
         operations = self.operations
         self._offer(m, followed, ahead, more & ~sent & ~stop & ~leader_walks & ~self.abandon)
         with m.If(operations.valid & operations.ready):
             m.d.sync += sent.eq(1)
         with m.If(passed & sent):
-            m.d.sync += [sent.eq(0), ahead.eq(ahead + 1), self.leads.eq(0),
-                         leader_walks.eq(self.leads & took)]
+            m.d.sync += [sent.eq(0), ahead.eq(ahead + 1), self.act.leads.eq(0),
+                         leader_walks.eq(self.act.leads & took)]
             with m.If(more):            # not abandoned meanwhile
                 m.d.sync += [left.eq(left - 1), more.eq(left != 1)]
         with m.If(refused | stop):
@@ -112,17 +104,17 @@ class LookAhead(wiring.Component):
             m.d.sync += [begun.eq(0), left.eq(lines), more.eq(lines.any())]
         first = followed.addr[PAGE_SHIFT:PAGE_SHIFT + LINE_BITS]
         m.d.comb += [
-            lines.eq(((first + followed.pages) >> LINE_BITS) + self.prefetches),
-            self.active.eq(more | begun | self.prefetches),
+            lines.eq(((first + followed.pages) >> LINE_BITS) + self.act.prefetches),
+            self.active.eq(more | begun | self.act.prefetches),
         ]
 
         rested = Signal(RESTED)
         m.d.sync += rested.eq(Cat(1, rested))
-        with m.If(~self.prefetches | more | begun | sent | leader_walks | self.walking):
+        with m.If(~self.act.prefetches | more | begun | sent | leader_walks | self.walking):
             m.d.sync += rested.eq(0)
-        m.d.comb += self.prefetch.done.eq(self.prefetches & rested.all())
+        m.d.comb += self.prefetch.done.eq(self.act.prefetches & rested.all())
         with m.If(self.prefetch.done):
-            m.d.sync += [self.prefetches.eq(0), self.leads.eq(0)]
+            m.d.sync += [self.act.prefetches.eq(0), self.act.leads.eq(0)]
         return m
 
     def _offer(self, m, followed, ahead, may_offer):
@@ -131,14 +123,14 @@ class LookAhead(wiring.Component):
         offers, operation = Signal(), self.operations.payload
         place = Signal(LINE_BITS)       # of less than a line, the first page is walked for
         m.d.sync += [
-            may_walk.eq((self.may_walk >> followed.port)[0] | self.prefetches),
+            may_walk.eq((self.may_walk >> followed.port)[0] | self.act.prefetches),
             offers.eq(may_offer & may_walk & ~(offers & self.operations.ready)),
             line.eq(followed.addr[PAGE_SHIFT + LINE_BITS:] + ahead),    # in time for an offer
         ]
         m.d.comb += [
-            place.eq(Mux(self.prefetches, followed.addr[PAGE_SHIFT:], 0)),
+            place.eq(Mux(self.act.prefetches, followed.addr[PAGE_SHIFT:], 0)),
             self.operations.valid.eq(offers), operation.speculative.eq(1),
-            operation.tries.eq(Mux(self.prefetches, JOINS_NOTHING, 0)),
+            operation.tries.eq(Mux(self.act.prefetches, JOINS_NOTHING, 0)),
             operation.addr.eq(Cat(Const(0, PAGE_SHIFT), place, line)),
         ]
         for name in ("port", "ft", "write", "device", "pasid"):
@@ -151,11 +143,11 @@ class LookAhead(wiring.Component):
         m.d.comb += [idle.eq(~self.active & ~sent), asked.ready.eq(idle)]
         with m.If(idle & asked.valid):
             m.d.sync += [
-                begun.eq(1), ahead.eq(0), self.prefetches.eq(1), self.leads.eq(1),
+                begun.eq(1), ahead.eq(0), self.act.prefetches.eq(1), self.act.leads.eq(1),
                 followed.port.eq(self._config.ports), followed.write.eq(0),
                 followed.addr.eq(content.page << PAGE_SHIFT),
                 followed.pages.eq(Cat(content.n > bit for bit in range(PAGES_BITS))),
             ]
             m.d.sync += [followed[name].eq(content[name]) for name in ("ft", "device", "pasid")]
-        with m.Elif(idle & self.begin):
+        with m.Elif(idle & self.act.looks):
             m.d.sync += [begun.eq(1), ahead.eq(1), followed.eq(self.operation)]

@@ -22,9 +22,10 @@ from ..pipeline.boundaries import (
     BeatSource,
     CreditUser,
     Distrust,
+    MissStates,
     PrefetchSource,
     Promotion,
-    ReplaySource,
+    Reentry,
     SecondLevelAnswer,
     WalkUser,
 )
@@ -71,15 +72,10 @@ class MissUnit(wiring.Component):
     port_enable : In(ports)
     answers : Out(BeatSource), promotion : Out(Promotion), fault : Out(stream.Signature(FaultInfo))
         Of the second exit.
-    pause : Out(1)
-        An owner found no free cycle at the second exit for a while: let one operation less in.
-    retry : Out(ReplaySource), look_aheads : Out(stream.Signature(Operation))
-        Operations to be looked up again, each with its credit; look-aheads and prefetches.
+    reentry : Out(Reentry)
+        To ARBITRATE.
     credits : Out(CreditUser), prefetch : In(PrefetchSource)
-    granted : Out(slots), busy, outdated : Out(1)
-        Slots whose grant is on its way into the first level; walks are in flight; such that began
-        before the last ``flush``, or their answers.
-    events : Out(MissEvents)
+    states : Out(MissStates), events : Out(MissEvents)
     """
 
     def __init__(self, config: Config):
@@ -100,14 +96,10 @@ class MissUnit(wiring.Component):
             "answers": Out(BeatSource),
             "promotion": Out(Promotion),
             "fault": Out(stream.Signature(FaultInfo, always_ready=True)),
-            "pause": Out(1),
-            "retry": Out(ReplaySource(ports)),
-            "look_aheads": Out(stream.Signature(Operation)),
+            "reentry": Out(Reentry(ports)),
             "credits": Out(CreditUser(ports)),
             "prefetch": In(PrefetchSource),
-            "granted": Out(slots),
-            "busy": Out(1),
-            "outdated": Out(1),
+            "states": Out(MissStates(slots)),
             "events": Out(MissEvents(config)),
         })
 
@@ -126,7 +118,7 @@ class MissUnit(wiring.Component):
         m.submodules.rest = rest = Rest(config)
         m.submodules.replay = replay = ReplayQueue(config)
         m.submodules.counts = counts = MissCounts(config)
-        self._decide(m, act, slots, budget, look_ahead, replay)
+        self._decide(m, act, slots, budget, replay)
         self._start(m, act, slots, starts)
         self._ends(m, slots, ended)
         self._pass_on(m, act, slots, store, ended, join, second_exit, rest)
@@ -140,7 +132,7 @@ class MissUnit(wiring.Component):
         connect(m, counts.events, flipped(self.events))
         return m
 
-    def _decide(self, m, act, slots, budget, look_ahead, replay):
+    def _decide(self, m, act, slots, budget, replay):
         """ACT, beside the slots and their budget."""
         before, operation, states = self.look_up.operation, act.operation, slots.states
         m.d.comb += [
@@ -148,7 +140,6 @@ class MissUnit(wiring.Component):
             act.region_hit.eq(self.upper.region_hit), act.any_joinable.eq(slots.any_joinable),
             act.any_free.eq(slots.any_free), act.permitted.eq(budget.permitted),
             act.settled.eq(states.settled), act.faulty.eq(states.faulty),
-            act.leads.eq(look_ahead.leads), act.prefetches.eq(look_ahead.prefetches),
             act.next_index.eq(slots.next_index),
 
             slots.flush.eq(self.flush), slots.ahead.eq(self.ahead), slots.before.eq(before),
@@ -156,7 +147,7 @@ class MissUnit(wiring.Component):
             slots.taking.port.eq(operation.port), slots.taking.way.eq(self.second.way),
             slots.taking.owned.eq(~operation.speculative),
             slots.taking.multi_page.eq(operation.pages != 0),
-            slots.taking.prefetches.eq(look_ahead.prefetches & operation.speculative),
+            slots.taking.prefetches.eq(act.sent.prefetches & operation.speculative),
             slots.claims.leave.eq(act.leave),
 
             budget.coming.eq(self.look_up.valid), budget.coming_port.eq(before.port),
@@ -195,8 +186,8 @@ class MissUnit(wiring.Component):
             ended.measured.slot.eq(self.measured.payload.slot),
             ended.owner_waiting.eq(states.owner_waiting),
             ended.multi_page.eq(states.multi_page), ended.from_line.eq(states.from_line),
-            self.pause.eq(ended.pause), self.granted.eq(~states.settled),
-            self.outdated.eq(states.outdated),
+            self.reentry.pause.eq(ended.pause), self.states.granted.eq(~states.settled),
+            self.states.outdated.eq(states.outdated),
         ]
 
     def _pass_on(self, m, act, slots, store, ended, join, second_exit, rest):
@@ -247,19 +238,19 @@ class MissUnit(wiring.Component):
         ]
         # A rest that comes to wait in the next cycle counts too, so that it is known early.
         m.d.sync += self.credits.rests.eq(replay.credits.rests | rest.continues)
-        connect(m, replay.retry, flipped(self.retry))
+        connect(m, replay.retry, flipped(self.reentry.retry))
 
     def _look_ahead(self, m, act, slots, budget, look_ahead):
         """Look-aheads and prefetches."""
         m.d.comb += [
-            look_ahead.begin.eq(act.looks), look_ahead.operation.eq(act.carried.operation),
+            look_ahead.operation.eq(act.carried.operation),
             look_ahead.may_walk.eq(budget.may_take), look_ahead.abandon.eq(self.flush),
             look_ahead.walking.eq(slots.states.prefetching),
             look_ahead.walked.eq(
                 slots.ended.valid & (slots.states.prefetches >> slots.ended.slot)[0]),
             look_ahead.from_line.eq(slots.ended.from_line),
-            self.busy.eq(slots.states.busy | look_ahead.active),
+            self.states.busy.eq(slots.states.busy | look_ahead.active),
         ]
-        connect(m, act.sent, look_ahead.verdict)
-        connect(m, look_ahead.operations, flipped(self.look_aheads))
+        connect(m, act.sent, look_ahead.act)
+        connect(m, look_ahead.operations, flipped(self.reentry.look_aheads))
         connect(m, flipped(self.prefetch), look_ahead.prefetch)

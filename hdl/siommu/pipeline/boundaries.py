@@ -10,14 +10,14 @@ from amaranth.lib.wiring import In, Out
 from ..arch.formats import Response
 from ..lib.event import Event
 from .events import Invalidation, Prefetch
-from .grants import Outcome
+from .grants import FillGrant, Outcome
 from .operation import Operation
 from .sizes import PORT_BITS, SLOT_BITS, WAY_BITS
 from .tables import WalkStart
 from .walks import WalkFinished
 
-__all__ = ["BeatSource", "CreditUser", "Distrust", "PrefetchSource", "Promotion", "ReplaySource",
-           "SecondLevelAnswer", "WalkUser"]
+__all__ = ["BeatSource", "CreditUser", "Distrust", "InternalFill", "MissStates", "PrefetchSource",
+           "Promotion", "Reentry", "ReplaySource", "SecondLevelAnswer", "WalkUser"]
 
 
 class WalkUser(wiring.Signature):
@@ -81,6 +81,14 @@ BeatSource = wiring.Signature({
 #: ``covered`` selects is not trusted while ``active``.
 Distrust = wiring.Signature({"active": Out(1), "covered": Out(Invalidation)})
 
+#: A fill, or a step of an invalidation, in COMPARE: ``valid``, and ``writes`` if it is a grant that
+#: the first level keeps.
+InternalFill = wiring.Signature({
+    "valid": Out(1),
+    "writes": Out(1),
+    "grant": Out(FillGrant),
+})
+
 #: A prefetch, and the cycle in which it is done.
 PrefetchSource = wiring.Signature({"asked": Out(stream.Signature(Prefetch)), "done": In(1)})
 
@@ -103,3 +111,24 @@ class CreditUser(wiring.Signature):
 
     def __init__(self, ports):
         super().__init__({"some": In(ports), "rests": Out(ports), "taken": Out(ports)})
+
+
+class Reentry(wiring.Signature):
+    """What the miss unit sends to ARBITRATE: operations to be looked up again, each with its credit
+    (``retry``); look-aheads and prefetches (``look_aheads``); ``pause``: an owner found no free
+    cycle at the second exit for a while, let one operation less in."""
+
+    def __init__(self, ports):
+        super().__init__({
+            "retry": Out(ReplaySource(ports)),
+            "look_aheads": Out(stream.Signature(Operation)),
+            "pause": Out(1),
+        })
+
+
+class MissStates(wiring.Signature):
+    """Slots whose grant is on its way into the first level (``granted``); walks are in flight
+    (``busy``), or such that began before the last flush, or their answers (``outdated``)."""
+
+    def __init__(self, slots):
+        super().__init__({"granted": Out(slots), "busy": Out(1), "outdated": Out(1)})

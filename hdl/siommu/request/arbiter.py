@@ -14,7 +14,7 @@ from ..arch.formats import PAGE_SHIFT, Request
 from ..lib.choose import RoundRobinAhead, one_of
 from ..lib.payload import Payload
 from ..lib.structs import assign
-from ..pipeline.boundaries import ReplaySource
+from ..pipeline.boundaries import Reentry
 from ..pipeline.keys import TlbKey, tlb_key
 from ..pipeline.operation import Operation
 from ..tlb.entry import BANK
@@ -52,10 +52,7 @@ class Arbiter(wiring.Component):
     Members
     -------
     ports : Array of In(PortTurn)
-    retry : In(ReplaySource), look_aheads : In(stream.Signature(Operation))
-    internal : In(InternalTurn)
-    pause : In(1)
-        No operation of a port in the next cycle.
+    reentry : In(Reentry), internal : In(InternalTurn)
     valid : Out(1), operation : Out(Operation)
         In COMPARE. ``operation`` has the page of the core's own side, too, with ``valid`` unset.
     far_key : Out(TlbKey)
@@ -67,10 +64,8 @@ class Arbiter(wiring.Component):
         self._config = config
         super().__init__({
             "ports": In(PortTurn).array(config.requesters),
-            "retry": In(ReplaySource(config.requesters)),
-            "look_aheads": In(stream.Signature(Operation)),
+            "reentry": In(Reentry(config.requesters)),
             "internal": In(InternalTurn),
-            "pause": In(1),
             "valid": Out(1),
             "operation": Out(Operation),
             "far_key": Out(TlbKey),
@@ -86,13 +81,14 @@ class Arbiter(wiring.Component):
         # make one of two equal registers, and that would be far from many of its readers.
         grant_n = Signal(ports + 1, init=-1)
         m.d.sync += grant_n.eq(~turns.next)
-        look_aheads, retry = self.look_aheads, self.retry
+        look_aheads, retry = self.reentry.look_aheads, self.reentry.retry
         m.d.comb += [
             retry.operation.ready.eq((turns.grant & retry.port).any()),
             look_aheads.ready.eq(turns.grant[ports]),
             wants_next[ports].eq(look_aheads.valid & ~look_aheads.ready),
-            turns.requests.eq(wants_next), turns.blocked.eq(self.internal.begins | self.pause),
-            self.internal.unwanted.eq(self.pause | ~wants_next.any()),
+            turns.requests.eq(wants_next),
+            turns.blocked.eq(self.internal.begins | self.reentry.pause),
+            self.internal.unwanted.eq(self.reentry.pause | ~wants_next.any()),
         ]
         m.d.sync += self.valid.eq(turns.grant[:ports].any()
                                   | (turns.grant[ports] & look_aheads.valid))
@@ -101,7 +97,7 @@ class Arbiter(wiring.Component):
 
     def _head(self, m, index, turns, wants_next):
         """A port's next request as an operation, and whether the port wants the next cycle."""
-        port, retry = self.ports[index], self.retry
+        port, retry = self.ports[index], self.reentry.retry
         head, granted = Signal(Operation, name=f"head_{index}"), Signal(name=f"granted_{index}")
         request = port.request.payload
         m.d.comb += [
@@ -117,13 +113,13 @@ class Arbiter(wiring.Component):
 
     def _pass(self, m, chosen, heads):
         """The chosen operation, into COMPARE."""
-        retry, internal = self.retry, self.internal
+        retry, internal = self.reentry.retry, self.internal
         retries = (chosen[:len(heads)] & retry.port).any()
 
         def passing(fields, ways, sources):
             return Mux(retries, fields(retry.operation.payload),
                        one_of(ways, [fields(source) for source in sources]))
-        sources = [*heads, self.look_aheads.payload]
+        sources = [*heads, self.reentry.look_aheads.payload]
         looked_up = passing(_looked_up, [*chosen, internal.comes], [*sources, internal.operation])
         operation = Payload(Operation)
         m.d.comb += self.operation.eq(operation)

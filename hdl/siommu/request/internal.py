@@ -13,22 +13,14 @@ from ..arch.config import Config
 from ..arch.formats import PAGE_SHIFT, VPN_BITS
 from ..lib.contract import require
 from ..lib.payload import Payload
+from ..pipeline.boundaries import InternalFill
 from ..pipeline.events import Invalidation
 from ..pipeline.grants import FillGrant, FillRequest
 from ..pipeline.keys import WalkKey
 from ..pipeline.timetable import FILL_SPACING
 from .arbiter import InternalTurn
 
-__all__ = ["Internal", "InternalFill"]
-
-#: A fill, or a step of an invalidation, in COMPARE: ``valid``, and ``writes`` if it is a grant that
-#: the first level keeps.
-InternalFill = wiring.Signature({
-    "valid": Out(1),
-    "writes": Out(1),
-    "grant": Out(FillGrant),
-})
-
+__all__ = ["Internal"]
 
 class Internal(wiring.Component):
     """Sends them.

@@ -5,10 +5,10 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import Config
+from ..pipeline.boundaries import InternalFill
 from ..pipeline.events import SlotEvent
 from ..pipeline.sizes import SLOT_BITS
 from ..pipeline.timetable import FILL_VISIBLE, Stage
-from ..request.internal import InternalFill
 
 __all__ = ["FillTracker"]
 

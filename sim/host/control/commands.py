@@ -2,15 +2,8 @@
 
 from dataclasses import dataclass
 
-from siommu.arch.formats import (
-    PREFETCH_MAX_N,
-    CommandAddress,
-    CommandWord0,
-    FenceWord0,
-    Opcode,
-    pack,
-    unpack,
-)
+from siommu.arch.formats import PREFETCH_MAX_N, CommandAddress, CommandWord0, FenceWord0, Opcode
+from siommu.arch.packing import pack, unpack
 
 __all__ = ["Command", "aligned_pieces", "fence", "inval_context", "inval_tlb", "prefetch",
            "selected"]

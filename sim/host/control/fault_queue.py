@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from siommu.arch.formats import RECORD_BYTES, Cause, Disposition, FaultWord0, pack, unpack
+from siommu.arch.formats import RECORD_BYTES, Cause, Disposition, FaultWord0
+from siommu.arch.packing import pack, unpack
 
 from .offsets import FqStatus, Reg, irq_bits
 

@@ -13,10 +13,8 @@ from siommu.arch.formats import (
     Response,
     Size,
     TableEntry,
-    field_mask,
-    pack,
-    unpack,
 )
+from siommu.arch.packing import field_mask, pack, unpack
 
 from ...support.literals import RESERVED_MASKS, VECTORS
 

@@ -6,7 +6,8 @@ The bench plays ring, memory, caches and ports; ``done`` lists what the queue di
 import pytest
 
 from siommu.arch.config import Config
-from siommu.arch.formats import CommandAddress, CommandWord0, FenceWord0, Opcode, pack
+from siommu.arch.formats import CommandAddress, CommandWord0, FenceWord0, Opcode
+from siommu.arch.packing import pack
 from siommu.bus.share import FENCES_ID, READ_ID
 from siommu.control.commands import CommandQueue
 from siommu.control.invalidate import SETTLING

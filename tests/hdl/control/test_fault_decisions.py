@@ -6,7 +6,8 @@ from collections import deque
 import pytest
 
 from siommu.arch.config import Config
-from siommu.arch.formats import FaultWord0, pack
+from siommu.arch.formats import FaultWord0
+from siommu.arch.packing import pack
 from siommu.bus.share import RECORDS_ID
 from siommu.control.fault_queue import FaultQueue
 

@@ -5,7 +5,8 @@ from collections import deque
 import pytest
 
 from siommu.arch.config import Config
-from siommu.arch.formats import FaultWord0, unpack
+from siommu.arch.formats import FaultWord0
+from siommu.arch.packing import unpack
 from siommu.control.fault_queue import FaultQueue
 
 from ...support.simulate import seeded, simulate

@@ -21,8 +21,8 @@ def run(scenario):
 
 async def pulse(ctx, dut, **values):
     def signal(name):
-        verdict = name in ("passed", "refused", "stop", "took")
-        return getattr(dut.verdict if verdict else dut, name)
+        act = name in ("passed", "refused", "stop", "took", "looks")
+        return getattr(dut.act if act else dut, name)
     for name, value in values.items():
         ctx.set(signal(name), value)
     await ctx.tick()
@@ -31,7 +31,7 @@ async def pulse(ctx, dut, **values):
 
 
 async def begin(ctx, dut, addr, pages):
-    await pulse(ctx, dut, begin=1, operation={**SPACE, "addr": addr, "pages": pages, "tag": 9,
+    await pulse(ctx, dut, looks=1, operation={**SPACE, "addr": addr, "pages": pages, "tag": 9,
                                               "reserved": 1, "claims": 1})
 
 
@@ -100,7 +100,7 @@ def test_a_prefetch():
                 assert (silent.port, silent.write) == (Config().ports, 0)
                 assert (silent.ft, silent.device, silent.pasid) == (
                     asked["ft"], asked["device"], asked["pasid"])
-                assert ctx.get(dut.prefetches) and ctx.get(dut.leads) == (not found)
+                assert ctx.get(dut.act.prefetches) and ctx.get(dut.act.leads) == (not found)
                 found.append(silent.addr >> 12)
                 await ctx.tick().repeat(rng.randrange(1, 20))
                 walks = rng.random() < .7

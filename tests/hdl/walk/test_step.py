@@ -5,15 +5,8 @@ what the neighbours of a leaf grant."""
 import pytest
 from amaranth.hdl import Module, Signal
 
-from siommu.arch.formats import (
-    Cause,
-    ContextDeny,
-    ContextRoot,
-    DeviceWord0,
-    Disposition,
-    Size,
-    pack,
-)
+from siommu.arch.formats import Cause, ContextDeny, ContextRoot, DeviceWord0, Disposition, Size
+from siommu.arch.packing import pack
 from siommu.lib.structs import assign
 from siommu.pipeline.keys import WalkKey
 from siommu.pipeline.lines import LeafPage
