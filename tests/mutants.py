@@ -37,11 +37,14 @@ def _first_failure(arguments, environment):
     return failed.group(1)
 
 
-def _unit_test(module):
-    """The file of unit tests that looks at a module most closely: its own, or the whole core's."""
+def _unit_tests(module):
+    """The unit tests that look at a module most closely: its own file, or its package's; those of
+    the whole core for what is in none."""
     package, _, stem = module.rpartition("/")
     own = Path("tests/hdl") / package / f"test_{stem}.py"
-    return str(own if (ROOT / own).exists() else Path("tests/hdl/test_core.py"))
+    if (ROOT / own).exists():
+        return [str(own)]
+    return [str(Path("tests/hdl") / (package or "test_core.py")), "tests/hdl/test_core.py"]
 
 
 def noticed(name):
@@ -49,7 +52,7 @@ def noticed(name):
     with tempfile.TemporaryDirectory() as scratch:
         tree = mutated_tree(name, scratch)
         unit = _first_failure(
-            ["-o", f"pythonpath={tree} .", _unit_test(MUTATIONS[name].module)], {})
+            ["-o", f"pythonpath={tree} .", *_unit_tests(MUTATIONS[name].module)], {})
         verilog = Path(scratch) / name / "siommu.v"
         subprocess.run([sys.executable, "-m", "siommu", "generate", "-o", verilog], check=True,
                        env={**os.environ, "PYTHONPATH": str(tree)}, capture_output=True)
