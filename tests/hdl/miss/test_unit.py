@@ -190,10 +190,10 @@ class Bench:
         steps = False
         for slot, walk in list(self.walks.items()):
             walk["left"] -= 1
-            if walk["left"] == 1:
-                if steps:                   # one word at a time
-                    walk["left"] += 1
-                    continue
+            # a word decides nothing, or the walk; one at a time
+            if walk["left"] == 1 and steps:
+                walk["left"] += 1
+            elif walk["left"] == 1 or (walk["left"] > 1 and not steps and rng.random() < .2):
                 steps = True
                 ctx.set(walks.stepping.valid, 1)
                 ctx.set(walks.stepping.payload, slot)
