@@ -9,6 +9,7 @@ import cocotb
 
 from siommu.arch.formats import Mode, Size
 
+from ..regression.queues import Queues, prefetch
 from .common import (
     BASE,
     LINE,
@@ -366,3 +367,31 @@ async def lone_miss(dut):
         for port in flooding:
             port.queue.clear()
         await tb.drain()
+
+
+@cocotb.test(timeout_time=100, timeout_unit="ms")
+async def prefetches(dut):
+    """PREFETCH of 256 absent pages and a fence behind it (§6), PDT_LEVELS = 2, 4 levels: where no
+    level-1 table exists, and where one does."""
+    async with Bench(dut) as tb:
+        queues = Queues(tb)
+        space = tb.scene.space(pdt_levels=2)
+        tb.scatter(space, BASE, 1)
+        await tb.begin()
+        await queues.start()
+        hole, table = BASE + (1 << 21), BASE + 256 * PAGE
+        for latency in (1, 100):
+            tb.latency(latency)
+            for what, page in (("no level-1 table", hole), ("an empty level-1 table", table)):
+                for state in ("cold", "upper levels cached"):
+                    if state == "cold":
+                        await tb.empty()
+                    reads, began = tb.axi.reads, tb.cycle
+                    await queues.run(prefetch(space.device, space.pasid, 1, page, 8))
+                    took, reads = tb.cycle - began, tb.axi.reads - reads - 2
+                    bar = 1000 if latency == 100 and what.startswith("no") else None
+                    name = f"256 absent pages, {what}, {state}, L = {latency}"
+                    tb.record("prefetch", name, reads, "reads", bar=48,
+                              note="without the two commands' own")
+                    tb.record("prefetch", f"{name}, to the end of the fence", took, "cycles",
+                              bar=bar)

@@ -14,14 +14,15 @@ FIGURES = {
     "4": "misses, everything cold", "5": "misses at the same time", "6": "hits beside misses",
     "7": "requests for one page", "8": "requests of 256 pages", "9": "shares of the ports",
     "10": "the emulated SSD", "hits": "other hits", "contexts": "misses, contexts cached alone",
-    "fairness": "a lone miss beside a flood", "working set": "working sets",
+    "fairness": "a lone miss beside a flood",
+    "prefetch": "prefetches of what is absent", "working set": "working sets",
 }
 
 #: Test in ``measure`` to the figures that it measures.
 MEASURES = {"hits": ("1",), "second_level": ("2",), "warm_misses": ("3",),
             "cold_misses": ("4", "contexts"), "overlapping": ("5",), "hits_beside_misses": ("6",),
             "merging": ("7",), "long_requests": ("8",), "shares": ("9",), "more_hits": ("hits",),
-            "lone_miss": ("fairness",)}
+            "lone_miss": ("fairness",), "prefetches": ("prefetch",)}
 #: What else figure 5 is measured on: fewer and more walks, wider buses.
 MISSES_ON = (*(f"default+walks={walks}" for walks in (1, 2, 4, 16)), "default+axi_data_width=128",
              "default+walks=16+axi_data_width=128", "default+walks=16+axi_data_width=512")
