@@ -21,7 +21,7 @@ from .mutations import MUTATIONS, mutated_tree
 ROOT = Path(__file__).resolve().parent.parent
 
 REGRESSION = ("causes", "runs", "caching", "isolation", "random_worlds", "registers", "figures",
-              "commands", "faults", "counting", "revocation")
+              "commands", "faults", "counting", "revocation", "speculation")
 
 
 def _first_failure(arguments, environment):

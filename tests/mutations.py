@@ -25,45 +25,44 @@ class Mutation:
 
 MUTATIONS = {
     "tag-without-ft": Mutation(
-        "FT is not compared in the TLB", "tlb/first_level",
-        "same.ft.eq(tag.key.ft == key.ft)", "same.ft.eq(1)"),
+        "FT is not compared in the TLB", "tlb/entry",
+        "\"ft\": tag.key.ft == key.ft,", "\"ft\": C(1),"),
     "tag-without-device": Mutation(
-        "the device is not compared in the TLB", "tlb/first_level",
-        "same.device.eq(_agreeing(tag.key.device, key.device))", "same.device.eq(-1)"),
+        "the device is not compared in the TLB", "tlb/entry",
+        "\"device\": _equal_or(tag.key.device, key.device),", "\"device\": C(1),"),
     "tag-without-pasid": Mutation(
-        "the PASID is not compared in the TLB", "tlb/first_level",
-        "same.pasid.eq(_agreeing(tag.key.pasid, key.pasid, tag.spans.device))",
-        "same.pasid.eq(-1)"),
+        "the PASID is not compared in the TLB", "tlb/entry",
+        "\"pasid\": _equal_or(tag.key.pasid, key.pasid, spans.device),", "\"pasid\": C(1),"),
     "tag-without-canonical": Mutation(
-        "address bits 63:57 are not looked at in the TLB", "tlb/first_level",
-        "Cat(key.vpn[2 * INDEX_BITS:], key.canonical)",
-        "Cat(key.vpn[2 * INDEX_BITS:], tag.key.canonical)"),
+        "address bits 63:57 are not looked at in the TLB", "tlb/entry",
+        "Cat(asked[gib:], key.canonical)", "Cat(asked[gib:], tag.key.canonical)"),
     "far-key-late": Mutation(
-        "half of the TLB compares the operation before", "core",
-        "complement.eq(~passing(_looked_up))",
-        "complement.eq(~_looked_up(operations[\"operation\"]))"),
+        "half of the TLB compares the operation before", "request/arbiter",
+        "looked_up_n.eq(~looked_up)",
+        "looked_up_n.eq(~_looked_up(operation))"),
     "slot-given-twice": Mutation(
-        "a walk slot that was taken stays at hand", "miss/mshr",
-        "empty = ~there | Cat(took & turn, took & ~turn)", "empty = ~there"),
+        "a walk slot that was taken stays at hand", "miss/free_slots",
+        "empty = ~filled | Cat(took & turn, took & ~turn)",
+        "empty = ~filled"),
     "tlb-keeps-overlaps": Mutation(
-        "a fill leaves the entries that it overlaps", "tlb/first_level",
-        "(select_fill | select_drop).replicate", "select_drop.replicate"),
+        "a fill leaves the entries that it overlaps", "tlb/fill_path",
+        "(fills | drops).replicate", "drops.replicate"),
     "tlb-early-data": Mutation(
         "an entry's page is written together with its tag, under a look-up that compared before",
-        "tlb/first_level",
+        "tlb/fill_path",
         "        m.d.sync += [\n"
-        "            *(write.en.eq(takes",
+        "            *(enable.eq(change.takes",
         "        m.d.comb += [\n"
-        "            *(write.en.eq(takes"),
+        "            *(enable.eq(change.takes"),
     "tlb-ignores-rights": Mutation(
-        "a hit does not look at the entry's rights", "tlb/first_level",
-        "hit.eq((self.matches & allows).any()", "hit.eq(self.matches.any()"),
+        "a hit does not look at the entry's rights", "tlb/hit_path",
+        "hit.eq((matches & compared.allows).any()", "hit.eq(matches.any()"),
     "tlb-ignores-dirty": Mutation(
-        "a write hits an entry whose D was clear", "tlb/first_level",
+        "a write hits an entry whose D was clear", "tlb/tags",
         "tag.rights.write & tag.rights.dirty", "tag.rights.write"),
     "flush-keeps-tlb": Mutation(
-        "a flush leaves the TLB as it is", "tlb/first_level",
-        "        with m.If(self.flush):\n            m.d.sync += valid.eq(0)\n", ""),
+        "a flush leaves the TLB as it is", "tlb/tags",
+        "        with m.If(self.flush):\n            m.d.sync += self.valid.eq(0)\n", ""),
     "write-of-one-level": Mutation(
         "W of the upper levels is ignored", "walk/decode",
         "write, no_read = state.write & entry.write,", "write, no_read = entry.write,"),
@@ -96,27 +95,31 @@ MUTATIONS = {
         "sign48, sign57 = key.page[35:], key.page[44:]",
         "sign48, sign57 = key.page[36:], key.page[44:]"),
     "tag-without-size": Mutation(
-        "a 4 KiB entry matches its whole 2 MiB", "tlb/first_level",
-        "& (alike.line | any_.line) & page)", ")"),
+        "a 4 KiB entry matches its whole 2 MiB", "tlb/entry",
+        "& (equal.line | covered.line) & shared_page)", ")"),
     "tag-without-mask": Mutation(
-        "an entry for a part of a line matches all of it", "tlb/first_level",
-        "_agree(same, tag.mask.bit_select(page, 1),", "_agree(same, 1,"),
+        "an entry for a part of a line matches all of it", "tlb/tags",
+        "fields, nothing, tag.mask.bit_select(page, 1))", "fields, nothing, 1)"),
     "answer-to-another": Mutation(
         "an owner gets the outcome of the walk beside its own", "miss/unit",
-        "answer.addr.eq(self._slot)",
-        "answer.addr.eq(self._slot ^ 1)"),
+        "store.slot.eq(ended.slot)",
+        "store.slot.eq(ended.slot ^ 1)"),
     "owner-of-another": Mutation(
         "the owner of the walk beside gets an outcome", "miss/unit",
-        "owner.addr.eq(Mux(free, slot,", "owner.addr.eq(Mux(free, slot ^ 1,"),
+        "store.owner_place.eq(ended.slot)",
+        "store.owner_place.eq(ended.slot ^ 1)"),
     "key-of-another": Mutation(
-        "what a walk found is kept under the key of the walk beside", "miss/unit",
-        "settling.addr.eq(self.slot)", "settling.addr.eq(self.slot ^ 1)"),
+        "what a walk found is kept under the key of the walk beside", "miss/slot_store",
+        "scanned.addr.eq(lines.slot)",
+        "scanned.addr.eq(lines.slot ^ 1)"),
     "ends-too-soon": Mutation(
-        "an owner is answered as soon as a word of its walk has come", "miss/unit",
-        "slots.served.eq(tried & self.finished & owes", "slots.served.eq(tried & owes"),
+        "an owner is answered as soon as a word of its walk has come", "miss/ended",
+        "self.served.eq(self.tried & end.valid & waiting",
+        "self.served.eq(self.tried & waiting"),
     "slot-made-ready": Mutation(
-        "a request joins the walk whose slot another key was made ready for", "miss/mshr",
-        "was_valid.eq(valid[index])", "was_valid.eq(1)"),
+        "a request joins the walk whose slot another key was made ready for", "miss/slot_look_up",
+        "was_valid.eq(self.valid[index])",
+        "was_valid.eq(1)"),
     "joins-other-write": Mutation(
         "a write joins the walk of a read and takes its fault", "pipeline/keys",
         "Cat(key.ft, key.write, key.device,", "Cat(key.ft, key.device,"),
@@ -124,17 +127,22 @@ MUTATIONS = {
         "a request joins the walk of another process", "pipeline/keys",
         "key.device, key.pasid, key.page[LINE_BITS:]", "key.device, key.page[LINE_BITS:]"),
     "joins-stale": Mutation(
-        "a request joins a walk that began before a flush", "miss/mshr",
-        "line & ~stale & ~settled & ~self.hopeless", "line & ~settled & ~self.hopeless"),
+        "a request joins a walk that began before a flush", "miss/slot_look_up",
+        "line & ~self.stale[index] & ~self.settled[index]",
+        "line & ~self.settled[index]"),
     "late-fault": Mutation(
-        "a fault answers requests that came after the walk had read the tables", "miss/mshr",
-        "(line & page_equal & ~anew & ~speculative)", "(line & page_equal & ~speculative)"),
+        "a fault answers requests that came after the walk had read the tables",
+        "miss/slot_look_up",
+        "usable = ~self.restarted[index] & ~self.speculative[index]",
+        "usable = ~self.speculative[index]"),
     "speculative-fault": Mutation(
         "a fault of a speculative walk, to which a cache led, answers who joined it",
-        "miss/mshr", "(line & page_equal & ~anew & ~speculative)", "(line & page_equal & ~anew)"),
+        "miss/slot_look_up",
+        "usable = ~self.restarted[index] & ~self.speculative[index]",
+        "usable = ~self.restarted[index]"),
     "newest-is-speculative": Mutation(
-        "who follows a look-ahead in the next cycle takes its fault", "miss/unit",
-        "last_page.eq(same_place(key_ahead, key) & ~operation.silent)",
+        "who follows a look-ahead in the next cycle takes its fault", "miss/slot_look_up",
+        "last_page.eq(same_place(key_ahead, key) & owned)",
         "last_page.eq(same_place(key_ahead, key))"),
     "prefetch-without-end": Mutation(
         "a prefetch that is given up goes on", "miss/look_ahead",
@@ -144,102 +152,115 @@ MUTATIONS = {
         "a speculative walk grants what its leaf denies", "walk/step",
         "self.outcome.rights.read.eq(0),", "self.outcome.rights.read.eq(1),"),
     "fault-of-another-page": Mutation(
-        "who waits for another page of the line takes the fault", "miss/mshr",
-        "(line & page_equal & ~anew & ~speculative)",
-        "(line & ~anew & ~speculative)"),
+        "who waits for another page of the line takes the fault", "miss/slot_look_up",
+        "| (line & page & usable))",
+        "| (line & usable))"),
     "claims-uncounted": Mutation(
-        "a slot is freed although operations wait for it", "miss/mshr",
-        "claimed.eq(claims.any())", "claimed.eq(0)"),
+        "a slot is freed although operations wait for it", "miss/slot",
+        "claimed.eq(claims.any())",
+        "claimed.eq(0)"),
     "no-rest": Mutation(
-        "a slot is freed while an operation that could still join is on its way", "miss/mshr",
-        "settled & rested.all() & ~owed", "settled & ~owed"),
+        "a slot is freed while an operation that could still join is on its way", "miss/slot",
+        "self.settled & rested.all()",
+        "self.settled"),
     "stale-walk-fills": Mutation(
-        "a walk that began before a flush fills the TLB after it", "core",
-        "commits.eq(Mux(walked, ~stale, live) & ~self._forget)", "commits.eq(walked | live)"),
+        "a walk that began before a flush fills the TLB after it", "tlb/fill_tracker",
+        "self.commit.eq(Mux(before[1], ~stale, before[3]) & ~self.forget)",
+        "self.commit.eq(before[1] | before[3])"),
     "stale-walk-fills-caches": Mutation(
         "a walk that began before a flush fills the context caches after it", "walk/upper_fills",
         "fresh.eq(self.word.valid & ~word.stale & ~self.flush)",
         "fresh.eq(self.word.valid)"),
     "stale-line": Mutation(
-        "a line that was read before a flush is kept after it", "walk/lines",
-        "| (ago[8] & late[\"keep\"] & ~(self.stale >> late[\"slot\"])[0])",
-        "| (ago[8] & late[\"keep\"])"),
+        "a line that was read before a flush is kept after it", "tlb/line_record",
+        "self.second.keep.eq(second.keep & ~self._is_stale(second.slot))",
+        "self.second.keep.eq(second.keep)"),
     "stale-promotion": Mutation(
-        "what the second level answered before a flush gets into the first after it", "core",
-        "        with m.If(self._forget):\n            m.d.sync += offered.eq(0)\n", ""),
+        "what the second level answered before a flush gets into the first after it",
+        "tlb/promotions",
+        "        with m.If(self.forget):\n            m.d.sync += request.valid.eq(0)\n",
+        ""),
     "late-promotion": Mutation(
         "what was looked up before a flush, and answered after it, gets into the first level",
-        "core", "taken.eq(miss.promoted & ~forgets & ~flushes.any())",
-        "taken.eq(miss.promoted & ~forgets)"),
+        "tlb/promotions",
+        "taken.eq(came.valid & ~forgets & ~flushes.any())",
+        "taken.eq(came.valid & ~forgets)"),
     "stale-context": Mutation(
         "a flush leaves the PASID contexts cached", "core",
-        "caches = [tlb, regions, devices, contexts]",
-        "caches = [tlb, regions, devices]"),
+        "for each in (tlb, regions, devices, contexts, second) if each",
+        "for each in (tlb, regions, devices, second) if each"),
     "stale-region": Mutation(
         "a flush leaves the walk cache as it is", "core",
-        "caches = [tlb, regions, devices, contexts]",
-        "caches = [tlb, devices, contexts]"),
+        "for each in (tlb, regions, devices, contexts, second) if each",
+        "for each in (tlb, devices, contexts, second) if each"),
     "stale-second-level": Mutation(
         "a flush leaves the second level of the TLB as it is", "core",
-        "            caches.append(self._second)\n", ""),
+        "for each in (tlb, regions, devices, contexts, second) if each",
+        "for each in (tlb, regions, devices, contexts) if each"),
     "flush-without-sweep": Mutation(
-        "a flush hides the rows of a store for a moment and leaves them there", "tlb/set_store",
-        "        with m.If(self.sweeping):\n"
-        "            m.d.comb += write_at.eq(swept)\n",
-        "        with m.If(self.sweeping):\n"
-        "            m.d.comb += write_at.eq(0)\n"),
+        "a flush hides the rows of a store for a moment and leaves them there", "tlb/set_write",
+        "        with m.If(sweeping):\n"
+        "            m.d.comb += rows.set.eq(swept)\n",
+        "        with m.If(sweeping):\n"
+        "            m.d.comb += rows.set.eq(0)\n"),
     "context-of-another-pasid": Mutation(
         "cached contexts are found by device and FT alone", "core",
         "            contexts.key.pasid.eq(operation.pasid),\n", ""),
     "context-of-another-device": Mutation(
         "cached contexts are found by PASID and FT alone", "core",
-        "            contexts.key.device.eq(operation.device),\n", ""),
+        " contexts.key.device.eq(operation.device),",
+        ""),
     "device-entry-of-another": Mutation(
         "the cached device entry is taken for every device", "core",
         "            devices.key.eq(operation.device),\n", ""),
     "context-of-another-ft": Mutation(
         "cached contexts are found by device and PASID alone", "core",
-        "            contexts.key.ft.eq(operation.ft),\n", ""),
+        "contexts.key.ft.eq(operation.ft), ",
+        ""),
     **{f"line-of-another-{field}": Mutation(
         f"the second level does not compare {field}", "tlb/second_level",
-        "tags.key.eq(self.key), tags.flush.eq(self.flush),",
-        "tags.key.eq(self.key), tags.flush.eq(self.flush),\n"
-        f"            tags.key.{field}.eq(0), tags.write_key.{field}.eq(0),")
+        "        self._fill(m, rows)\n",
+        "        self._fill(m, rows)\n"
+        f"        m.d.comb += [tags.look_up.key.{field}.eq(0), tags.write.key.{field}.eq(0)]\n")
        for field in ("ft", "device", "pasid", "canonical")},
     **{f"region-of-another-{field}": Mutation(
         f"the walk cache does not compare {field}", "walk/walk_cache",
-        "store.write_valid.eq(1), store.flush.eq(self.flush),",
-        "store.write_valid.eq(1), store.flush.eq(self.flush),\n"
-        f"            store.key.{field}.eq(0), store.write_key.{field}.eq(0),")
+        "store.write.valid.eq(1), store.flush.eq(self.flush),",
+        "store.write.valid.eq(1), store.flush.eq(self.flush),\n"
+        f"            store.look_up.key.{field}.eq(0), store.write.key.{field}.eq(0),")
        for field in ("ft", "device", "pasid", "canonical")},
     "line-rights-ignored": Mutation(
         "the second level answers pages that do not allow what is asked", "tlb/second_level",
-        "tags.match[way] & allowed & ~self.flush", "tags.match[way] & ~self.flush"),
+        "tags.look_up.match[way] & allowed & ~self.flush", "tags.look_up.match[way] & ~self.flush"),
     "parity-ignored": Mutation(
         "a tag with a wrong parity matches", "tlb/set_store",
-        "equal[way] & clean & ~undefined & answered", "equal[way] & ~undefined & answered"),
+        "way.equal & way.clean & ~way.undefined & answered",
+        "way.equal & ~way.undefined & answered"),
     "row-parity-ignored": Mutation(
-        "a damaged row of the second level is answered", "tlb/second_level",
+        "a damaged row of the second level is answered", "tlb/line_store",
         "self.damaged.eq(~sound(sums))", "self.damaged.eq(0)"),
     "collision-ignored": Mutation(
         "a row that is written while it is read counts", "tlb/set_store",
-        "equal[way] & clean & ~undefined & answered", "equal[way] & clean & answered"),
+        "way.equal & way.clean & ~way.undefined & answered", "way.equal & way.clean & answered"),
     "tag-on-too-early": Mutation(
-        "a line's new tag is on before its rows are written", "walk/lines",
-        "self.tag_valid.eq(ago[8])", "self.tag_valid.eq(1)"),
+        "a line's new tag is on before its rows are written", "tlb/line_fill",
+        "on.eq(goes_on)", "on.eq(1)"),
     "tag-stays-on": Mutation(
-        "a line's rows are written while the old tag is on", "walk/lines",
-        "self.tag_write.eq((ago[0] & early[\"keep\"])\n"
-        "                              | (ago[8]", "self.tag_write.eq((ago[8]"),
+        "a line's rows are written while the old tag is on", "tlb/line_fill",
+        "tag.valid.eq((goes_off & first.keep) | (goes_on & second.keep))",
+        "tag.valid.eq(goes_on & second.keep)"),
     "rows-under-another-tag": Mutation(
-        "a line's rows are replaced before its tag is on", "walk/lines",
-        "with m.If(ago[2] & collides):", "with m.If(ago[2] & collides & 0):"),
+        "a line's rows are replaced before its tag is on", "tlb/line_record",
+        "with m.If(at(since, Line.TAG_OFF + 1) & collides):",
+        "with m.If(at(since, Line.TAG_OFF + 1) & collides & 0):"),
     "line-merged-across-rights": Mutation(
-        "contiguous leaves of unequal rights become one run", "walk/lines",
-        "(high_3.pfn == after_low) & alike(low_3, high_3)", "high_3.pfn == after_low"),
+        "contiguous leaves of unequal rights become one run", "tlb/line_runs",
+        "(upper_next.pfn == after_lower) & _alike(lower_next, upper_next)",
+        "upper_next.pfn == after_lower"),
     "line-merged-across-gaps": Mutation(
-        "leaves that are not contiguous become one run", "walk/lines",
-        "(high_3.pfn == after_low) & alike(low_3, high_3)", "alike(low_3, high_3)"),
+        "leaves that are not contiguous become one run", "tlb/line_runs",
+        "(upper_next.pfn == after_lower) & _alike(lower_next, upper_next)",
+        "_alike(lower_next, upper_next)"),
     "region-write-of-one-level": Mutation(
         "the walk cache keeps W of the last level alone", "walk/step",
         "\"table\": entry.pfn, \"write\": says.write,",
@@ -264,19 +285,21 @@ MUTATIONS = {
         "a line that ended early is believed", "walk/walk_ends",
         "over_line.eq(wanted & complete)", "over_line.eq(wanted)"),
     "look-ahead-answers": Mutation(
-        "a look-ahead that hits is answered to the port", "core",
-        "listens.eq((selected[\"valid\"] & ~before.silent) << before.port)",
-        "listens.eq(selected[\"valid\"] << before.port)"),
+        "a look-ahead that hits is answered to the port", "response/first_exit",
+        "listens.eq((selected_valid & ~selected.speculative) << selected.port)",
+        "listens.eq(selected_valid << selected.port)"),
     "look-ahead-misses-a-line": Mutation(
         "a look-ahead asks for the same line again", "miss/look_ahead",
         "m.d.sync += [sent.eq(0), ahead.eq(ahead + 1), self.leads.eq(0),",
         "m.d.sync += [sent.eq(0), self.leads.eq(0),"),
     "reservation-kept": Mutation(
-        "a slot that was promised and not needed is lost", "miss/unit",
-        "returns.eq(having & (~allocates).replicate(ports))", "returns.eq(0)"),
+        "a slot that was promised and not needed is lost", "miss/slot_budget",
+        "unused.eq(with_promise & (~self.takes).replicate(ports))",
+        "unused.eq(0)"),
     "credit-not-taken": Mutation(
         "a continued operation takes no credit for its beat", "core",
-        "egress.continues.eq(miss.credit_taken[index])", "egress.continues.eq(0)"),
+        "egress.continues.eq(miss.credits.taken[index])",
+        "egress.continues.eq(0)"),
     "bus-error-ignored": Mutation(
         "a bus error counts as data", "walk/word_stage",
         "decoder.error.eq(beat.resp[1] | ", "decoder.error.eq("),
@@ -292,18 +315,19 @@ MUTATIONS = {
         "a run found in the first level goes one page beyond its end", "response/resolve",
         "(known.end[:LINE_BITS] <= last)", "(known.end[:LINE_BITS] <= last + 1)"),
     "walked-run-too-long": Mutation(
-        "a run that was walked for goes one page beyond its end", "miss/unit",
-        "pages[:LINE_BITS] <= outcome.extent)", "pages[:LINE_BITS] <= outcome.extent + 1)"),
+        "a run that was walked for goes one page beyond its end", "miss/second_exit",
+        "pages[:LINE_BITS] <= outcome.extent)",
+        "pages[:LINE_BITS] <= outcome.extent + 1)"),
     "set-without-key": Mutation(
-        "a row of a store matches every key of its set", "tlb/set_store",
-        "equal[way].eq(Cat(valid, alike).all())", "equal[way].eq(valid)"),
+        "a row of a store matches every key of its set", "tlb/set_way",
+        "self.equal.eq(Cat(valid, equal_pairs).all())", "self.equal.eq(valid)"),
     "set-without-valid": Mutation(
-        "an empty row of a store matches", "tlb/set_store",
-        "equal[way].eq(Cat(valid, alike).all())", "equal[way].eq(alike.all())"),
+        "an empty row of a store matches", "tlb/set_way",
+        "self.equal.eq(Cat(valid, equal_pairs).all())", "self.equal.eq(equal_pairs.all())"),
     "flush-keeps-look-ups": Mutation(
         "a look-up of a store that began before a flush matches", "tlb/set_store",
-        "answered.eq(trusted & ~self.sweeping & ~self.flush & ~scans[0])",
-        "answered.eq(trusted & ~scans[0])"),
+        "answered.eq(calm_1 & calm & ~scanner.second)",
+        "answered.eq(calm_1 & ~scanner.second)"),
     "read-withdrawn": Mutation(
         "a table read is offered for one cycle, taken or not", "walk/read_port",
         "reads.r.ready.eq(self.ar.ready)", "reads.r.ready.eq(1)"),
@@ -318,8 +342,10 @@ MUTATIONS = {
         "the storage root's V and L5 are taken from the memory root", "walk/step",
         "with m.Elif(progress.word[0] == key.ft):", "with m.Elif(progress.word[0] == 0):"),
     "walks-survive-invalidation": Mutation(
-        "a walk in flight ignores an invalidation: it fills the caches, and no fence waits for it",
-        "core", "self._forget.eq(self.flush | invalidator.begins)", "self._forget.eq(self.flush)"),
+        "a walk in flight ignores an invalidation: it fills the caches, and no fence "
+        "waits for it", "core",
+        "forget.eq(settings.flush | invalidator.begins)",
+        "forget.eq(settings.flush)"),
     "fence-passes-old-walks": Mutation(
         "a fence does not wait for walks that began before an invalidation", "control/commands",
         "with m.If(~self.outdated):", "with m.If(1):"),
@@ -327,14 +353,14 @@ MUTATIONS = {
         "a fence does not wait for beats that stand in the ports' queues", "control/commands",
         "with m.If(~marked):", "with m.If(1):"),
     "invalidation-keeps-tlb": Mutation(
-        "an invalidation leaves the first level as it is", "tlb/first_level",
-        "(select_fill | select_drop).replicate", "select_fill.replicate"),
+        "an invalidation leaves the first level as it is", "tlb/fill_path",
+        "(fills | drops).replicate", "fills.replicate"),
     "invalidation-keeps-second-level": Mutation(
         "an invalidation leaves the second level as it is", "tlb/second_level",
-        "tags.scan.eq(self.scan)", "tags.scan.eq(0)"),
+        "connect(m, flipped(self.scan), tags.scan)", "pass"),
     "invalidation-keeps-walk-cache": Mutation(
         "an invalidation leaves the walk cache as it is", "walk/walk_cache",
-        "store.scan.eq(self.scan)", "store.scan.eq(0)"),
+        "connect(m, flipped(self.scan), store.scan)", "pass"),
     "invalidation-keeps-contexts": Mutation(
         "an invalidation leaves the PASID contexts cached", "core",
         "contexts.drop.eq(invalidator.drop)", "contexts.drop.eq(0)"),
@@ -343,13 +369,14 @@ MUTATIONS = {
         "devices.drop.eq(invalidator.drop)", "devices.drop.eq(0)"),
     "trust-under-invalidation": Mutation(
         "a walk that begins during an invalidation builds upon what is about to be dropped",
-        "miss/unit",
-        "trusted.eq(~self.flush & ~flushed & ~covered)", "trusted.eq(~self.flush & ~flushed)"),
+        "miss/starts",
+        "trusted.eq(~self.flush & ~flushed & ~covered)",
+        "trusted.eq(~self.flush & ~flushed)"),
     "range-too-small": Mutation(
-        "an invalidation of a range drops half of it from the stores", "tlb/set_store",
+        "an invalidation of a range drops half of it from the stores", "tlb/set_index",
         "(n > top - 1)", "(n > top)"),
     "range-of-a-line": Mutation(
-        "an invalidation of a range drops its first line from the first level", "tlb/first_level",
+        "an invalidation of a range drops its first line from the first level", "tlb/entry",
         "2 * INDEX_BITS, INDEX_BITS, LINE_BITS)", "2 * INDEX_BITS, INDEX_BITS, INDEX_BITS)"),
     "range-bypasses-misalignment": Mutation(
         "a command for a range that is not aligned is carried out", "control/commands",

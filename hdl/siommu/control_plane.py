@@ -101,9 +101,8 @@ class ControlPlane(wiring.Component):
             connect(m, flipped(getattr(self, f"axil_{name}")), getattr(registers, name))
         for name in ("b", "r"):
             connect(m, getattr(registers, name), flipped(getattr(self, f"axil_{name}")))
-        m.d.comb += [faults.fault.valid.eq(core.fault.valid),
-                     faults.fault.payload.eq(core.fault.payload),
-                     core.recorded.eq(faults.recorded)]
+        connect(m, core.faults.fault, faults.fault)
+        m.d.comb += core.faults.recorded.eq(faults.recorded)
         self._commands(m, core, commands, reads, writes)
         connect(m, faults.aw, writes.records_aw)
         connect(m, faults.w, writes.records_w)
@@ -118,17 +117,18 @@ class ControlPlane(wiring.Component):
         connect(m, commands.aw, writes.fences_aw)
         connect(m, commands.w, writes.fences_w)
         connect(m, writes.fences_b, commands.b)
-        connect(m, commands.prefetch, core.prefetch)
+        connect(m, commands.prefetch, core.prefetch.asked)
+        revoker = core.revoker
         m.d.comb += [
-            commands.prefetched.eq(core.prefetched),
-            core.invalidate.eq(commands.invalidate), core.invalidation.eq(commands.invalidation),
-            commands.invalidated.eq(core.invalidated), commands.outdated.eq(core.outdated),
-            core.mark.eq(commands.mark), commands.marked.eq(core.marked),
+            commands.prefetched.eq(core.prefetch.done),
+            revoker.begin.eq(commands.invalidate), revoker.what.eq(commands.invalidation),
+            commands.invalidated.eq(revoker.done), commands.outdated.eq(revoker.outdated),
+            revoker.mark.eq(commands.mark), commands.marked.eq(revoker.marked),
         ]
 
     def _registers_mean(self, m, core, commands, faults, software, counters):
         """What stands in the registers, to who asked for it, and back."""
-        registers = self._registers
+        registers, settings = self._registers, core.settings
         holds, shown, events = registers.content, registers.shown, registers.events
 
         def base(name):
@@ -138,9 +138,9 @@ class ControlPlane(wiring.Component):
             return Cat(holds[f"{name}_LOW"], holds[f"{name}_HIGH"])
 
         m.d.comb += [
-            core.mode.eq(holds.CTRL), core.check_ad.eq(holds.CTRL[2]),
-            core.ddt_base.eq(base("DDT_BASE")), core.ddt_log2.eq(holds.DDT_LOG2),
-            core.port_enable.eq(holds.PORT_ENABLE), core.flush.eq(registers.flush),
+            settings.mode.eq(holds.CTRL), settings.check_ad.eq(holds.CTRL[2]),
+            settings.ddt_base.eq(base("DDT_BASE")), settings.ddt_log2.eq(holds.DDT_LOG2),
+            settings.port_enable.eq(holds.PORT_ENABLE), settings.flush.eq(registers.flush),
             shown.STATUS.eq(Cat(core.active.any(), core.walking, commands.busy)),
             shown.PORT_STATUS.eq(core.active),
 
@@ -202,13 +202,13 @@ class ControlPlane(wiring.Component):
         m.d.comb += [
             events.requests.eq(sum(taken[port] for port in range(config.ports))),
             events.pages.eq(asked),
-            events.l1_hits.eq(core.first_hits), events.l2_hits.eq(core.second_hits),
-            events.misses.eq(core.missed), events.walks.eq(core.walks),
-            events.table_reads.eq(core.table_reads),
+            events.l1_hits.eq(core.events.first_hits), events.l2_hits.eq(core.events.second_hits),
+            events.misses.eq(core.events.missed), events.walks.eq(core.events.walks),
+            events.table_reads.eq(core.events.table_reads),
             events.faults.eq(sum(ended[port] & faulty[port] for port in range(config.ports))),
             events.faults_lost.eq(faults.lost),
             events.invalidations.eq(commands.invalidations), events.fences.eq(commands.fences),
             events.prefetches.eq(commands.prefetches),
-            events.miss_cycles.eq(core.waiting), events.stall_cycles.eq(stalls.any()),
+            events.miss_cycles.eq(core.events.waiting), events.stall_cycles.eq(stalls.any()),
             faults.cycles.eq(counters.cycles),
         ]

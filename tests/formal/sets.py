@@ -36,9 +36,12 @@ class SetStoreProof(Component):
         m.submodules.store = store = SetStore(
             key=KEY, value=VALUE, ways=WAYS, sets=SETS, index=lambda key, bits: key.name[:bits],
             block_ram=self.block_ram)
-        for name in ("key", "write", "write_way", "write_key", "write_value", "write_valid",
-                     "flush"):
-            m.d.comb += getattr(store, name).eq(getattr(self, name))
+        look_up, write = store.look_up, store.write
+        m.d.comb += [
+            look_up.key.eq(self.key), write.enable.eq(self.write), write.way.eq(self.write_way),
+            write.key.eq(self.write_key), write.value.eq(self.write_value),
+            write.valid.eq(self.write_valid), store.flush.eq(self.flush),
+        ]
         started, before = Signal(), Signal(KEY)
         m.d.sync += [started.eq(1), before.eq(self.fixed)]
         m.d.sync += Assume(~started | (before.as_value() == self.fixed.as_value()))
@@ -54,12 +57,12 @@ class SetStoreProof(Component):
             with m.If(self.flush):
                 m.d.sync += present.eq(0)
             then, value = delayed(m, present, 2), delayed(m, content.as_value(), 2)
-            with m.If(asked & store.match[way]):
+            with m.If(asked & look_up.match[way]):
                 m.d.sync += [Assert(then), Assert(~flushed),
-                             Assert(store.values[way].as_value() == value)]
-            m.d.sync += Cover(asked & store.match[way] & value.all())
-        m.d.sync += Assert(store.errors == 0)
-        m.d.sync += Cover(asked & store.match.all())
+                             Assert(look_up.values[way].as_value() == value)]
+            m.d.sync += Cover(asked & look_up.match[way] & value.all())
+        m.d.sync += Assert(look_up.errors == 0)
+        m.d.sync += Cover(asked & look_up.match.all())
         m.d.sync += Cover(Cat(asked, flushed, store.sweeping).all())
         return m
 

@@ -96,8 +96,9 @@ class CoreStreamsProof(Component):
             requests.valid.eq(self.request.valid), requests.payload.eq(self.request.payload),
             self.request.ready.eq(requests.ready), responses.ready.eq(self.ready),
             core.ar.ready.eq(self.ar_ready), core.r.valid.eq(self.r_valid),
-            core.r.payload.eq(self.r), core.mode.eq(self.mode), core.ddt_log2.eq(16),
-            core.port_enable.eq(1), core.recorded.eq(self.recorded), core.mark.eq(self.mark),
+            core.r.payload.eq(self.r), core.settings.mode.eq(self.mode),
+            core.settings.ddt_log2.eq(16), core.settings.port_enable.eq(1),
+            core.faults.recorded.eq(self.recorded), core.revoker.mark.eq(self.mark),
         ]
         asked, heard = core.requests[TINY.ports], core.responses[TINY.ports]
         m.d.comb += [
@@ -108,11 +109,9 @@ class CoreStreamsProof(Component):
         m.d.sync += outstanding.eq(outstanding + (asked.valid & asked.ready) - answers)
         m.d.sync += Assume(~asked.valid | (outstanding < 2))
         m.d.sync += Assert(~heard.valid | outstanding.any())
-        software = core._egresses[TINY.ports]
-        m.d.sync += Assert(~(software.waits & software.miss.valid))
         m.d.sync += Cover(answers & (outstanding == 2))
         unrecorded = Signal(range(TINY.port_depth + 1))
-        m.d.sync += unrecorded.eq(unrecorded + core.fault.valid - self.recorded)
+        m.d.sync += unrecorded.eq(unrecorded + core.faults.fault.valid - self.recorded)
         m.d.sync += Assume(~self.recorded | unrecorded.any())
         assume_stream(m, self.request)
         assume_stream(m, self.asked)

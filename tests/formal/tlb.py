@@ -19,7 +19,9 @@ from siommu.arch.formats import PFN_BITS, Size
 from siommu.pipeline.grants import Translation
 from siommu.pipeline.keys import TlbKey
 from siommu.pipeline.sizes import LINE_BITS
-from siommu.tlb.first_level import Tlb, spanned
+from siommu.pipeline.timetable import FILL_SPACING
+from siommu.tlb.entry import spanned
+from siommu.tlb.first_level import FirstLevelTlb
 
 from .temporal import delayed
 
@@ -55,14 +57,19 @@ class TlbPresenceProof(Component):
 
     def elaborate(self, platform):
         m = Module()
-        tlb = Tlb(Config(tlb_entries=2))
+        tlb = FirstLevelTlb(Config(tlb_entries=2))
         m.submodules.tlb = Fragment.get(tlb, platform)  # now: its state is named below
-        for name in ("key", "write", "fill", "translation", "commit", "flush"):
-            m.d.comb += getattr(tlb, name).eq(getattr(self, name))
+        look_up, fill = tlb.look_up, tlb.fill
+        m.d.comb += [
+            look_up.key.eq(self.key), look_up.far_key.eq(self.key), look_up.write.eq(self.write),
+            fill.valid.eq(self.fill), fill.translation.eq(self.translation),
+            fill.commit.eq(self.commit), tlb.flush.eq(self.flush),
+        ]
         fixed = self.fixed
 
         # The environment's part of the contract.
-        started, before, recent_fills = Signal(), Signal(TlbKey), Signal(2)
+        started, before = Signal(), Signal(TlbKey)
+        recent_fills = Signal(FILL_SPACING - 1)
         m.d.sync += [started.eq(1), before.eq(fixed), recent_fills.eq(Cat(self.fill,
                                                                           recent_fills))]
         m.d.sync += Assume(~started | (before.as_value() == fixed.as_value()))
@@ -91,29 +98,29 @@ class TlbPresenceProof(Component):
         where, behind = Signal(PFN_BITS), Signal(LINE_BITS)
         m.d.comb += [where.eq(then.base + page), behind.eq(then.last - page)]
         allowed = then.rights
-        with m.If(asked & tlb.hit):
+        with m.If(asked & look_up.hit):
             m.d.sync += [
                 Assert(then_present),
                 Assert(Mux(then_write, allowed.write & allowed.dirty, allowed.read)),
             ]
             if self.contents:
                 m.d.sync += [
-                    Assert(tlb.outcome.rights.as_value() == allowed.as_value()),
-                    Assert(tlb.outcome.pfn == where),
-                    Assert(tlb.outcome.extent == behind),
+                    Assert(look_up.outcome.rights.as_value() == allowed.as_value()),
+                    Assert(look_up.outcome.pfn == where),
+                    Assert(look_up.outcome.extent == behind),
                 ]
-        m.d.sync += Cover(asked & tlb.hit & then_write & (recent_fills != 0))
+        m.d.sync += Cover(asked & look_up.hit & then_write & (recent_fills != 0))
 
         # Of the state: never two entries for one page, and none that was not filled.
         held = Cat(valid & _contains(tag.key, tag.mask, tag.rights, fixed)
-                   for valid, tag in zip(tlb._valid, tlb._tags))
+                   for valid, tag in zip(tlb.tags.valid, tlb.tags.tags))
         m.d.sync += [Assert(~held.all()), Assert(~held.any() | present)]
-        for valid, tag in zip(tlb._valid, tlb._tags):
+        for valid, tag in zip(tlb.tags.valid, tlb.tags.tags):
             with m.If(valid):
                 m.d.sync += [Assert(tag.spans[name] == value)
                              for name, value in spanned(tag.rights.size).items()]
                 m.d.sync += Assert((tag.rights.size == Size.PAGE_4K) | tag.mask.all())
-        for bit, tag in zip(held, tlb._tags):
+        for bit, tag in zip(held, tlb.tags.tags):
             with m.If(bit):
                 m.d.sync += Assert(tag.rights.as_value() == content.rights.as_value())
         return m

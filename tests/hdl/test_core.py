@@ -50,10 +50,10 @@ class Bench:
     def run(self, scenario, cycles):
         async def bench(ctx):
             dut, config = self.dut, self.config
-            ctx.set(dut.mode, self.mode.value)
-            ctx.set(dut.ddt_base, Soup.ddt_base >> 12)
-            ctx.set(dut.ddt_log2, 5)
-            ctx.set(dut.port_enable, (1 << config.ports) - 1)
+            ctx.set(dut.settings.mode, self.mode.value)
+            ctx.set(dut.settings.ddt_base, Soup.ddt_base >> 12)
+            ctx.set(dut.settings.ddt_log2, 5)
+            ctx.set(dut.settings.port_enable, (1 << config.ports) - 1)
             await self.idle(ctx, config.walk_entries // 2 + config.l2_entries // 32 + 4)
             await scenario(ctx, self)
         simulate(self.dut, bench, cycles=cycles)
@@ -61,8 +61,9 @@ class Bench:
     def surroundings(self, ctx):
         """A cycle of the memory, and of a fault queue that records at once."""
         self.slave.cycle(ctx, self.now)
-        fault = ctx.get(self.dut.fault.payload.port) if ctx.get(self.dut.fault.valid) else None
-        ctx.set(self.dut.recorded, 0 if fault is None else 1 << fault)
+        faults = self.dut.faults
+        faulty = ctx.get(faults.fault.valid)
+        ctx.set(faults.recorded, 1 << ctx.get(faults.fault.payload.port) if faulty else 0)
 
     async def cycle(self, ctx):
         self.surroundings(ctx)
@@ -75,9 +76,9 @@ class Bench:
 
     async def flush(self, ctx):
         """Empties the caches; fills are kept again when it returns."""
-        ctx.set(self.dut.flush, 1)
+        ctx.set(self.dut.settings.flush, 1)
         await self.cycle(ctx)
-        ctx.set(self.dut.flush, 0)
+        ctx.set(self.dut.settings.flush, 0)
         await self.idle(ctx, SWEEP)
 
     async def ask(self, ctx, access, port=0, rest=12):
@@ -135,7 +136,7 @@ def test_random_traffic(config):
         sent = answered = 0
         while answered < count:
             bench.surroundings(ctx)
-            ctx.set(dut.flush, rng.random() < .01)
+            ctx.set(dut.settings.flush, rng.random() < .01)
             for port in range(config.ports):
                 requests, responses = dut.requests[port], dut.responses[port]
                 if offered[port] is None and sent < count and rng.random() < .5:
@@ -168,7 +169,7 @@ def test_random_traffic(config):
             for port in range(config.ports):
                 if offered[port] is None:
                     ctx.set(dut.requests[port].valid, 0)
-        ctx.set(dut.flush, 0)
+        ctx.set(dut.settings.flush, 0)
         await bench.idle(ctx, 150)
         assert not ctx.get(dut.active) and not ctx.get(dut.walking)
 
@@ -296,7 +297,7 @@ def test_nothing_read_before_a_flush_is_found_after_it(state):
             ctx.set(dut.requests[1].payload, as_payload(Access(0, 0, 0, 0, 0x10000, 0)))
             offered = list(during)
             for cycle in range(length + 1):
-                ctx.set(dut.flush, cycle == delay)
+                ctx.set(dut.settings.flush, cycle == delay)
                 if cycle == delay:          # whoever reads from here on sees the new ones
                     memory.words[0x100000] = directories[1]
                 if offered:
@@ -328,7 +329,7 @@ def test_a_disabled_port_drops_what_is_left_of_its_requests():
         for cycle in range(400):
             if cycle == 120:
                 assert len(slave.bursts) >= 8 and ctx.get(dut.active) == 0b10
-                ctx.set(dut.port_enable, 0b01)
+                ctx.set(dut.settings.port_enable, 0b01)
             await bench.cycle(ctx)
             ctx.set(dut.requests[1].valid, 0)
         assert not ctx.get(dut.active) and not ctx.get(dut.walking)

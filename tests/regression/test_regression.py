@@ -28,6 +28,7 @@ MODULES = {
     "isolation": ("default", "large"),
     "figures": ("default", "large"),
     "commands": ("default", "edge"),
+    "speculation": ("default", "small"),
     "faults": ("default", "edge"),
     "counting": ("default", "small"),
     "fuzz": ("default", "edge"),

@@ -47,9 +47,10 @@ def groups(config):
     for index, port in enumerate(ports):
         yield f"request {port}", index == 0, [f"siommu.{port}_req_{name}" for name in REQUEST]
     yield "TLB", True, [f"{core}.tlb.{name}" for name in (
-        "key__ft", "key__device", "key__pasid", "key__vpn", "write", "fill", "commit", "flush",
-        "hit", "matches_", "outcome__pfn", "outcome__extent", "outcome__rights__size:size",
-        "outcome__rights__read", "outcome__rights__write", "valid")]
+        "look_up__key__ft", "look_up__key__device", "look_up__key__pasid", "look_up__key__vpn",
+        "look_up__write", "fill__valid", "fill__commit", "flush", "look_up__hit", "matches_",
+        "look_up__outcome__pfn", "look_up__outcome__extent", "look_up__outcome__rights__size:size",
+        "look_up__outcome__rights__read", "look_up__outcome__rights__write", "tags.valid")]
     yield "misses (walk slots)", True, [f"{core}.miss.slots.{name}" for name in (
         "joinable", "certain", "next_free", "allocate", "join_", "leave", "owed",
         "settled", "faulty", "filled", "filled_slot", "stale")]

@@ -1,9 +1,9 @@
 """Look-ahead: walks for the lines that a long request, or a prefetch, will come to.
 
-When a request of several pages misses in a region whose level-1 table the walk cache knows, silent
-operations are sent ahead of it, one for each further line of the request. They take free walk
-slots as any miss of the port does, but answer nobody. So the lines are on their way together, and
-the request finds them one after the other.
+When a request of several pages misses in a region whose level-1 table the walk cache knows,
+speculative operations are sent ahead of it, one for each further line of the request. They take
+free walk slots as any miss of the port does, and have no answer. So the lines are on their way
+together, and the request finds them one after the other.
 
 A prefetch (§6) is followed in the same way, with two differences. Its first operation, the leader,
 walks wherever that may lead; the others follow only if the leader came to a line, and so the walk
@@ -20,13 +20,13 @@ from amaranth.lib.wiring import In, Out
 from ..arch.config import Config
 from ..arch.formats import PAGE_SHIFT, PAGES_BITS
 from ..lib.payload import Payload
-from ..pipeline.events import Prefetch
-from ..pipeline.operation import Operation
+from ..pipeline.boundaries import PrefetchSource
+from ..pipeline.operation import JOINS_NOTHING, Operation
 from ..pipeline.sizes import LINE_BITS, PAGE_NUMBER_BITS
+from .act import Sent
 
-__all__ = ["LookAhead", "JOINS_NOBODY"]
+__all__ = ["LookAhead"]
 
-JOINS_NOBODY = 3        #: ``tries`` of an operation that walks for itself
 #: Cycles without a walk of a prefetch until its last operation, which was decided, has none either.
 RESTED = 4
 
@@ -44,18 +44,18 @@ class LookAhead(wiring.Component):
         Look ahead of this operation, unless something is being followed.
     may_walk : In(ports)
         Ports that a free walk slot could be given to.
-    prefetch : In(stream.Signature(Prefetch)), prefetched : Out(1)
-        What to prefetch; for one cycle, when its last walk has ended.
-    silent : Out(stream.Signature(Operation))
-        The next look-ahead. After it was taken, ``passed``, ``refused`` or ``stop`` is raised for
-        one cycle, and only then the next one is offered.
-    passed, refused, stop : In(1), took : In(1)
-        The line needs no more (with ``took``: a walk was begun for it); it found no slot and is to
-        be sent again; give up.
+    prefetch : In(PrefetchSource)
+        What to prefetch; it is done when its last walk has ended.
+    operations : Out(stream.Signature(Operation))
+        The next look-ahead. After it was taken there is one ``verdict``, and only then the next
+        one is offered.
+    verdict : In(Sent)
+        For one cycle: ``passed``, the line needs no more (``took``: a walk was begun for it);
+        ``refused``, it found no slot and is to be sent again; ``stop``, give up.
     abandon : In(1)
         Send no more.
-    walking : In(1), walked : In(1), by_line : In(1)
-        A prefetch's walks hold slots; one has its outcome, ``by_line``: it read a line.
+    walking : In(1), walked : In(1), from_line : In(1)
+        A prefetch's walks hold slots; one has its outcome, ``from_line``: it read a line.
     leads, prefetches : Out(1)
         The look-ahead that was sent is a prefetch's leader; is a prefetch's.
     active : Out(1)
@@ -67,17 +67,13 @@ class LookAhead(wiring.Component):
             "begin": In(1),
             "operation": In(Operation),
             "may_walk": In(config.requesters),
-            "prefetch": In(stream.Signature(Prefetch)),
-            "prefetched": Out(1),
-            "silent": Out(stream.Signature(Operation)),
-            "passed": In(1),
-            "refused": In(1),
-            "stop": In(1),
-            "took": In(1),
+            "prefetch": In(PrefetchSource),
+            "operations": Out(stream.Signature(Operation)),
+            "verdict": In(Sent),
             "abandon": In(1),
             "walking": In(1),
             "walked": In(1),
-            "by_line": In(1),
+            "from_line": In(1),
             "leads": Out(1),
             "prefetches": Out(1),
             "active": Out(1),
@@ -86,56 +82,37 @@ class LookAhead(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         followed = Payload(Operation)
-        line = Payload(PAGE_NUMBER_BITS - LINE_BITS)
         left = Signal(PAGES_BITS - LINE_BITS + 1)       # lines that are not sent yet
         lines, ahead = Signal.like(left), Signal.like(left)
-        more = Signal()                                 # left is not 0
-        offers = Signal()
-        sent, may_walk = Signal(), Signal()
-        first, begun = Signal(LINE_BITS), Signal()
-        passed, refused, stop = Signal(), Signal(), Signal()
-        took, leader_walks = Signal(), Signal()
+        more = Signal()                                 # ``left`` is not 0
+        sent, begun, leader_walks = Signal(), Signal(), Signal()
+        passed, refused, stop, took = Signal(), Signal(), Signal(), Signal()
         m.d.sync += [
             # they come late in their cycle, and nothing is offered before them
-            passed.eq(self.passed), refused.eq(self.refused), stop.eq(self.stop),
-            took.eq(self.took),
-            may_walk.eq((self.may_walk >> followed.port)[0] | self.prefetches),
-            offers.eq(more & ~sent & may_walk & ~(offers & self.silent.ready) & ~stop
-                      & ~leader_walks & ~self.abandon),
-            line.eq(followed.addr[PAGE_SHIFT + LINE_BITS:] + ahead),    # in time for an offer
+            passed.eq(self.verdict.passed), refused.eq(self.verdict.refused),
+            stop.eq(self.verdict.stop), took.eq(self.verdict.took),
         ]
-        place = Signal(LINE_BITS)       # of less than a line, the first page is walked for
-        m.d.comb += [
-            place.eq(Mux(self.prefetches, followed.addr[PAGE_SHIFT:], 0)),
-            self.silent.valid.eq(offers),
-            self.silent.payload.silent.eq(1),
-            self.silent.payload.tries.eq(Mux(self.prefetches, JOINS_NOBODY, 0)),
-            self.silent.payload.addr.eq(Cat(Const(0, PAGE_SHIFT), place, line)),
-        ]
-        for name in ("port", "ft", "write", "device", "pasid"):
-            m.d.comb += self.silent.payload[name].eq(followed[name])
-
-        with m.If(self.silent.valid & self.silent.ready):
+        operations = self.operations
+        self._offer(m, followed, ahead, more & ~sent & ~stop & ~leader_walks & ~self.abandon)
+        with m.If(operations.valid & operations.ready):
             m.d.sync += sent.eq(1)
         with m.If(passed & sent):
             m.d.sync += [sent.eq(0), ahead.eq(ahead + 1), self.leads.eq(0),
                          leader_walks.eq(self.leads & took)]
             with m.If(more):            # not abandoned meanwhile
                 m.d.sync += [left.eq(left - 1), more.eq(left != 1)]
-        with m.If(refused):
-            m.d.sync += sent.eq(0)
-        with m.If(stop):
+        with m.If(refused | stop):
             m.d.sync += sent.eq(0)
         with m.If(self.walked):
             m.d.sync += leader_walks.eq(0)
-        with m.If(stop | self.abandon | (self.walked & leader_walks & ~self.by_line)):
+        with m.If(stop | self.abandon | (self.walked & leader_walks & ~self.from_line)):
             m.d.sync += [left.eq(0), more.eq(0)]
         self._begin(m, followed, ahead, begun, sent)
         with m.If(begun):
             m.d.sync += [begun.eq(0), left.eq(lines), more.eq(lines.any())]
+        first = followed.addr[PAGE_SHIFT:PAGE_SHIFT + LINE_BITS]
         m.d.comb += [
             lines.eq(((first + followed.pages) >> LINE_BITS) + self.prefetches),
-            first.eq(followed.addr[PAGE_SHIFT:PAGE_SHIFT + LINE_BITS]),
             self.active.eq(more | begun | self.prefetches),
         ]
 
@@ -143,15 +120,36 @@ class LookAhead(wiring.Component):
         m.d.sync += rested.eq(Cat(1, rested))
         with m.If(~self.prefetches | more | begun | sent | leader_walks | self.walking):
             m.d.sync += rested.eq(0)
-        m.d.comb += self.prefetched.eq(self.prefetches & rested.all())
-        with m.If(self.prefetched):
+        m.d.comb += self.prefetch.done.eq(self.prefetches & rested.all())
+        with m.If(self.prefetch.done):
             m.d.sync += [self.prefetches.eq(0), self.leads.eq(0)]
         return m
 
+    def _offer(self, m, followed, ahead, may_offer):
+        """The next look-ahead."""
+        may_walk, line = Signal(), Payload(PAGE_NUMBER_BITS - LINE_BITS)
+        offers, operation = Signal(), self.operations.payload
+        place = Signal(LINE_BITS)       # of less than a line, the first page is walked for
+        m.d.sync += [
+            may_walk.eq((self.may_walk >> followed.port)[0] | self.prefetches),
+            offers.eq(may_offer & may_walk & ~(offers & self.operations.ready)),
+            line.eq(followed.addr[PAGE_SHIFT + LINE_BITS:] + ahead),    # in time for an offer
+        ]
+        m.d.comb += [
+            place.eq(Mux(self.prefetches, followed.addr[PAGE_SHIFT:], 0)),
+            self.operations.valid.eq(offers), operation.speculative.eq(1),
+            operation.tries.eq(Mux(self.prefetches, JOINS_NOTHING, 0)),
+            operation.addr.eq(Cat(Const(0, PAGE_SHIFT), place, line)),
+        ]
+        for name in ("port", "ft", "write", "device", "pasid"):
+            m.d.comb += operation[name].eq(followed[name])
+
     def _begin(self, m, followed, ahead, begun, sent):
-        content, idle = self.prefetch.payload, Signal()
-        m.d.comb += [idle.eq(~self.active & ~sent), self.prefetch.ready.eq(idle)]
-        with m.If(idle & self.prefetch.valid):
+        """A prefetch, or else a request, to be followed."""
+        asked, idle = self.prefetch.asked, Signal()
+        content = asked.payload
+        m.d.comb += [idle.eq(~self.active & ~sent), asked.ready.eq(idle)]
+        with m.If(idle & asked.valid):
             m.d.sync += [
                 begun.eq(1), ahead.eq(0), self.prefetches.eq(1), self.leads.eq(1),
                 followed.port.eq(self._config.ports), followed.write.eq(0),

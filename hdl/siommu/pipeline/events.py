@@ -1,11 +1,11 @@
-"""What software asks of the core, and what it hears of it."""
+"""What software asks of the core, what it hears of it, and what happens to walk slots."""
 
 from amaranth.lib import data
 
 from ..arch.formats import ADDR_BITS, DEVICE_BITS, PASID_BITS, TAG_BITS
-from .sizes import ENTRY_ADDR_BITS, PAGE_NUMBER_BITS, PORT_BITS
+from .sizes import ENTRY_ADDR_BITS, PAGE_NUMBER_BITS, PORT_BITS, SLOT_BITS
 
-__all__ = ["Prefetch", "Invalidation", "FaultInfo"]
+__all__ = ["Prefetch", "Invalidation", "FaultInfo", "SlotEnd", "SlotEvent"]
 
 
 class Prefetch(data.Struct):
@@ -49,3 +49,21 @@ class FaultInfo(data.Struct):
     addr: ADDR_BITS
     entry: ENTRY_ADDR_BITS
     quiet: 1
+
+
+class SlotEvent(data.Struct):
+    """Something happens to ``slot``."""
+
+    valid: 1
+    slot: SLOT_BITS
+
+
+class SlotEnd(data.Struct):
+    """The walk of ``slot`` has its outcome: ``granted``, ``from_line`` if that is of a leaf of
+    4 KiB; ``served`` if the slot's owner has it, too."""
+
+    valid: 1
+    slot: SLOT_BITS
+    granted: 1
+    from_line: 1
+    served: 1

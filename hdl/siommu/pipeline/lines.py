@@ -1,11 +1,15 @@
 """Lines: the eight pages of 64 bytes of leaf entries, on their way from memory to the TLBs."""
 
-from amaranth.lib import data
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
 
 from ..arch.formats import PFN_BITS
-from .sizes import LINE_BITS, LINE_PAGES, SLOT_BITS
+from .grants import Outcome
+from .keys import LineKey, WalkKey
+from .sizes import LINE_BITS, LINE_PAGES, SLOT_BITS, WAY_BITS
 
-__all__ = ["LeafPage", "LineWords", "LinePage", "LineRights"]
+__all__ = ["GrantedWalk", "LeafPage", "LineFill", "LinePage", "LineRights", "LineRow", "LineTag",
+           "LineWords", "MeasuredRun", "WalkRecord"]
 
 
 class LeafPage(data.Struct):
@@ -43,3 +47,68 @@ class LineRights(data.Struct):
 
     readable: LINE_PAGES
     writable: LINE_PAGES
+
+
+class GrantedWalk(data.Struct):
+    """An ended walk whose grant may be cached; ``line``: its line is complete in the buffer."""
+
+    slot: SLOT_BITS
+    line: 1
+
+
+class MeasuredRun(data.Struct):
+    """How many more pages follow, contiguously and with equal rights, the page that ``slot`` was
+    walked for."""
+
+    slot: SLOT_BITS
+    extent: LINE_BITS
+
+
+class LineTag(data.Struct):
+    """The tag of a line in the second level; ``on`` = 0: nothing stands there afterwards."""
+
+    on: 1
+    way: WAY_BITS
+    key: LineKey
+    rights: LineRights
+
+
+class LineRow(data.Struct):
+    """Two pages of a line in the second level: the row ``number`` of its line."""
+
+    way: WAY_BITS
+    key: LineKey
+    number: LINE_BITS - 1
+    pages: data.ArrayLayout(LinePage, 2)
+
+
+class LineFill(wiring.Signature):
+    """Writes of a line into the second level: tag off, rows, tag on. The first row comes at least
+    ``timetable.ROW_AFTER_TAG`` cycles behind the tag that goes off.
+
+    Members
+    -------
+    tag : Out(stream.Signature(LineTag)), row : Out(stream.Signature(LineRow))
+        Always taken.
+    """
+
+    def __init__(self):
+        super().__init__({
+            "tag": Out(stream.Signature(LineTag, always_ready=True)),
+            "row": Out(stream.Signature(LineRow, always_ready=True)),
+        })
+
+
+class WalkRecord(wiring.Signature):
+    """What is kept of an ended walk, combinational from its ``slot``.
+
+    Members
+    -------
+    slot : Out(SLOT_BITS)
+    key : In(WalkKey), way : In(WAY_BITS), outcome : In(Outcome)
+        ``way``: where the second level has room for its line.
+    """
+
+    def __init__(self):
+        super().__init__({"slot": Out(SLOT_BITS), "key": In(WalkKey), "way": In(WAY_BITS),
+                          "outcome": In(Outcome)})

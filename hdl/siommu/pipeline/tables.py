@@ -6,7 +6,8 @@ from ..arch.formats import DEVID_BITS, PFN_BITS
 from .keys import WalkKey
 from .sizes import ENTRY_ADDR_BITS, SLOT_BITS, WAY_BITS
 
-__all__ = ["DeviceInfo", "ContextInfo", "RegionInfo", "Reach", "reach", "WalkStart", "TableRead"]
+__all__ = ["DeviceInfo", "ContextInfo", "RegionInfo", "UpperLevels", "Reach", "reach",
+           "WalkStart", "TableRead"]
 
 
 class DeviceInfo(data.Struct):
@@ -38,6 +39,19 @@ class RegionInfo(data.Struct):
     write: 1
     no_read: 1
     devid: DEVID_BITS
+
+
+class UpperLevels(data.Struct):
+    """What the caches know of the upper levels of an operation's page, in ACT. ``region_way`` is
+    where the walk cache has room for what a walk of it finds."""
+
+    device_hit: 1
+    device: DeviceInfo
+    context_hit: 1
+    context: ContextInfo
+    region_hit: 1
+    region: RegionInfo
+    region_way: WAY_BITS
 
 
 class Reach(data.Struct):

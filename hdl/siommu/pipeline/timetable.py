@@ -19,8 +19,10 @@ To move a stage, change its number here and the registers of that stage; the res
 
 from enum import IntEnum
 
-__all__ = ["FILL_SPACING", "FILL_VISIBLE", "LAST_STAGE", "SECOND_LEVEL", "SLOT_UNCOUNTED", "Line",
-           "Stage", "Walk"]
+from .sizes import LINE_ROWS
+
+__all__ = ["FILL_SPACING", "FILL_VISIBLE", "LAST_STAGE", "LINE_TAGS_MEET", "ROW_AFTER_TAG",
+           "SECOND_LEVEL", "SLOT_UNCOUNTED", "STORE_MATCH", "Line", "Stage", "Walk"]
 
 
 class Stage(IntEnum):
@@ -68,17 +70,33 @@ class Walk(IntEnum):
     OVER = 3            #: nothing more comes for the walk
 
 
+#: Cycles from a look-up in a set-associative store to its match.
+STORE_MATCH = Stage.RESOLVE - Stage.COMPARE
+
+#: Cycles from a tag's being written in the second level until a row of its line may be: a look-up
+#: that compares in the cycle of the tag's write is the last one that may see the old tag, it reads
+#: its row in ACT, and tag and row are both in memory a cycle after they were written.
+ROW_AFTER_TAG = Stage.ACT - Stage.COMPARE
+
+
 class Line(IntEnum):
     """Cycles since the line of an ended walk began to be gone through, from its last row to its
     first."""
 
-    BEGIN = 0           #: address of the last row, in the line buffer
-    ROW = 2             #: the last row, of ``sizes.LINE_ROWS``, one a cycle
-    NEXT = 3            #: what would follow each page
-    FOLLOWED = 4        #: whether it does
-    TAG_OFF = 2         #: of the second level: what stood in its place is no more
-    FIRST_ROW = 5       #: to the second level; the last one three cycles later
-    RUN = 8             #: the run around the page that was asked for is known
-    FILL = 9            #: on offer for the first level
-    TAG_ON = 10
-    PITCH = 5           #: another line may begin
+    BEGIN = 0                       #: address of the last row, in the line buffer
+    ROW = BEGIN + 2                 #: the last row, of ``LINE_ROWS``, one a cycle
+    NEXT = ROW + 1                  #: what would follow each page
+    FOLLOWED = NEXT + 1             #: whether it does
+    FIRST_ROW = FOLLOWED + 1        #: to the second level, the last row first
+    RUN = FOLLOWED + LINE_ROWS      #: the run around the page that was asked for is known
+    FILL = RUN + 1                  #: on offer for the first level
+    TAG_OFF = FIRST_ROW - ROW_AFTER_TAG     #: to the second level, of what stood in its place
+    TAG_ON = FIRST_ROW + LINE_ROWS + 1      #: to the second level, behind the rows
+    #: Another line may begin. One cycle for each row would be enough for the rows; but then the
+    #: tag that goes off of every other line would meet one that goes on.
+    PITCH = LINE_ROWS + 1
+
+
+#: A line may not begin so many cycles behind another one: its tag off would meet the other's tag
+#: on, and the second level writes one tag a cycle.
+LINE_TAGS_MEET = Line.TAG_ON - Line.TAG_OFF

@@ -137,7 +137,8 @@ def rest_of(m, rest, operation, run, continues):
     page = operation.addr[PAGE_SHIFT:]
     for name in ("port", "ft", "write", "device", "pasid", "tag"):
         m.d.comb += rest[name].eq(operation[name])
-    for name in ("silent", "reserved", "claims", "in_time", "slot", "tries", "distrusts"):
+    for name in ("speculative", "reserved", "claims", "in_time", "slot", "tries",
+                 "skip_second_level"):
         m.d.comb += rest[name].eq(Mux(continues, 0, operation[name]))
     m.d.comb += [       # that it continues comes late: a carry
         rest.addr.eq(Cat(operation.addr[:PAGE_SHIFT] & (~continues).replicate(PAGE_SHIFT),

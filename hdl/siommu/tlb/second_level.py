@@ -12,13 +12,13 @@ The tag says which of its pages may be read and which written, so that a hit is 
 with a wrong one does not match; a row with a wrong one raises ``damaged``, and the look-up counts
 as a miss.
 
-A line is replaced in the order tag off, rows, tag on, and its first row is written no earlier than
-the last look-up that saw the old tag has read its row (``TableLines`` keeps that distance).
+A line is replaced in the order tag off, rows, tag on (``LineFill``), and its first row is written
+no earlier than the last look-up that saw the old tag has read its row.
 """
 
 from amaranth import Cat, Module, Mux, Signal
-from amaranth.lib import data, memory, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
 from amaranth.utils import exact_log2
 
 from ..arch.config import Config
@@ -28,25 +28,14 @@ from ..lib.payload import Payload
 from ..pipeline.events import Invalidation
 from ..pipeline.grants import Outcome
 from ..pipeline.keys import LineKey
-from ..pipeline.lines import LinePage, LineRights
-from ..pipeline.sizes import LINE_BITS, LINE_PAGES, LINE_ROWS, WAY_BITS
-from .set_store import (
-    SetStore,
-    guarded,
-    guarded_bits,
-    ignored,
-    parity_sums,
-    sound,
-    space_index,
-    unguarded,
-)
+from ..pipeline.lines import LineFill, LineRights
+from ..pipeline.sizes import LINE_BITS, LINE_PAGES, WAY_BITS
+from .line_store import LineStore
+from .set_index import ignored_pairs, space_index
+from .set_scan import Scan
+from .set_store import SetStore
 
-__all__ = ["SecondLevelTlb", "line_index", "line_sets"]
-
-
-
-_PAIR = data.ArrayLayout(LinePage, 2)
-_ROW_BITS = guarded_bits(_PAIR.size)
+__all__ = ["SecondLevelTlb", "SecondLookUp", "line_index", "line_sets"]
 
 
 def line_index(key, bits):
@@ -59,6 +48,36 @@ def line_sets(config):
     return max(config.l2_entries // LINE_PAGES // config.l2_ways, 1)
 
 
+class SecondLookUp(wiring.Signature):
+    """A look-up in the second level, one in every cycle.
+
+    Members
+    -------
+    key : Out(LineKey)
+        In cycle *n*.
+    compared : Out(LineKey), page : Out(LINE_BITS), write : Out(1), skip : Out(1)
+        In cycle *n* + 2: the same key, which page of its line is asked for, that it is for a
+        write, that it is to miss.
+    hit : In(1), place : In(WAY_BITS)
+        In cycle *n* + 3; ``place`` is the way that a fill for the key should take.
+    outcome : In(Outcome), damaged : In(1)
+        In cycle *n* + 5, of a hit.
+    """
+
+    def __init__(self):
+        super().__init__({
+            "key": Out(LineKey),
+            "compared": Out(LineKey),
+            "page": Out(LINE_BITS),
+            "write": Out(1),
+            "skip": Out(1),
+            "hit": In(1),
+            "place": In(WAY_BITS),
+            "outcome": In(Outcome),
+            "damaged": In(1),
+        })
+
+
 class SecondLevelTlb(wiring.Component):
     """The second-level TLB.
 
@@ -68,23 +87,12 @@ class SecondLevelTlb(wiring.Component):
 
     Members
     -------
-    key : In(LineKey)
-        Looked up in every cycle *n*.
-    compared : In(LineKey), page : In(LINE_BITS), write : In(1), distrusts : In(1)
-        In cycle *n* + 2: the same key, and which page of its line is asked for, for a write or a
-        read; that it is to miss.
-    hit : Out(1), place : Out(WAY_BITS)
-        In cycle *n* + 3; ``place`` is the way that a fill for the key should take.
-    outcome : Out(Outcome), damaged : Out(1)
-        In cycle *n* + 5, of a hit.
-    tag_write : In(1), tag_valid : In(1), tag_way, tag_line : In, rights : In(LineRights)
-        Writes a tag, valid or empty.
-    row_write : In(1), row_way, row_line, row, pages : In
-        Writes a row of two pages.
-    scan : In(1), scan_set, scan_natural, scanning
-        Drops from a set what ``invalidation`` asks for; ``key`` is its device, PASID, FT and first
-        page, in cycle *n*. See ``SetStore``.
-    invalidation : In(Invalidation)
+    look_up : In(SecondLookUp)
+    fill : In(LineFill)
+        Tags and rows are written in the next cycle.
+    scan : In(Scan), invalidation : In(Invalidation)
+        Drops from a set what ``invalidation`` asks for; the looked-up key is its device, PASID, FT
+        and first page, in cycle *n*. See ``SetStore``.
     flush : In(1)
         Drops every line.
     sweeping : Out(1)
@@ -94,31 +102,11 @@ class SecondLevelTlb(wiring.Component):
     """
 
     def __init__(self, config: Config):
-        self._config = config
+        self._config, self._sets = config, line_sets(config)
         super().__init__({
-            "key": In(LineKey),
-            "compared": In(LineKey),
-            "page": In(LINE_BITS),
-            "write": In(1),
-            "distrusts": In(1),
-            "hit": Out(1),
-            "place": Out(WAY_BITS),
-            "outcome": Out(Outcome),
-            "damaged": Out(1),
-            "tag_write": In(1),
-            "tag_valid": In(1),
-            "tag_way": In(WAY_BITS),
-            "tag_line": In(LineKey),
-            "rights": In(LineRights),
-            "row_write": In(1),
-            "row_way": In(WAY_BITS),
-            "row_line": In(LineKey),
-            "row": In(exact_log2(LINE_ROWS)),
-            "pages": In(_PAIR),
-            "scan": In(1),
-            "scan_set": In(max(exact_log2(line_sets(config)), 1)),
-            "scan_natural": In(1),
-            "scanning": Out(1),
+            "look_up": In(SecondLookUp()),
+            "fill": In(LineFill()),
+            "scan": In(Scan(self._sets)),
             "invalidation": In(Invalidation),
             "flush": In(1),
             "sweeping": Out(1, init=1),
@@ -127,71 +115,62 @@ class SecondLevelTlb(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        config = self._config
-        ways = config.l2_ways
-        sets = line_sets(config)
-        bits = exact_log2(sets)
+        ways, sets = self._config.l2_ways, self._sets
         m.submodules.tags = tags = SetStore(
             key=LineKey, value=LineRights, ways=ways, sets=sets, index=line_index)
-        m.submodules.rows = rows = memory.Memory(
-            shape=_ROW_BITS, depth=sets * ways * LINE_ROWS, init=[], attrs={"no_rw_check": 1})
-        read, write = rows.read_port(domain="comb"), rows.write_port()     # see SetStore
-
+        m.submodules.rows = rows = LineStore(sets * ways, WAY_BITS + exact_log2(sets))
+        tag = self.fill.tag
         m.d.comb += [
-            tags.key.eq(self.key), tags.flush.eq(self.flush),
-            tags.write.eq(self.tag_write), tags.write_way.eq(self.tag_way),
-            tags.write_key.eq(self.tag_line), tags.write_value.eq(self.rights),
-            tags.write_valid.eq(self.tag_valid), self.sweeping.eq(tags.sweeping),
-            tags.scan.eq(self.scan), tags.scan_set.eq(self.scan_set),
-            tags.scan_natural.eq(self.scan_natural), self.scanning.eq(tags.scanning),
-            tags.ignored.eq(ignored(self.invalidation, LineKey, LINE_BITS)),
+            tags.flush.eq(self.flush), self.sweeping.eq(tags.sweeping),
+            tags.write.enable.eq(tag.valid), tags.write.way.eq(tag.payload.way),
+            tags.write.key.eq(tag.payload.key), tags.write.value.eq(tag.payload.rights),
+            tags.write.valid.eq(tag.payload.on),
+            tags.ignored.eq(ignored_pairs(self.invalidation, LineKey, LINE_BITS)),
         ]
+        connect(m, flipped(self.scan), tags.scan)
+        self._look_up(m, tags, rows)
+        self._fill(m, rows)
+        return m
+
+    def _look_up(self, m, tags, rows):
+        look_up, bits = self.look_up, exact_log2(self._sets)
+        match = Signal(self._config.l2_ways)
+        index, page = Payload(max(bits, 1), name="index"), Payload(LINE_BITS, name="page")
 
         # Compare.
-        match = Signal(ways)
-        index, page = Payload(max(bits, 1)), Payload(LINE_BITS)
-        for way in range(ways):
-            rights = tags.values[way]
-            allowed = Mux(self.write, rights.writable, rights.readable).bit_select(self.page, 1)
-            m.d.sync += match[way].eq(tags.match[way] & allowed & ~self.flush & ~self.distrusts)
+        m.d.comb += tags.look_up.key.eq(look_up.key)
+        for way, rights in enumerate(tags.look_up.values):
+            allowed = Mux(look_up.write, rights.writable,
+                          rights.readable).bit_select(look_up.page, 1)
+            m.d.sync += match[way].eq(tags.look_up.match[way] & allowed & ~self.flush
+                                      & ~look_up.skip)
         m.d.sync += [
-            self.place.eq(tags.place), self.tag_errors.eq(tags.errors.any()),
-            index.eq(line_index(self.compared, bits)), page.eq(self.page),
+            look_up.place.eq(tags.look_up.place), self.tag_errors.eq(tags.look_up.errors.any()),
+            index.eq(line_index(look_up.compared, bits)), page.eq(look_up.page),
         ]
 
-        # The way is known.
+        # The way is known; two cycles later the row.
+        outcome, found = look_up.outcome, rows.found
         m.d.comb += [
-            self.hit.eq(match.any()),
-            read.addr.eq(Cat(page[1:], one_hot_index(lowest(match)), index[:bits])),
+            look_up.hit.eq(match.any()), rows.read.eq(look_up.hit), rows.page.eq(page),
+            rows.line.eq(self._line(one_hot_index(lowest(match)), index[:bits])),
+            look_up.damaged.eq(rows.damaged),
+            outcome.cause.eq(Cause.OK), outcome.rights.size.eq(Size.PAGE_4K),
+            outcome.rights.read.eq(found.read), outcome.rights.write.eq(found.write),
+            outcome.rights.dirty.eq(found.dirty),
+            outcome.pfn.eq(found.pfn), outcome.extent.eq(found.extent),
         ]
 
-        # The row.
-        second, row = Payload(), Payload(_ROW_BITS)
-        pair, added = unguarded(row), parity_sums(row)
-        found, sums = Payload(LinePage), Payload(len(added))
-        m.d.sync += [
-            second.eq(page[0]), row.eq(read.data),
-            found.eq(Mux(second, pair[1::2], pair[::2])), sums.eq(added),
-        ]
+    def _fill(self, m, rows):
+        row, tag, bits = self.fill.row, self.fill.tag, exact_log2(self._sets)
         m.d.comb += [
-            self.damaged.eq(~sound(sums)),
-            self.outcome.cause.eq(Cause.OK),
-            self.outcome.rights.size.eq(Size.PAGE_4K),
-            self.outcome.rights.read.eq(found.read),
-            self.outcome.rights.write.eq(found.write),
-            self.outcome.rights.dirty.eq(found.dirty),
-            self.outcome.pfn.eq(found.pfn),
-            self.outcome.extent.eq(found.extent),
+            rows.write.eq(row.valid), rows.row.eq(row.payload),
+            rows.write_line.eq(self._line(row.payload.way, line_index(row.payload.key, bits))),
+            rows.replaces.eq(tag.valid),
+            rows.replaced.eq(self._line(tag.payload.way, line_index(tag.payload.key, bits))),
         ]
 
-        # Fill: in the next cycle, as the tags are.
-        pages = Payload(_PAIR)
-        m.d.sync += [
-            write.en.eq(self.row_write),
-            write.addr.eq(Cat(self.row, self.row_way, line_index(self.row_line, bits))),
-            pages.eq(self.pages),
-        ]
-        # Bit by bit, so that the choice between the two pages is one inside of a block RAM.
-        pair = Cat(*zip(*(page.as_value() for page in pages)))
-        m.d.comb += write.data.eq(guarded(pair))
-        return m
+    @staticmethod
+    def _line(way, set_):
+        """A line's number in ``LineStore``."""
+        return Cat(way, set_)

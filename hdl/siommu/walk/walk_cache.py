@@ -7,8 +7,7 @@ memory (§4).
 
 from amaranth import Module, Signal
 from amaranth.lib import data, wiring
-from amaranth.lib.wiring import In, Out
-from amaranth.utils import exact_log2
+from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..arch.config import Config
 from ..arch.formats import INDEX_BITS
@@ -20,7 +19,9 @@ from ..pipeline.keys import RegionKey
 from ..pipeline.sizes import WAY_BITS
 from ..pipeline.tables import RegionInfo
 from ..pipeline.walks import RegionFill
-from ..tlb.set_store import FEW_SETS, SetStore, ignored, space_index
+from ..tlb.set_index import ignored_pairs, space_index
+from ..tlb.set_scan import Scan
+from ..tlb.set_store import FEW_SETS, SetStore
 
 __all__ = ["WalkCache"]
 
@@ -45,10 +46,9 @@ class WalkCache(wiring.Component):
         In cycle *n* + 3. ``place`` is where a fill for the key should go.
     fill : In(Event(RegionFill))
         Written to its way. A look-up of before finds the old entry or none.
-    scan : In(1), scan_set, scan_natural, scanning
+    scan : In(Scan), invalidation : In(Invalidation)
         Drops from a set what ``invalidation`` asks for; ``key`` is its device, PASID, FT and first
         page, in cycle *n*. See ``SetStore``.
-    invalidation : In(Invalidation)
     flush : In(1)
         Drops every entry and the look-ups under way.
     """
@@ -61,10 +61,7 @@ class WalkCache(wiring.Component):
             "info": Out(RegionInfo),
             "place": Out(WAY_BITS),
             "fill": In(Event(RegionFill)),
-            "scan": In(1),
-            "scan_set": In(max(exact_log2(config.walk_entries // config.walk_cache_ways), 1)),
-            "scan_natural": In(1),
-            "scanning": Out(1),
+            "scan": In(Scan(config.walk_entries // config.walk_cache_ways)),
             "invalidation": In(Invalidation),
             "flush": In(1),
         })
@@ -78,18 +75,17 @@ class WalkCache(wiring.Component):
             key=RegionKey, value=RegionInfo, ways=ways, sets=sets, index=_index,
             guarded=sets > FEW_SETS)
         m.d.comb += [
-            store.key.eq(self.key),
-            store.write.eq(self.fill.valid), store.write_way.eq(self.fill.payload.way),
-            store.write_key.eq(self.fill.payload.key),
-            store.write_value.eq(self.fill.payload.value),
-            store.write_valid.eq(1), store.flush.eq(self.flush),
-            store.scan.eq(self.scan), store.scan_set.eq(self.scan_set),
-            store.scan_natural.eq(self.scan_natural), self.scanning.eq(store.scanning),
-            store.ignored.eq(ignored(self.invalidation, RegionKey, INDEX_BITS)),
+            store.look_up.key.eq(self.key),
+            store.write.enable.eq(self.fill.valid), store.write.way.eq(self.fill.payload.way),
+            store.write.key.eq(self.fill.payload.key),
+            store.write.value.eq(self.fill.payload.value),
+            store.write.valid.eq(1), store.flush.eq(self.flush),
+            store.ignored.eq(ignored_pairs(self.invalidation, RegionKey, INDEX_BITS)),
         ]
+        connect(m, flipped(self.scan), store.scan)
         match, values = Signal(ways), Payload(data.ArrayLayout(RegionInfo, ways))
-        m.d.sync += [match.eq(store.match & (~self.flush).replicate(ways)),
-                     values.eq(store.values), self.place.eq(store.place)]
+        m.d.sync += [match.eq(store.look_up.match & (~self.flush).replicate(ways)),
+                     values.eq(store.look_up.values), self.place.eq(store.look_up.place)]
         m.d.comb += self.hit.eq(match.any())
         m.d.comb += self.info.eq(one_of(lowest(match), values))
         return m

@@ -1,7 +1,8 @@
 """The look-ahead of long requests: which lines are asked for, and when it stops."""
 
 from siommu.arch.config import Config
-from siommu.miss.look_ahead import JOINS_NOBODY, LookAhead
+from siommu.miss.look_ahead import LookAhead
+from siommu.pipeline.operation import JOINS_NOTHING
 
 from ...support.simulate import seeded, simulate
 
@@ -13,17 +14,20 @@ def run(scenario):
 
     async def bench(ctx):
         ctx.set(dut.may_walk, 0b111)
-        ctx.set(dut.silent.ready, 1)
+        ctx.set(dut.operations.ready, 1)
         await scenario(ctx, dut)
     simulate(dut, bench, cycles=20_000)
 
 
 async def pulse(ctx, dut, **values):
+    def signal(name):
+        verdict = name in ("passed", "refused", "stop", "took")
+        return getattr(dut.verdict if verdict else dut, name)
     for name, value in values.items():
-        ctx.set(getattr(dut, name), value)
+        ctx.set(signal(name), value)
     await ctx.tick()
     for name in values:
-        ctx.set(getattr(dut, name), {} if name == "operation" else 0)
+        ctx.set(signal(name), {} if name == "operation" else 0)
 
 
 async def begin(ctx, dut, addr, pages):
@@ -34,10 +38,10 @@ async def begin(ctx, dut, addr, pages):
 async def offered(ctx, dut, cycles=6):
     """The next look-ahead, taken; None when there is none."""
     for _ in range(cycles):
-        if ctx.get(dut.silent.valid) and ctx.get(dut.silent.ready):
-            payload = ctx.get(dut.silent.payload)
+        if ctx.get(dut.operations.valid) and ctx.get(dut.operations.ready):
+            payload = ctx.get(dut.operations.payload)
             await ctx.tick()
-            assert not ctx.get(dut.silent.valid), "another one before the answer"
+            assert not ctx.get(dut.operations.valid), "another one before the answer"
             return payload
         await ctx.tick()
     return None
@@ -55,7 +59,7 @@ def test_asks_for_every_further_line_once():
             expected = [line << 15 for line in range((page >> 3) + 1, (page + pages >> 3) + 1)]
             found = []
             while (silent := await offered(ctx, dut)) is not None:
-                assert silent.silent and not silent.reserved and not silent.claims
+                assert silent.speculative and not silent.reserved and not silent.claims
                 assert silent.pages == 0
                 for name, value in SPACE.items():
                     assert getattr(silent, name) == value
@@ -81,18 +85,18 @@ def test_a_prefetch():
             page = rng.getrandbits(52) >> n << n
             asked = {"ft": rng.getrandbits(1), "device": rng.getrandbits(16),
                      "pasid": rng.getrandbits(20), "page": page, "n": n}
-            ctx.set(dut.prefetch.payload, asked)
+            ctx.set(dut.prefetch.asked.payload, asked)
             ctx.set(dut.may_walk, 0)                # its operations wait elsewhere
-            ctx.set(dut.prefetch.valid, 1)
-            assert ctx.get(dut.prefetch.ready) and not ctx.get(dut.active)
+            ctx.set(dut.prefetch.asked.valid, 1)
+            assert ctx.get(dut.prefetch.asked.ready) and not ctx.get(dut.active)
             await ctx.tick()
-            ctx.set(dut.prefetch.valid, 0)
+            ctx.set(dut.prefetch.asked.valid, 0)
             lines = max(1, 1 << n - 3 if n > 3 else 1)
             expected = [max(page >> 3 << 3, page) if not line else (page >> 3) + line << 3
                         for line in range(lines)]
             found = []
             while (silent := await offered(ctx, dut)) is not None:
-                assert silent.silent and silent.tries == JOINS_NOBODY and not silent.pages
+                assert silent.speculative and silent.tries == JOINS_NOTHING and not silent.pages
                 assert (silent.port, silent.write) == (Config().ports, 0)
                 assert (silent.ft, silent.device, silent.pasid) == (
                     asked["ft"], asked["device"], asked["pasid"])
@@ -104,20 +108,20 @@ def test_a_prefetch():
                 if walks and len(found) == 1:
                     ctx.set(dut.walking, 1)
                     assert await offered(ctx, dut, 20) is None, "the leader's walk is under way"
-                    by_line = rng.random() < .7
-                    await pulse(ctx, dut, walked=1, by_line=int(by_line))
-                    seen.add(by_line)
-                    if not by_line:
+                    from_line = rng.random() < .7
+                    await pulse(ctx, dut, walked=1, from_line=int(from_line))
+                    seen.add(from_line)
+                    if not from_line:
                         expected = expected[:1]
             assert found == expected
             if ctx.get(dut.walking):
                 for _ in range(20):
-                    assert not ctx.get(dut.prefetched) and ctx.get(dut.active)
+                    assert not ctx.get(dut.prefetch.done) and ctx.get(dut.active)
                     await ctx.tick()
                 ctx.set(dut.walking, 0)
             done = 0
             for _ in range(10):
-                done += ctx.get(dut.prefetched)
+                done += ctx.get(dut.prefetch.done)
                 await ctx.tick()
             assert done <= 1 and not ctx.get(dut.active)
         assert seen == {True, False}
@@ -127,19 +131,19 @@ def test_a_prefetch():
 def test_an_abandoned_prefetch_ends():
     """When the caches are flushed, no more is sent; what was sent is waited for."""
     async def scenario(ctx, dut):
-        ctx.set(dut.prefetch.payload, {"page": 0x4200, "n": 8})
-        ctx.set(dut.prefetch.valid, 1)
+        ctx.set(dut.prefetch.asked.payload, {"page": 0x4200, "n": 8})
+        ctx.set(dut.prefetch.asked.valid, 1)
         await ctx.tick()
-        ctx.set(dut.prefetch.valid, 0)
+        ctx.set(dut.prefetch.asked.valid, 0)
         assert (await offered(ctx, dut)) is not None
         await pulse(ctx, dut, abandon=1)
         for _ in range(30):
-            assert not ctx.get(dut.prefetched) and not ctx.get(dut.silent.valid)
+            assert not ctx.get(dut.prefetch.done) and not ctx.get(dut.operations.valid)
             await ctx.tick()
         await pulse(ctx, dut, passed=1)
         done = 0
         for _ in range(10):
-            done += ctx.get(dut.prefetched)
+            done += ctx.get(dut.prefetch.done)
             await ctx.tick()
         assert done == 1 and not ctx.get(dut.active)
     run(scenario)

@@ -5,7 +5,7 @@ from collections import deque
 import pytest
 
 from siommu.arch.config import Config
-from siommu.miss.replay import Parking, Reason
+from siommu.miss.replay import Reason, ReplayQueue
 
 from ...support.simulate import seeded, simulate
 
@@ -14,10 +14,10 @@ JOINED, WANTS, CONTINUES = Reason.JOINED, Reason.WANTS, Reason.CONTINUES
 
 
 def run(scenario, config=CONFIG, cycles=2000):
-    dut = Parking(config)
+    dut = ReplayQueue(config)
 
     async def bench(ctx):
-        ctx.set(dut.retry.ready, 1)
+        ctx.set(dut.retry.operation.ready, 1)
         await scenario(ctx, dut)
     simulate(dut, bench, cycles=cycles)
 
@@ -35,8 +35,8 @@ async def leaving(ctx, dut, cycles=14):
     """(port, tag, reserved) of what leaves within some cycles."""
     found = []
     for _ in range(cycles):
-        if ctx.get(dut.retry.valid):
-            operation = ctx.get(dut.retry.payload)
+        if ctx.get(dut.retry.operation.valid):
+            operation = ctx.get(dut.retry.operation.payload)
             assert operation.addr == operation.tag << 12 and operation.pasid == 0xABCDE
             found.append((operation.port, operation.tag, operation.reserved))
         await ctx.tick()
@@ -73,10 +73,10 @@ def test_overdue_ports_let_the_first_one_go():
 def test_slots_and_credits(reason):
     """One leaves for each cycle in which its port may, and it is said who took it."""
     async def scenario(ctx, dut):
-        allowed = dut.slot_for if reason == WANTS else dut.credit_for
-        other = dut.credit_for if reason == WANTS else dut.slot_for
-        taken = dut.slot_taken if reason == WANTS else dut.credit_taken
-        waits = dut.wants if reason == WANTS else dut.continues
+        allowed = dut.slot_for if reason == WANTS else dut.credits.some
+        other = dut.credits.some if reason == WANTS else dut.slot_for
+        taken = dut.slot_taken if reason == WANTS else dut.credits.taken
+        waits = dut.wants if reason == WANTS else dut.credits.rests
         for tag in range(3):
             await push(ctx, dut, reason, 1, tag)
         await ctx.tick()
@@ -98,15 +98,15 @@ def test_slots_and_credits(reason):
 
 def test_a_stalled_arbiter_loses_nothing():
     async def scenario(ctx, dut):
-        ctx.set(dut.retry.ready, 0)
-        ctx.set(dut.credit_for, 0b11)
+        ctx.set(dut.retry.operation.ready, 0)
+        ctx.set(dut.credits.some, 0b11)
         for tag in range(8):
             await push(ctx, dut, CONTINUES, tag & 1, tag)
         await ctx.tick().repeat(20)
-        before = ctx.get(dut.retry.payload)
+        before = ctx.get(dut.retry.operation.payload)
         await ctx.tick().repeat(3)
-        assert ctx.get(dut.retry.valid) and ctx.get(dut.retry.payload) == before
-        ctx.set(dut.retry.ready, 1)
+        assert ctx.get(dut.retry.operation.valid) and ctx.get(dut.retry.operation.payload) == before
+        ctx.set(dut.retry.operation.ready, 1)
         found = await leaving(ctx, dut, 30)
         for port in (0, 1):
             assert [tag for p, tag, _ in found if p == port] == list(range(port, 8, 2))
@@ -117,7 +117,7 @@ def test_a_stalled_arbiter_loses_nothing():
                          ids=["two", "five"])
 def test_random_traffic(config):
     """Every operation leaves once, in the order of its queue, and joiners only when they may."""
-    ports, rng = config.ports, seeded(f"parking/{config.ports}")
+    ports, rng = config.ports, seeded(f"replay/{config.ports}")
 
     async def scenario(ctx, dut):
         queues = {(reason, port): deque() for reason in Reason for port in range(ports)}
@@ -133,11 +133,11 @@ def test_random_traffic(config):
                 may.append((settled, overdue))
                 ctx.set(dut.overdue, overdue)
             ctx.set(dut.slot_for, (1 << ports) - 1 if draining else rng.getrandbits(ports))
-            ctx.set(dut.credit_for, (1 << ports) - 1 if draining else rng.getrandbits(ports))
+            ctx.set(dut.credits.some, (1 << ports) - 1 if draining else rng.getrandbits(ports))
             ready = draining or rng.random() < .8
-            ctx.set(dut.retry.ready, ready)
-            if ready and ctx.get(dut.retry.valid):
-                operation = ctx.get(dut.retry.payload)
+            ctx.set(dut.retry.operation.ready, ready)
+            if ready and ctx.get(dut.retry.operation.valid):
+                operation = ctx.get(dut.retry.operation.payload)
                 port, tag = operation.port, operation.tag
                 reason = next(reason for reason in Reason
                               if queues[reason, port] and queues[reason, port][0][0] == tag)

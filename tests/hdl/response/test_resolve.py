@@ -84,14 +84,14 @@ def test_grants():
                 assert (rest.device, rest.pasid) == (0xBEEF, 0xABCDE)
                 # a new beginning: nothing of the passes before it
                 assert not (rest.reserved or rest.claims or rest.in_time or rest.tries
-                            or rest.distrusts or rest.silent)
+                            or rest.skip_second_level or rest.speculative)
             else:       # it is left as it is
                 assert (rest.addr, rest.pages, rest.slot, rest.tries) == (addr, pages, 5, 2)
-                assert rest.reserved and rest.claims and rest.in_time and rest.distrusts
+                assert rest.reserved and rest.claims and rest.in_time and rest.skip_second_level
 
         cases.append((
             {"port": 3, "tag": 0x5A, "ft": 1, "device": 0xBEEF, "pasid": 0xABCDE, "reserved": 1,
-             "claims": 1, "in_time": 1, "tries": 2, "distrusts": 1, "slot": 5,
+             "claims": 1, "in_time": 1, "tries": 2, "skip_second_level": 1, "slot": 5,
              "addr": addr, "pages": pages},
             {"cause": Cause.OK, "pfn": pfn, "extent": extent,
              "rights": {"size": size, "read": rights[0], "write": rights[1], "dirty": 1}}, check))

@@ -1,9 +1,12 @@
 """The TLB against a model that keeps every fill ever made and says what must not be answered."""
 
+import pytest
+
 from siommu.arch.config import Config
 from siommu.arch.formats import Size
 from siommu.pipeline.sizes import LINE_PAGES
-from siommu.tlb.first_level import Tlb
+from siommu.pipeline.timetable import FILL_SPACING
+from siommu.tlb.first_level import FirstLevelTlb
 
 from ...support.simulate import seeded, simulate
 
@@ -30,39 +33,38 @@ def large(pfn, size, **allowed):
 
 
 def set_key(ctx, dut, key):
-    """Both keys, if there are two."""
-    ctx.set(dut.key, key)
-    if hasattr(dut, "far_key"):
-        ctx.set(dut.far_key, key)
+    """Both copies of the key."""
+    ctx.set(dut.look_up.key, key)
+    ctx.set(dut.look_up.far_key, key)
 
 
 async def fill(ctx, dut, key, translation, commit=1):
     """A fill, and the cycles until every look-up sees it."""
     set_key(ctx, dut, key)
-    ctx.set(dut.translation, translation)
-    ctx.set(dut.fill, 1)
+    ctx.set(dut.fill.translation, translation)
+    ctx.set(dut.fill.valid, 1)
     await ctx.tick()
-    ctx.set(dut.fill, 0)
-    ctx.set(dut.translation, {})
-    ctx.set(dut.commit, commit)
+    ctx.set(dut.fill.valid, 0)
+    ctx.set(dut.fill.translation, {})
+    ctx.set(dut.fill.commit, commit)
     await ctx.tick().repeat(5)
 
 
 async def look_up(ctx, dut, key, write=0):
     """(page, extent, size, read, write), or None for a miss."""
     set_key(ctx, dut, key)
-    ctx.set(dut.write, write)
+    ctx.set(dut.look_up.write, write)
     await ctx.tick()
     set_key(ctx, dut, {})
     await ctx.tick()
-    outcome = ctx.get(dut.outcome)
+    outcome = ctx.get(dut.look_up.outcome)
     allowed = outcome.rights
     return (outcome.pfn, outcome.extent, allowed.size, allowed.read, allowed.write) \
-        if ctx.get(dut.hit) else None
+        if ctx.get(dut.look_up.hit) else None
 
 
 def test_every_field_of_the_key_counts():
-    dut = Tlb(Config(tlb_entries=4))
+    dut = FirstLevelTlb(Config(tlb_entries=4))
 
     async def bench(ctx):
         await fill(ctx, dut, KEY, small(KEY, 0xABCDE))
@@ -75,7 +77,7 @@ def test_every_field_of_the_key_counts():
 
 def test_far_entries():
     """Half of the entries are compared with a key of their own: in all of its fields, too."""
-    dut = Tlb(Config(tlb_entries=32))
+    dut = FirstLevelTlb(Config(tlb_entries=32))
     keys = [KEY | {"pasid": 1 << 12 | number} for number in range(31)]    # one is free
 
     async def bench(ctx):
@@ -107,7 +109,7 @@ def others(key):
 
 def test_part_of_a_line():
     """An entry answers for the pages of its mask alone, each at its place, with what follows it."""
-    dut = Tlb(Config(tlb_entries=4))
+    dut = FirstLevelTlb(Config(tlb_entries=4))
 
     async def bench(ctx):
         for first in range(LINE_PAGES):
@@ -126,7 +128,7 @@ def test_part_of_a_line():
 
 def test_parts_of_a_line_stand_side_by_side():
     """What overlaps a fill goes, what does not stays; of one line and of other lines."""
-    dut = Tlb(Config(tlb_entries=8))
+    dut = FirstLevelTlb(Config(tlb_entries=8))
     line = KEY["vpn"] & ~7
 
     async def bench(ctx):
@@ -157,7 +159,7 @@ def test_parts_of_a_line_stand_side_by_side():
 
 
 def test_sizes():
-    dut = Tlb(Config(tlb_entries=8))
+    dut = FirstLevelTlb(Config(tlb_entries=8))
 
     async def bench(ctx):
         for size, ignored in ((Size.PAGE_2M, 9), (Size.PAGE_1G, 18)):
@@ -178,7 +180,7 @@ def test_sizes():
 
 def test_rights():
     """An entry that does not allow what is asked is a miss: a fault never comes from here."""
-    dut = Tlb(Config(tlb_entries=2))
+    dut = FirstLevelTlb(Config(tlb_entries=2))
 
     async def bench(ctx):
         for read, write, dirty in ((1, 0, 1), (0, 1, 1), (1, 1, 0), (0, 0, 0), (1, 1, 1)):
@@ -190,7 +192,7 @@ def test_rights():
 
 
 def test_flush_and_commit():
-    dut = Tlb(Config(tlb_entries=4))
+    dut = FirstLevelTlb(Config(tlb_entries=4))
 
     async def bench(ctx):
         await fill(ctx, dut, KEY, small(KEY, 9), commit=0)
@@ -204,8 +206,41 @@ def test_flush_and_commit():
     simulate(dut, bench)
 
 
+@pytest.mark.parametrize("first", ["fill", "drop"])
+@pytest.mark.parametrize("second", ["fill", "drop"])
+@pytest.mark.parametrize("distance", range(1, FILL_SPACING + 1))
+def test_fills_and_drops_keep_their_distance(first, second, distance):
+    """The contract: what comes sooner than the tags of the one before have settled is told of."""
+    dut = FirstLevelTlb(Config(tlb_entries=2))
+
+    async def bench(ctx):
+        for cycle in range(FILL_SPACING + 2):
+            for name in ("fill", "drop"):
+                ctx.set(getattr(dut, name).valid,
+                        (cycle == 0 and name == first) or (cycle == distance and name == second))
+            await ctx.tick()
+
+    if distance < FILL_SPACING:
+        with pytest.raises(AssertionError, match=f"are {FILL_SPACING} cycles apart"):
+            simulate(dut, bench)
+    else:
+        simulate(dut, bench)
+
+
+def test_a_fill_is_no_drop():
+    dut = FirstLevelTlb(Config(tlb_entries=2))
+
+    async def bench(ctx):
+        ctx.set(dut.fill.valid, 1)
+        ctx.set(dut.drop.valid, 1)
+        await ctx.tick()
+
+    with pytest.raises(AssertionError, match="is no drop"):
+        simulate(dut, bench)
+
+
 def test_keeps_what_is_used():
-    dut = Tlb(Config(tlb_entries=4))
+    dut = FirstLevelTlb(Config(tlb_entries=4))
 
     async def bench(ctx):
         for page in range(0, 160, 8):
@@ -220,7 +255,7 @@ def test_random_traffic_with_fills_and_flushes():
     """Look-ups in every cycle, fills and flushes among them. A hit must be what the newest fill
     that covers the key said, one that had taken effect when the look-up compared, or the one
     before that when the fill was under way. At most one entry ever matches."""
-    dut = Tlb(Config(tlb_entries=4))
+    dut = FirstLevelTlb(Config(tlb_entries=4))
     rng = seeded("tlb")
     fills = []      # (cycle of the tag write, key, translation), newest last
     asked = {}      # compare cycle -> (key, write)
@@ -244,7 +279,7 @@ def test_random_traffic_with_fills_and_flushes():
         newest = next((f for f in reversed(fills) if f[0] < compared and covered(f, key)), None)
         assert newest is not None and newest[0] > flushed_before(compared), \
             "a hit for what was not filled, or after a flush"
-        outcome, translation = ctx.get(dut.outcome), newest[2]
+        outcome, translation = ctx.get(dut.look_up.outcome), newest[2]
         allowed = translation["rights"]
         assert (outcome.rights.size, outcome.rights.read, outcome.rights.write,
                 outcome.rights.dirty) == tuple(allowed.values())
@@ -266,16 +301,16 @@ def test_random_traffic_with_fills_and_flushes():
             count = bin(ctx.get(dut.matches)).count("1")
             if cycle - 1 in asked:
                 assert count <= 1, "two entries match"
-            if cycle - 2 in asked and ctx.get(dut.hit):
+            if cycle - 2 in asked and ctx.get(dut.look_up.hit):
                 covers["hit"] += 1
                 check(ctx, *asked[cycle - 2], cycle - 2)
             key = {"ft": rng.getrandbits(1), "device": rng.randrange(2), "pasid": rng.randrange(2),
                    "vpn": rng.choice([0, 1, 2, 5, 7, 8, 511, 512, 513, 1 << 18]), "canonical": 1}
-            ctx.set(dut.key, key)
+            ctx.set(dut.look_up.key, key)
             ctx.set(dut.flush, 0)
-            ctx.set(dut.commit, 1)
-            begins = cycle - last_fill >= 3 and rng.random() < .3
-            ctx.set(dut.fill, begins)
+            ctx.set(dut.fill.commit, 1)
+            begins = cycle - last_fill >= FILL_SPACING and rng.random() < .3
+            ctx.set(dut.fill.valid, begins)
             if begins:
                 last_fill = cycle
                 size = rng.choice([Size.PAGE_4K, *SPAN])
@@ -285,12 +320,12 @@ def test_random_traffic_with_fills_and_flushes():
                     key, rng.getrandbits(40), allowed, first=rng.randint(0, page),
                     last=rng.randint(page, 7)) if size == Size.PAGE_4K else {
                         **large(rng.getrandbits(31) << 9, size), "rights": allowed}
-                ctx.set(dut.translation, translation)
+                ctx.set(dut.fill.translation, translation)
                 covers["overlap"] += any(covered(f, key) for f in fills)
                 pending = (key, translation)
             else:
                 write = rng.getrandbits(1)
-                ctx.set(dut.write, write)
+                ctx.set(dut.look_up.write, write)
                 asked[cycle] = (key, write)
             if last_fill == cycle - 2:
                 fills.append((cycle, *pending))
@@ -322,7 +357,7 @@ def test_invalidations():
     """Random invalidations over random entries: what is covered is gone, another address space
     keeps everything, and so does another gigabyte."""
     rng = seeded("tlb/invalidations")
-    dut = Tlb(Config(tlb_entries=8))
+    dut = FirstLevelTlb(Config(tlb_entries=8))
 
     async def bench(ctx):
         kept = dropped = 0
@@ -355,11 +390,11 @@ def test_invalidations():
                       "pasid": target["pasid"], "n": n, "page": target["vpn"] >> n << n,
                       **{f"by_{name}": rng.randrange(2)
                          for name in ("ft", "device", "pasid", "addr")}}
-            ctx.set(dut.invalidation, wanted)
-            ctx.set(dut.key, dict(target, vpn=wanted["page"] & (1 << 45) - 1))
-            ctx.set(dut.drop, 1)
+            ctx.set(dut.drop.invalidation, wanted)
+            ctx.set(dut.look_up.key, dict(target, vpn=wanted["page"] & (1 << 45) - 1))
+            ctx.set(dut.drop.valid, 1)
             await ctx.tick()
-            ctx.set(dut.drop, 0)
+            ctx.set(dut.drop.valid, 0)
             await ctx.tick().repeat(4)
             for key, size, number in entries:
                 found = await there(key, size, number)

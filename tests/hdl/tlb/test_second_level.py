@@ -1,7 +1,10 @@
 """The second-level TLB: hits and rights of every page, damage, and lines replaced under way."""
 
+import pytest
+
 from siommu.arch.config import Config
 from siommu.pipeline.sizes import LINE_ROWS as ROWS
+from siommu.pipeline.timetable import ROW_AFTER_TAG, Line
 from siommu.tlb.second_level import SecondLevelTlb
 
 from ...support.simulate import one_bit_off, recorded_memories, seeded, simulate
@@ -19,22 +22,18 @@ def rights(pages):
 
 async def cycle(ctx, dut, cycle, line, pages, way):
     """Cycle ``cycle`` of a fill, as ``TableLines`` times it."""
-    off, on, row = cycle == 2, cycle == 10, cycle - 5
-    ctx.set(dut.tag_write, off or on)
-    ctx.set(dut.tag_valid, on)
-    ctx.set(dut.tag_way, way)
-    ctx.set(dut.tag_line, line)
-    ctx.set(dut.rights, rights(pages))
-    ctx.set(dut.row_write, 0 <= row < ROWS)
-    ctx.set(dut.row_way, way)
-    ctx.set(dut.row_line, line)
+    off, on, row = cycle == Line.TAG_OFF, cycle == Line.TAG_ON, cycle - Line.FIRST_ROW
+    ctx.set(dut.fill.tag.valid, off or on)
+    ctx.set(dut.fill.tag.payload, {"on": on, "way": way, "key": line, "rights": rights(pages)})
+    ctx.set(dut.fill.row.valid, 0 <= row < ROWS)
     if 0 <= row < ROWS:
-        ctx.set(dut.row, row)
-        ctx.set(dut.pages, [dict(zip(FIELDS, page)) for page in pages[2 * row:2 * row + 2]])
+        ctx.set(dut.fill.row.payload, {
+            "way": way, "key": line, "number": row,
+            "pages": [dict(zip(FIELDS, page)) for page in pages[2 * row:2 * row + 2]]})
 
 
 async def fill(ctx, dut, line=KEY, pages=PAGES, way=2):
-    for number in range(12):
+    for number in range(Line.TAG_ON + 2):
         await cycle(ctx, dut, number, line, pages, way)
         await ctx.tick()
 
@@ -43,18 +42,18 @@ async def look_up(ctx, dut, line=KEY, page=0, write=0, flush=None):
     """(outcome fields or None, damaged)"""
     for number in range(3):
         ctx.set(dut.flush, number == flush)
-        ctx.set(dut.key, line if number == 0 else {})
-        ctx.set(dut.compared, line if number == 2 else {})
-        ctx.set(dut.page, page if number == 2 else ~page & 7)
-        ctx.set(dut.write, write if number == 2 else 1 - write)
+        ctx.set(dut.look_up.key, line if number == 0 else {})
+        ctx.set(dut.look_up.compared, line if number == 2 else {})
+        ctx.set(dut.look_up.page, page if number == 2 else ~page & 7)
+        ctx.set(dut.look_up.write, write if number == 2 else 1 - write)
         await ctx.tick()
     ctx.set(dut.flush, 0)
-    hit = ctx.get(dut.hit)
+    hit = ctx.get(dut.look_up.hit)
     await ctx.tick().repeat(2)
-    outcome = ctx.get(dut.outcome)
+    outcome = ctx.get(dut.look_up.outcome)
     allowed = outcome.rights
     found = outcome.pfn, allowed.read, allowed.write, allowed.dirty, outcome.extent
-    return (found if hit else None), ctx.get(dut.damaged)
+    return (found if hit else None), ctx.get(dut.look_up.damaged)
 
 
 def run(scenario, cycles=6000):
@@ -159,22 +158,58 @@ def test_lines_are_replaced_under_continuous_look_ups():
             await cycle(ctx, dut, number, target, pages, 1)
             number += 1
             line, page = rng.choice((first, second)), rng.randrange(8)
-            ctx.set(dut.key, line)
+            ctx.set(dut.look_up.key, line)
             asked.append((line, page))
             if len(asked) > 2:
-                ctx.set(dut.compared, asked[-3][0])
-                ctx.set(dut.page, asked[-3][1])
+                ctx.set(dut.look_up.compared, asked[-3][0])
+                ctx.set(dut.look_up.page, asked[-3][1])
             if len(asked) > 8:
                 line, page = asked[-6]
-                if hit_of[now - 2] and ctx.get(dut.outcome).pfn:
-                    pfn = ctx.get(dut.outcome).pfn
+                if hit_of[now - 2] and ctx.get(dut.look_up.outcome).pfn:
+                    pfn = ctx.get(dut.look_up.outcome).pfn
                     hits[line["line"]] += 1
-                    assert not ctx.get(dut.damaged)
+                    assert not ctx.get(dut.look_up.damaged)
                     assert pfn & 0xF == page and pfn >> 4 & 0xF == line["line"] & 0xF, \
                         "the data of the other line"
-            hit_of[now] = ctx.get(dut.hit)
+            hit_of[now] = ctx.get(dut.look_up.hit)
             await ctx.tick()
         assert all(count > 50 for count in hits.values()), hits
 
     hit_of = {}
     run(scenario, cycles=5000)
+
+
+@pytest.mark.parametrize("distance", range(ROW_AFTER_TAG + 1))
+def test_a_row_keeps_its_distance_from_the_tag(distance):
+    """The contract: rows that come too early behind the tag that goes off are told of."""
+    async def scenario(ctx, dut):
+        row = {"way": 1, "key": KEY, "number": ROWS - 1}
+        for number in range(ROW_AFTER_TAG + 2):
+            ctx.set(dut.fill.tag.valid, number == 0)
+            ctx.set(dut.fill.tag.payload, {"way": 1, "key": KEY})
+            ctx.set(dut.fill.row.valid, number == distance)
+            ctx.set(dut.fill.row.payload, row)
+            await ctx.tick()
+
+    if distance < ROW_AFTER_TAG:
+        with pytest.raises(AssertionError, match=f"{ROW_AFTER_TAG} cycles behind its tag"):
+            run(scenario)
+    else:
+        run(scenario)
+
+
+def test_a_row_is_not_overwritten_under_a_look_up():
+    """The contract: a row that is written in the cycle in which a hit reads it, because its tag was
+    never taken off, is told of."""
+    async def scenario(ctx, dut):
+        await fill(ctx, dut, way=0)
+        for number in range(6):
+            ctx.set(dut.look_up.key, KEY)
+            ctx.set(dut.look_up.compared, KEY)
+            ctx.set(dut.look_up.page, 7)
+            ctx.set(dut.fill.row.valid, number == 4)
+            ctx.set(dut.fill.row.payload, {"way": 0, "key": KEY, "number": 3})
+            await ctx.tick()
+
+    with pytest.raises(AssertionError, match="overwritten while a look-up reads it"):
+        run(scenario)

@@ -27,25 +27,24 @@ async def swept(ctx, dut):
 
 
 async def write(ctx, dut, name, content, way=0, valid=1):
-    for field, value in (("write", 1), ("write_way", way), ("write_key", {"name": name}),
-                         ("write_value", {"content": content}), ("write_valid", valid)):
-        ctx.set(getattr(dut, field), value)
+    for field, value in (("enable", 1), ("way", way), ("key", {"name": name}),
+                         ("value", {"content": content}), ("valid", valid)):
+        ctx.set(getattr(dut.write, field), value)
     await ctx.tick()
-    ctx.set(dut.write, 0)
-    ctx.set(dut.write_key, {})
+    ctx.set(dut.write.enable, 0)
+    ctx.set(dut.write.key, {})
     await ctx.tick()
 
 
 async def look_up(ctx, dut, name):
     """(matches, contents of the ways, place, errors)"""
-    ctx.set(dut.key, {"name": name})
+    ctx.set(dut.look_up.key, {"name": name})
     await ctx.tick()
-    ctx.set(dut.key, {"name": name ^ 1})
+    ctx.set(dut.look_up.key, {"name": name ^ 1})
     await ctx.tick()
-    values = ctx.get(dut.values)
-    found = (ctx.get(dut.match), [value.content for value in values], ctx.get(dut.place),
-             ctx.get(dut.errors))
-    return found
+    values = ctx.get(dut.look_up.values)
+    return (ctx.get(dut.look_up.match), [value.content for value in values],
+            ctx.get(dut.look_up.place), ctx.get(dut.look_up.errors))
 
 
 def test_finds_what_was_written():
@@ -102,9 +101,9 @@ def test_random_traffic(ways, block_ram, guarded):
             # the look-up of two cycles ago
             if len(history) > 1:
                 name, held, _, calm = history[-2]
-                match, values = ctx.get(dut.match), ctx.get(dut.values)
+                match, values = ctx.get(dut.look_up.match), ctx.get(dut.look_up.values)
                 flushed = history[-1][2] or history[-2][2]
-                assert not ctx.get(dut.errors)
+                assert not ctx.get(dut.look_up.errors)
                 for way in range(ways):
                     row = held.get((name % SETS, way))
                     if match >> way & 1:
@@ -116,16 +115,16 @@ def test_random_traffic(ways, block_ram, guarded):
                     else:
                         misses += 1
             name = rng.choice(names)
-            ctx.set(dut.key, {"name": name})
+            ctx.set(dut.look_up.key, {"name": name})
             flush = rng.random() < .01
             ctx.set(dut.flush, flush)
             writes = rng.random() < .4
             target, way, valid = rng.choice(names), rng.randrange(ways), rng.random() < .8
             content = rng.getrandbits(12)
-            ctx.set(dut.write, writes)
-            for field, value in (("write_way", way), ("write_key", {"name": target}),
-                                 ("write_value", {"content": content}), ("write_valid", valid)):
-                ctx.set(getattr(dut, field), value)
+            ctx.set(dut.write.enable, writes)
+            for field, value in (("way", way), ("key", {"name": target}),
+                                 ("value", {"content": content}), ("valid", valid)):
+                ctx.set(getattr(dut.write, field), value)
             sweeping = bool(ctx.get(dut.sweeping))
             assert sweeping == (sweep > 0)
             calm = [before != (name % SETS, each) for each in range(ways)]
@@ -191,25 +190,25 @@ def test_scans(block_ram):
             natural = rng.randrange(2)
             scanned = target % SETS if natural else rng.randrange(SETS)
             ctx.set(dut.ignored, ignored)
-            ctx.set(dut.key, {"name": target})
-            ctx.set(dut.scan, 1)
-            ctx.set(dut.scan_natural, natural)
-            ctx.set(dut.scan_set, scanned if not natural else rng.randrange(SETS))
+            ctx.set(dut.look_up.key, {"name": target})
+            ctx.set(dut.scan.valid, 1)
+            ctx.set(dut.scan.natural, natural)
+            ctx.set(dut.scan.set, scanned if not natural else rng.randrange(SETS))
             await ctx.tick()
-            ctx.set(dut.scan, 0)
+            ctx.set(dut.scan.valid, 0)
             busy = rng.randrange(4)         # a write of another set, beside it
             other = next(name for name in range(1023, 1000, -1) if name % SETS != scanned)
             for cycle in range(12):
                 if cycle < 2:
-                    assert ctx.get(dut.scanning)
-                ctx.set(dut.write, cycle == busy)
-                ctx.set(dut.write_way, 0)
-                ctx.set(dut.write_key, {"name": other})
-                ctx.set(dut.write_value, {"content": 5})
-                ctx.set(dut.write_valid, 1)
+                    assert ctx.get(dut.scan.busy)
+                ctx.set(dut.write.enable, cycle == busy)
+                ctx.set(dut.write.way, 0)
+                ctx.set(dut.write.key, {"name": other})
+                ctx.set(dut.write.value, {"content": 5})
+                ctx.set(dut.write.valid, 1)
                 await ctx.tick()
-            ctx.set(dut.write, 0)
-            assert not ctx.get(dut.scanning)
+            ctx.set(dut.write.enable, 0)
+            assert not ctx.get(dut.scan.busy)
             if busy < 12:
                 held = {key: value for key, value in held.items()
                         if (key % SETS, value) != (other % SETS, 0)}
@@ -227,3 +226,46 @@ def test_scans(block_ram):
         assert dropped > 50 and kept > 200, (dropped, kept)
 
     simulate(dut, bench, cycles=30_000)
+
+
+@pytest.mark.parametrize("distance", [1, 2, 3, 4])
+def test_one_scan_at_a_time(distance):
+    """The contract: a scan that begins while another one is under way is told of."""
+    dut = store()
+
+    async def bench(ctx):
+        await swept(ctx, dut)
+        await write(ctx, dut, 4, 1)
+        ctx.set(dut.look_up.key, {"name": 4})
+        ctx.set(dut.scan.natural, 1)
+        for cycle in range(6):
+            ctx.set(dut.scan.valid, cycle in (0, distance))
+            await ctx.tick()
+
+    if distance < 4:
+        with pytest.raises(AssertionError, match="begins when no other is under way"):
+            simulate(dut, bench, cycles=60)
+    else:
+        simulate(dut, bench, cycles=60)
+
+
+@pytest.mark.parametrize("changes", [0, 1, 2, 3, 4])
+def test_what_a_scan_ignores_stays(changes):
+    """The contract: what is ignored may change with a scan, or behind it, and not in between."""
+    dut = store()
+
+    async def bench(ctx):
+        await swept(ctx, dut)
+        await write(ctx, dut, 4, 1)
+        ctx.set(dut.look_up.key, {"name": 4})
+        ctx.set(dut.scan.natural, 1)
+        for cycle in range(6):
+            ctx.set(dut.scan.valid, cycle == 0)
+            ctx.set(dut.ignored, 1 if cycle >= changes else 2)
+            await ctx.tick()
+
+    if 1 <= changes < 4:
+        with pytest.raises(AssertionError, match="stays while the scan is under way"):
+            simulate(dut, bench, cycles=60)
+    else:
+        simulate(dut, bench, cycles=60)

@@ -1,13 +1,15 @@
 """The line buffer: runs and extents of random lines, and when they are written, against Python."""
 
+import pytest
 from amaranth import Module
 from amaranth.lib import wiring
 
 from siommu.arch.config import Config
 from siommu.arch.formats import Cause, Size
-from siommu.pipeline.sizes import LINE_PAGES
+from siommu.pipeline.sizes import LINE_PAGES, LINE_ROWS
+from siommu.pipeline.timetable import Line
+from siommu.tlb.lines import TableLines
 from siommu.tlb.second_level import SecondLevelTlb, line_index
-from siommu.walk.lines import TableLines
 
 from ...support.simulate import seeded, simulate
 
@@ -86,20 +88,22 @@ def test_runs_and_extents():
                 ctx.set(dut.granted.valid, bool(pending))
                 if pending:
                     ctx.set(dut.granted.payload, {"slot": pending.pop(0), "line": 1})
-                slot = ctx.get(dut.slot)
+                slot = ctx.get(dut.walk.slot)
                 if slot in keys:
-                    ctx.set(dut.key, keys[slot])
-                    ctx.set(dut.way, slot & 1)
-                    ctx.set(dut.outcome, outcomes[slot])
-                if ctx.get(dut.row_write):
-                    for half in (0, 1):
-                        page = ctx.get(dut.pages[half])
-                        rows[ctx.get(dut.row_line.device), 2 * ctx.get(dut.row) + half] = (
+                    ctx.set(dut.walk.key, keys[slot])
+                    ctx.set(dut.walk.way, slot & 1)
+                    ctx.set(dut.walk.outcome, outcomes[slot])
+                tag, row = dut.second_fill.tag, dut.second_fill.row
+                if ctx.get(row.valid):
+                    content = ctx.get(row.payload)
+                    for half, page in enumerate(content.pages):
+                        rows[content.key.device, 2 * content.number + half] = (
                             (page.pfn, page.read, page.write, page.dirty), page.extent)
-                if ctx.get(dut.tag_write):
-                    tags.append((cycle, ctx.get(dut.tag_line.device), ctx.get(dut.tag_valid),
-                                 ctx.get(dut.rights.readable), ctx.get(dut.rights.writable),
-                                 ctx.get(dut.tag_way), ctx.get(line_index(dut.tag_line, SET_BITS))))
+                if ctx.get(tag.valid):
+                    content = ctx.get(tag.payload)
+                    tags.append((cycle, content.key.device, content.on,
+                                 content.rights.readable, content.rights.writable,
+                                 content.way, ctx.get(line_index(tag.payload.key, SET_BITS))))
                 if ctx.get(dut.fill.valid):
                     done.append(ctx.get(dut.fill.payload))
                 await ctx.tick()
@@ -140,7 +144,7 @@ def test_a_line_of_before_a_flush_is_not_kept():
 
     async def bench(ctx):
         ctx.set(dut.fill.ready, 1)
-        ctx.set(dut.outcome, {"cause": Cause.OK, "rights": {"size": Size.PAGE_4K, "read": 1}})
+        ctx.set(dut.walk.outcome, {"cause": Cause.OK, "rights": {"size": Size.PAGE_4K, "read": 1}})
         for when in (None, 1, 2, 5, 9, 10):
             tags = []
             for cycle in range(20):
@@ -148,8 +152,8 @@ def test_a_line_of_before_a_flush_is_not_kept():
                 ctx.set(dut.granted.payload, {"slot": 3, "line": 1})
                 # the walk is taken up in cycle 2
                 ctx.set(dut.stale, (when is not None and cycle > when) << 3)
-                if ctx.get(dut.tag_write):
-                    tags.append(ctx.get(dut.tag_valid))
+                if ctx.get(dut.second_fill.tag.valid):
+                    tags.append(ctx.get(dut.second_fill.tag.payload.on))
                 await ctx.tick()
             assert tags == {None: [0, 1], 1: []}.get(when, [0]), when
             ctx.set(dut.stale, 0)
@@ -167,9 +171,7 @@ class Filled(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.lines, m.submodules.second = self.lines, self.second
-        for name in ("tag_write", "tag_valid", "tag_way", "tag_line", "rights",
-                     "row_write", "row_way", "row_line", "row", "pages"):
-            m.d.comb += getattr(self.second, name).eq(getattr(self.lines, name))
+        wiring.connect(m, self.lines.second_fill, self.second.fill)
         return m
 
 
@@ -191,7 +193,8 @@ def test_lines_that_follow_each_other_do_not_mix():
         for slot in slots:
             await put(ctx, lines, slot, pages[slot], range(LINE_PAGES))
         ctx.set(lines.fill.ready, 1)
-        ctx.set(lines.outcome, {"cause": Cause.OK, "rights": {"read": 1, "write": 1, "dirty": 1}})
+        ctx.set(lines.walk.outcome,
+                {"cause": Cause.OK, "rights": {"read": 1, "write": 1, "dirty": 1}})
         asked, hits, began = [], [], {slot: -99 for slot in slots}
         for now in range(12_000):
             # A slot is granted again when its line has been gone through. Now and then there is
@@ -202,22 +205,83 @@ def test_lines_that_follow_each_other_do_not_mix():
                 began[slot] = now
             ctx.set(lines.granted.valid, granted)
             ctx.set(lines.granted.payload, {"slot": slot, "line": 1})
-            slot = ctx.get(lines.slot)
-            ctx.set(lines.key, {**space, "page": numbers[slot % 8] << 3})
-            ctx.set(lines.way, rng.randrange(2))
+            slot = ctx.get(lines.walk.slot)
+            ctx.set(lines.walk.key, {**space, "page": numbers[slot % 8] << 3})
+            ctx.set(lines.walk.way, rng.randrange(2))
             asked.append((rng.choice(slots), rng.randrange(LINE_PAGES)))
             key = {**space, "line": numbers[asked[-1][0]], "canonical": 1}
-            ctx.set(second.key, key)
+            ctx.set(second.look_up.key, key)
             if now > 1:
-                ctx.set(second.compared, {**key, "line": numbers[asked[-3][0]]})
-                ctx.set(second.page, asked[-3][1])
-            hits.append(now > 5 and ctx.get(second.hit))
+                ctx.set(second.look_up.compared, {**key, "line": numbers[asked[-3][0]]})
+                ctx.set(second.look_up.page, asked[-3][1])
+            hits.append(now > 5 and ctx.get(second.look_up.hit))
             if now > 5 and hits[-3]:
                 line, page = asked[-6]
-                assert not ctx.get(second.damaged)
-                assert ctx.get(second.outcome).pfn == pages[line][page][0], \
+                assert not ctx.get(second.look_up.damaged)
+                assert ctx.get(second.look_up.outcome).pfn == pages[line][page][0], \
                     f"cycle {now}: page {page} of line {line}"
             await ctx.tick()
         assert sum(hits) > 1000, sum(hits)
 
     simulate(dut, bench, cycles=13_000)
+
+
+def test_every_cycle_of_the_timetable():
+    """When a line's tag, rows, run and fill come, counted from its beginning, and how soon another
+    one may begin."""
+    dut = TableLines(CONFIG)
+
+    async def bench(ctx):
+        ctx.set(dut.fill.ready, 1)
+        ctx.set(dut.walk.outcome, {"cause": Cause.OK, "rights": {"size": Size.PAGE_4K, "read": 1}})
+        seen = {}
+        for cycle in range(40):
+            ctx.set(dut.granted.valid, cycle < 3)
+            ctx.set(dut.granted.payload, {"slot": cycle + 1, "line": 1})
+            ctx.set(dut.walk.key, {"page": ctx.get(dut.walk.slot) << 8})
+            for name, signal in (("tag", dut.second_fill.tag.valid),
+                                 ("row", dut.second_fill.row.valid),
+                                 ("measured", dut.measured.valid), ("fill", dut.fill.valid)):
+                if ctx.get(signal):
+                    seen.setdefault(name, []).append(cycle)
+            await ctx.tick()
+        began = seen["measured"][0] - Line.RUN
+        assert seen["tag"][0] == began + Line.TAG_OFF and began + Line.TAG_ON in seen["tag"]
+        assert seen["row"][:LINE_ROWS] == [began + Line.FIRST_ROW + row for row in range(LINE_ROWS)]
+        assert seen["fill"][0] == began + Line.FILL
+        assert seen["measured"] == [began + Line.RUN + Line.PITCH * index for index in range(3)]
+
+    simulate(dut, bench, cycles=60)
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_a_fill_is_taken_before_the_next_one(taken):
+    """The contract: a fill that waits when the next one comes is told of."""
+    dut = TableLines(CONFIG)
+
+    async def bench(ctx):
+        for cycle in range(30):
+            ctx.set(dut.fill.ready, taken)
+            ctx.set(dut.granted.valid, cycle < 2)
+            ctx.set(dut.granted.payload, {"slot": cycle + 1, "line": 1})
+            await ctx.tick()
+
+    if taken:
+        simulate(dut, bench, cycles=60)
+    else:
+        with pytest.raises(AssertionError, match="taken before the next one comes"):
+            simulate(dut, bench, cycles=60)
+
+
+def test_each_slot_ends_one_walk():
+    """The contract: more ended walks than there are slots are told of."""
+    dut = TableLines(CONFIG)
+
+    async def bench(ctx):
+        ctx.set(dut.fill.ready, 1)
+        ctx.set(dut.granted.valid, 1)
+        for _ in range(2 * CONFIG.walk_slots):
+            await ctx.tick()
+
+    with pytest.raises(AssertionError, match="ends one walk at a time"):
+        simulate(dut, bench, cycles=200)

@@ -1,0 +1,72 @@
+"""REST and PARK: what has to wait, into the replay queue."""
+
+from amaranth import Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from ..arch.config import Config
+from ..arch.formats import PAGES_BITS
+from ..lib.payload import Payload, payload_of
+from ..pipeline.operation import Operation
+from ..response.resolve import rest_of
+from .fate import Fate, Remainder
+from .replay import Reason
+
+__all__ = ["Rest"]
+
+
+class Rest(wiring.Component):
+    """Composes what waits: an operation as it is, or the rest of a request whose run is answered.
+
+    Parameters
+    ----------
+    config : Config
+
+    Members
+    -------
+    remainder : In(Remainder)
+        In SECOND_EXIT.
+    push : Out(1), reason : Out(Reason), operation : Out(Operation)
+        Two cycles later, to the replay queue.
+    continues : Out(ports)
+        One-hot, a cycle before: the port of the rest of a request.
+    """
+
+    def __init__(self, config: Config):
+        super().__init__({
+            "remainder": In(Remainder),
+            "push": Out(1),
+            "reason": Out(Reason),
+            "operation": Out(Operation),
+            "continues": Out(config.requesters),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        remainder, left = self.remainder, self.remainder.left
+        operation, reason = Payload(Operation), Signal(Reason)
+        rests, parks, again = Signal(), Signal(), Signal()
+        answers, more = Signal(), Signal()      # by the second exit, and pages are left behind it
+        run, pages = Payload(PAGES_BITS), Payload(PAGES_BITS)
+        resting, exits = left.fate == Fate.REST, left.fate == Fate.EXIT
+        m.d.sync += [
+            operation.eq(remainder.operation), reason.eq(left.reason),
+            rests.eq(resting), parks.eq(left.fate == Fate.PARK),
+            again.eq(exits & remainder.damaged), answers.eq(exits & ~remainder.damaged),
+            run.eq(remainder.run & resting.replicate(PAGES_BITS)),
+            more.eq(remainder.more), pages.eq(remainder.pages),
+        ]
+        rest, continues = Signal(Operation), Signal()
+        parked = payload_of(m, self.operation)
+        m.d.comb += [continues.eq(rests | (answers & more)),
+                     self.continues.eq(Mux(continues, 1 << operation.port, 0))]
+        rest_of(m, rest, operation, run | (pages & (answers & more).replicate(PAGES_BITS)),
+                continues)
+        m.d.sync += [
+            self.push.eq(continues | again | parks),
+            self.reason.eq(Mux(continues, Reason.CONTINUES, Mux(again, Reason.WANTS, reason))),
+            parked.eq(rest),
+        ]
+        with m.If(again):
+            m.d.sync += parked.skip_second_level.eq(1)
+        return m

@@ -1,0 +1,74 @@
+"""Walks that are to begin, with what the caches know of their upper levels."""
+
+from amaranth import Module, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out, connect
+
+from ..arch.config import Config
+from ..lib.queues import RingQueue
+from ..lib.structs import assign
+from ..pipeline.boundaries import Distrust
+from ..pipeline.keys import walk_key
+from ..pipeline.operation import Operation
+from ..pipeline.sizes import SLOT_BITS
+from ..pipeline.tables import UpperLevels, WalkStart, reach
+
+__all__ = ["StartQueue"]
+
+
+class StartQueue(wiring.Component):
+    """Queues starts of walks, one for each slot at most.
+
+    Parameters
+    ----------
+    config : Config
+
+    Members
+    -------
+    takes : In(1), slot : In(SLOT_BITS), operation : In(Operation), upper : In(UpperLevels)
+        The operation in ACT takes the slot, and what the caches answered to it.
+    before : In(Operation)
+        In RESOLVE.
+    flush : In(1), distrust : In(Distrust)
+        What the caches answered in this cycle and in the one before is not trusted; nor, while an
+        invalidation is under way, what they know of its address spaces.
+    start : Out(stream.Signature(WalkStart))
+    """
+
+    def __init__(self, config: Config):
+        self._config = config
+        super().__init__({
+            "takes": In(1),
+            "slot": In(SLOT_BITS),
+            "operation": In(Operation),
+            "before": In(Operation),
+            "upper": In(UpperLevels),
+            "flush": In(1),
+            "distrust": In(Distrust),
+            "start": Out(stream.Signature(WalkStart)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.starts = starts = RingQueue(WalkStart, self._config.walk_slots)
+        start, upper = starts.w.payload, self.upper
+        flushed, covered, trusted = Signal(), Signal(), Signal()
+        by, before = self.distrust.covered, self.before
+        m.d.sync += [
+            flushed.eq(self.flush),
+            covered.eq(self.distrust.active & (~by.by_ft | (before.ft == by.ft))
+                       & (~by.by_device | (before.device == by.device))
+                       & (~by.by_pasid | (before.pasid == by.pasid))),
+        ]
+        m.d.comb += [
+            trusted.eq(~self.flush & ~flushed & ~covered),
+            starts.w.valid.eq(self.takes), start.slot.eq(self.slot),
+            start.speculative.eq(self.operation.speculative),
+            *assign(start.key, walk_key(self.operation)), *assign(start.reach, reach(start.key)),
+            start.device_hit.eq(upper.device_hit & trusted), start.device.eq(upper.device),
+            start.context_hit.eq(upper.context_hit & trusted), start.context.eq(upper.context),
+            start.region_hit.eq(upper.region_hit & trusted), start.region.eq(upper.region),
+            start.region_way.eq(upper.region_way),
+        ]
+        connect(m, starts.r, wiring.flipped(self.start))
+        return m

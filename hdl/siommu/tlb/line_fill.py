@@ -1,0 +1,142 @@
+"""The fills of a line: one entry of the first level, and a tag and rows of the second one."""
+
+from amaranth import C, Cat, Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..arch.formats import Size
+from ..lib.contract import require
+from ..lib.payload import Payload, payload_of
+from ..lib.structs import assign
+from ..pipeline.grants import FillRequest
+from ..pipeline.keys import WalkKey, line_key
+from ..pipeline.lines import LineFill, LinePage, LineRights, MeasuredRun
+from ..pipeline.sizes import LINE_BITS, LINE_PAGES, LINE_ROWS
+from ..pipeline.timetable import Line
+from .line_record import FirstHalf, SecondHalf
+from .line_schedule import at, row_at
+
+__all__ = ["FirstLevelFill", "SecondLevelFill", "pages_between"]
+
+
+def pages_between(first, last):
+    """A bit for each page of a line, set from ``first`` to ``last``."""
+    top = LINE_PAGES - 1
+    return Cat((first <= index if index < top else C(1)) & (last >= index if index else C(1))
+               for index in range(LINE_PAGES))
+
+
+class FirstLevelFill(wiring.Component):
+    """Makes an entry of the first level of each line: of its run around the page that was asked
+    for; of a larger mapping, as it is; of an incomplete line, of that page alone.
+
+    Members
+    -------
+    since : In(Line.TAG_ON), second : In(SecondHalf)
+    first, last : In(LINE_BITS)
+        From ``LineRuns``.
+    fill : Out(stream.Signature(FillRequest))
+        From ``FILL`` on; taken before the next line comes so far. The payload stays for another
+        cycle after it was taken.
+    measured : Out(stream.Signature(MeasuredRun))
+        In ``RUN``; always taken.
+    """
+
+    def __init__(self):
+        super().__init__({
+            "since": In(int(Line.TAG_ON)),
+            "second": In(SecondHalf),
+            "first": In(LINE_BITS),
+            "last": In(LINE_BITS),
+            "fill": Out(stream.Signature(FillRequest)),
+            "measured": Out(stream.Signature(MeasuredRun, always_ready=True)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        line, comes = self.second, at(self.since, Line.RUN)
+        page, run = line.key.page[:LINE_BITS], Signal(LINE_PAGES)
+        m.d.comb += [
+            self.measured.valid.eq(comes),
+            self.measured.payload.slot.eq(line.slot),
+            self.measured.payload.extent.eq(Mux(line.line, self.last - page, 0)),
+            run.eq(pages_between(self.first, self.last)),
+        ]
+        fill = payload_of(m, self.fill.payload)
+        with m.If(self.fill.ready):
+            m.d.sync += self.fill.valid.eq(0)
+        with m.If(comes):
+            translation = fill.translation
+            m.d.sync += [
+                self.fill.valid.eq(1), fill.walked.eq(1), fill.slot.eq(line.slot),
+                fill.key.eq(line.key), translation.rights.eq(line.rights),
+                translation.base.eq(line.base),
+            ]
+            with m.If(line.rights.size != Size.PAGE_4K):
+                m.d.sync += [translation.mask.eq(-1), translation.last.eq(-1)]
+            with m.Elif(line.line):
+                m.d.sync += [translation.mask.eq(run), translation.last.eq(self.last)]
+            with m.Else():
+                m.d.sync += [translation.mask.eq(1 << page), translation.last.eq(page)]
+        require(m, ~(comes & self.fill.valid & ~self.fill.ready),
+                "a fill of the first level is taken before the next one comes")
+        return m
+
+
+class SecondLevelFill(wiring.Component):
+    """Writes a line into the second level: tag off, rows, tag on.
+
+    A tag that became stale in the cycle before it is on meets the sweep there.
+
+    Members
+    -------
+    since : In(Line.TAG_ON), first : In(FirstHalf), second : In(SecondHalf)
+    rows : In(ArrayLayout(LinePage, 2)), rights : In(LineRights)
+        From ``LineRuns``.
+    fill : Out(LineFill)
+    """
+
+    def __init__(self):
+        super().__init__({
+            "since": In(int(Line.TAG_ON)),
+            "first": In(FirstHalf),
+            "second": In(SecondHalf),
+            "rows": In(data.ArrayLayout(LinePage, 2)),
+            "rights": In(LineRights),
+            "fill": Out(LineFill()),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        self._tags(m)
+        self._rows(m)
+        return m
+
+    def _tags(self, m):
+        since, first, second = self.since, self.first, self.second
+        goes_off, goes_on = at(since, Line.TAG_OFF - 1), at(since, Line.TAG_ON - 1)
+        tag = self.fill.tag
+        key, rights = Payload(WalkKey, name="tag_key"), Payload(LineRights, name="tag_rights")
+        on, way = Signal(name="tag_on"), Signal.like(tag.payload.way, name="tag_way")
+        m.d.sync += [
+            tag.valid.eq((goes_off & first.keep) | (goes_on & second.keep)),
+            on.eq(goes_on), rights.eq(self.rights), way.eq(Mux(goes_off, first.way, second.way)),
+            key.eq(Mux(goes_off, first.key.as_value(), second.key.as_value())),
+        ]
+        m.d.comb += [
+            tag.payload.on.eq(on), tag.payload.way.eq(way), tag.payload.rights.eq(rights),
+            *assign(tag.payload.key, line_key(key, key.page)),
+        ]
+
+    def _rows(self, m):
+        since, row = self.since, self.fill.row
+        key, keep = Payload(WalkKey, name="row_key"), Payload(name="row_keep")
+        way = Signal.like(row.payload.way, name="row_way")
+        with m.If(at(since, Line.FIRST_ROW - 1)):
+            m.d.sync += [key.eq(self.first.key), way.eq(self.first.way), keep.eq(self.first.keep)]
+        m.d.comb += [
+            row.valid.eq(at(since, Line.FIRST_ROW, LINE_ROWS) & keep),
+            row.payload.way.eq(way), row.payload.number.eq(row_at(since, Line.FIRST_ROW)),
+            row.payload.pages.eq(self.rows),
+            *assign(row.payload.key, line_key(key, key.page)),
+        ]
