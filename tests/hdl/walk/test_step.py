@@ -187,3 +187,49 @@ def test_remembers_the_table_of_a_region():
         assert not found["region_fill"]
     assert not decide(word=0x123007, error=1,
                       state={"table": Table.PAGE_TABLE, "level": 2})["region_fill"]
+
+
+CACHED = {"table": Table.PAGE_TABLE, "level": 1, "cached": 1, "write": 1, "entry": 0x3000}
+
+
+def test_a_fault_to_which_a_cache_led_restarts_the_walk():
+    """Absent, reserved, denied: the device entry is read next, and no cache trusted any more. A
+    walk that trusted none ends."""
+    for word, state, walk, cause in (
+            (0, {}, {}, Cause.NOT_PRESENT),
+            (0x2087, {"level": 2}, {}, Cause.ENTRY_RESERVED),
+            (5, {}, {"key": {"write": 1}}, Cause.WRITE_DENIED)):
+        found = decide(word=word, state={**CACHED, **state}, walk=walk)
+        check_read(found, 0x100000, 2, restart=True)
+        assert not found["following"].cached and found["following"].table == Table.DEVICE
+        assert not found["region_fill"]
+        found = decide(word=word, state={**CACHED, **state, "cached": 0}, walk=walk)
+        check_end(found, cause, CACHED["level"] if not state else state["level"], 0x3000)
+
+
+def test_a_speculative_walk_ends_with_what_it_found():
+    """Its fault reaches no request: it is not looked up again. The line that it read is kept, so
+    that is a grant, of no rights."""
+    state = {**CACHED, "speculative": 1, "line": 1}
+    for word in (0, 3, 7 | 1 << 10):            # absent, supervisor, of the other FT
+        found = decide(word=word, last=0, state=state)
+        outcome = found["outcome"]
+        assert found["finish"] and not found["read"]
+        assert outcome.cause == Cause.OK
+        assert (outcome.rights.read, outcome.rights.write) == (0, 0)
+    found = decide(word=0, last=0, error=1, state={**state, "cached": 0})
+    check_end(found, Cause.TABLE_ERROR, 1, 0x3000)
+    found = decide(word=0, state={**state, "cached": 0, "line": 0})
+    check_end(found, Cause.NOT_PRESENT, 1, 0x3000)
+
+
+def test_a_speculative_walk_is_content_with_either_right():
+    """It asked for no request: what it found is of use for reads, or for writes."""
+    for ft, state, word, rights in ((0, {"write": 0}, 7, (1, 0)),
+                                    (1, {"no_read": 1}, 7 | 1 << 10, (0, 1)),
+                                    (1, {"no_read": 1, "write": 0}, 7 | 1 << 10, (0, 0))):
+        for write in (0, 1):
+            found = decide(word=word, last=0, walk={"key": {"ft": ft, "write": write}},
+                           state={**CACHED, "speculative": 1, "line": 1, **state})
+            assert found["finish"] and found["outcome"].cause == Cause.OK
+            assert (found["outcome"].rights.read, found["outcome"].rights.write) == rights
