@@ -57,12 +57,18 @@ def groups(config):
     yield "waiting", True, [f"{core}.miss.parking.{name}" for name in (
         "push", "reason", "wants", "continues", "slot_taken", "retry__valid", "retry__ready")]
     yield "walk", True, [f"{core}.walker.{name}" for name in (
-        "start__valid", "start__ready", "begins", "stepping", "stepping_slot",
-        "state__table:table", "state__level", "following__table:table", "following__level",
-        "following__entry", "finished", "finished_slot",
-        "outcome__cause:cause", "outcome__disposition:disposition", "outcome__pfn",
-        "outcome__rights__size:size", "outcome__rights__read", "outcome__rights__write",
-        "outcome__level", "device_fill", "context_fill", "region_fill", "over")]
+        "start__valid", "start__ready", "gate.begun__valid",
+        "stepping__valid", "stepping__payload",
+        "facts.word__payload__state__table:table", "facts.word__payload__state__level",
+        "decision.asked__valid", "decision.asked__payload__slot",
+        "decision.asked__payload__state__table:table", "decision.asked__payload__state__level",
+        "decision.asked__payload__state__entry",
+        "finished__valid", "finished__payload__slot", *(
+            f"finished__payload__outcome__{name}" for name in (
+                "cause:cause", "disposition:disposition", "pfn", "rights__size:size",
+                "rights__read", "rights__write", "level")),
+        "restart__valid", "device_fill__valid", "context_fill__valid", "region_fill__valid",
+        "over__valid", "over__payload__slot", "over__payload__line")]
     yield "AXI", True, [f"siommu.m_axi_{name}" for name in (
         "arvalid", "arready", "arid", "araddr", "arlen", "arsize", "arburst:burst",
         "rvalid", "rready", "rid", "rdata", "rresp:resp", "rlast")]

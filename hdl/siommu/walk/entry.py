@@ -14,8 +14,9 @@ it reads:
 * ``ft`` is 0 where the format has no such bit: then an entry serves memory alone.
 """
 
-from amaranth import Cat, Mux, Value
+from amaranth import Cat, Const, Mux, Value
 from amaranth.lib import data
+from amaranth.utils import bits_for
 
 from ..arch.formats import DEVID_BITS, INDEX_BITS, PFN_BITS, Disposition, Size
 from . import entry_x86
@@ -64,11 +65,14 @@ def reserved_by_level(word):
 
 
 def decode(word, *, level, ft, reserved=None):
-    """The :class:`PageEntry` that ``word`` is at ``level`` (1 to 5), for a request of ``ft``.
+    """The :class:`PageEntry` that ``word`` is at ``level`` (1 to 5, a value of 3 bits or a number),
+    for a request of ``ft``.
 
     ``reserved``: what :func:`reserved_by_level` said of the word, if it was asked before.
     Combinational; a field that is not asked costs nothing.
     """
+    if isinstance(level, int):
+        level = Const(level, bits_for(LEVELS))
     if reserved is None:
         reserved = reserved_by_level(word)
     fields = entry_x86.decode(word, level=level, ft=ft)

@@ -4,8 +4,6 @@ The two halves are for two cycles; both take the :class:`siommu.walk.entry.PageE
 neighbour, decoded at level 1.
 """
 
-from amaranth import Const
-
 from .entry import PageEntry, decode
 
 __all__ = ["LEAF_LEVEL", "decode_leaf", "leaf_page"]
@@ -15,7 +13,7 @@ LEAF_LEVEL = 1          #: the level of the leaves of 4 KiB, which come by lines
 
 def decode_leaf(word, *, ft):
     """The :class:`PageEntry` that ``word`` is among the 4 KiB leaves."""
-    return decode(word, level=Const(LEAF_LEVEL, 3), ft=ft)
+    return decode(word, level=LEAF_LEVEL, ft=ft)
 
 
 def leaf_page(entry: PageEntry, *, fits, above, check_ad):

@@ -69,3 +69,31 @@ def test_a_flush_drops_entries_and_look_ups():
             for _ in range(CONFIG.walk_entries):
                 assert (await look_up(ctx, dut, KEY))[0] is None
     run(scenario)
+
+
+def test_an_invalidation_drops_what_it_covers():
+    """A step of an invalidation looks at one set: that of its key, or each in turn."""
+    async def scenario(ctx, dut):
+        for natural in (1, 0):
+            for by, operands, covered in (
+                    ({"by_device": 1}, {"device": 0x1234}, True),
+                    ({"by_device": 1}, {"device": 0x1235}, False),
+                    ({"by_pasid": 1, "by_ft": 1}, {"pasid": 0x54321, "ft": 1}, True),
+                    ({"by_pasid": 1, "by_ft": 1}, {"pasid": 0x54321, "ft": 0}, False),
+                    ({}, {}, True)):
+                await fill(ctx, dut, KEY, INFO, 1)
+                assert (await look_up(ctx, dut, KEY))[0] == INFO
+                ctx.set(dut.invalidation, {**by, **operands})
+                for number in range(1 if natural else CONFIG.walk_entries // 2):
+                    ctx.set(dut.key, {**KEY, **operands})
+                    ctx.set(dut.scan.natural, natural)
+                    ctx.set(dut.scan.set, number)
+                    ctx.set(dut.scan.valid, 1)
+                    await ctx.tick()
+                    ctx.set(dut.scan.valid, 0)
+                    while ctx.get(dut.scan.busy):
+                        await ctx.tick()
+                found = (await look_up(ctx, dut, KEY))[0]
+                if not natural or operands.items() <= KEY.items():
+                    assert found == (None if covered else INFO), (natural, by, operands)
+    run(scenario)

@@ -466,3 +466,22 @@ def test_stale_walks_fill_no_cache():
                 filled += driver.fills
             assert filled == ([] if stale else ["device", "context", "region"])
     run(scenario)
+
+
+@pytest.mark.parametrize("walks, times", [(1, [0, 4, 8, 12]), (3, [0, 1, 2, 4])])
+def test_a_refused_start_makes_room(walks, times):
+    """A device beyond the directory: the walk has its outcome at its start, and its room is free
+    four cycles after that."""
+    async def scenario(ctx, driver, memory):
+        taken, finished = [], []
+        ctx.set(driver.dut.start.valid, 1)
+        for _ in range(20):
+            ctx.set(driver.dut.start.payload,
+                    start_of(slot=len(taken) % 2, key={"device": 32}))
+            if await driver.cycle(ctx):
+                taken.append(driver.now - 1)
+            finished += [(driver.now - 1, outcome.cause) for _, outcome in driver.finished]
+        assert taken[:4] == times
+        assert finished[:4] == [(now + 2, Cause.DEVICE_INVALID) for now in times]
+        assert not driver.slave.bursts
+    run(scenario, walks=walks)
