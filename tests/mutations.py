@@ -274,16 +274,16 @@ MUTATIONS = {
         "returns.eq(having & (~allocates).replicate(ports))", "returns.eq(0)"),
     "credit-not-taken": Mutation(
         "a continued operation takes no credit for its beat", "core",
-        "egress.continues.eq(miss.credit_taken[index])", "egress.continues.eq(0)"),
+        "credits.continues.eq(miss.credit_taken[index])", "credits.continues.eq(0)"),
     "bus-error-ignored": Mutation(
         "a bus error counts as data", "walk/walker",
         "facts.error.eq(payload.resp[1] | ", "facts.error.eq("),
     "last-credit-twice": Mutation(
-        "a new request takes the credit that is kept for a continued one", "request/ports",
-        "enough.eq(after(1, kept=3))",
-        "enough.eq(after(1))"),
+        "a new request takes the credit that is kept for a continued one", "response/credits",
+        "for_one.eq(remain(1, kept=KEPT))",
+        "for_one.eq(remain(1))"),
     "offer-withdrawn": Mutation(
-        "an offered response is withdrawn while another one is written", "request/ports",
+        "an offered response is withdrawn while another one is written", "response/egress",
         "self.port.valid.eq(ready & self.enable)",
         "self.port.valid.eq(ready & self.enable & ~self.hit.valid)"),
     "run-too-long": Mutation(
@@ -306,7 +306,7 @@ MUTATIONS = {
         "a table read is offered for one cycle, taken or not", "walk/walker",
         "reads.r.ready.eq(self.ar.ready)", "reads.r.ready.eq(1)"),
     "beats-out-of-order": Mutation(
-        "the beats of the miss path overtake those of the hit path", "request/ports",
+        "the beats of the miss path overtake those of the hit path", "response/egress",
         "from_hits.eq(head.hit)", "from_hits.eq(hits.r.valid & ~misses.r.valid)"),
     "response-changes": Mutation(
         "a register read's data change while they are offered", "control/registers",

@@ -42,7 +42,8 @@ from .pipeline.keys import ContextKey, WalkKey, line_key, region_key, tlb_key, w
 from .pipeline.operation import Operation
 from .pipeline.sizes import LINE_BITS, SLOT_BITS
 from .pipeline.tables import ContextInfo, DeviceInfo
-from .request.ports import PortEgress, PortIngress, SoftwareEgress, SoftwareIngress
+from .request.ingress import PortIngress, SoftwareIngress
+from .response.egress import PortEgress, SoftwareEgress
 from .response.resolve import Resolver, ends_by, lengths, mapped
 from .tlb.entry import BANK
 from .tlb.first_level import FirstLevelTlb
@@ -185,7 +186,7 @@ class Core(wiring.Component):
             m.d.comb += [
                 ingress.enable.eq(self._enable[index]),
                 egress.enable.eq(self._enable[index]),
-                egress.mark.eq(self.mark),
+                egress.mark.set.eq(self.mark),
                 egress.recorded.eq(0 if software else self.recorded[index]),
                 ingress.retired.eq(egress.retired),
                 self.active[index].eq(ingress.active),
@@ -194,7 +195,7 @@ class Core(wiring.Component):
             ]
             self._ingresses.append(ingress)
             self._egresses.append(egress)
-            marked.append(egress.marked)
+            marked.append(egress.mark.remains)
         m.d.comb += self.marked.eq(Cat(marked).any())
 
     def _arbitrate(self, m):
@@ -254,17 +255,17 @@ class Core(wiring.Component):
         heads = []
         for index, (ingress, egress) in enumerate(zip(self._ingresses, self._egresses)):
             head, granted = Signal(Operation, name=f"head_{index}"), Signal(name=f"granted_{index}")
-            request = ingress.requests.payload
+            request, credits = ingress.requests.payload, egress.credits
             m.d.comb += [
                 head.port.eq(index),
                 *assign(head, {name: request[name] for name, _ in data.Layout.cast(Request)}),
                 granted.eq(turns.grant[index] & ~miss.retry_port[index]),
                 ingress.requests.ready.eq(granted),
-                egress.begins.eq(granted), egress.continues.eq(miss.credit_taken[index]),
-                egress.rests.eq(miss.rests[index]), miss.credits[index].eq(egress.some),
+                credits.begins.eq(granted), credits.continues.eq(miss.credit_taken[index]),
+                credits.rests.eq(miss.rests[index]), miss.credits[index].eq(credits.some),
             ]
-            may_begin = Mux(granted, ingress.stays & egress.admits_another,
-                            (ingress.stays | ingress.requests.valid) & egress.admits)
+            may_begin = Mux(granted, ingress.stays & credits.admits_another,
+                            (ingress.stays | ingress.requests.valid) & credits.admits)
             m.d.comb += then[index].eq(miss.retry_port_next[index] | may_begin)
             heads.append(head)
         m.d.comb += [

@@ -56,7 +56,8 @@ def test_names_of_cells_in_words(name, words):
 
 
 def test_block_rams_of_look_ups_lie_side_by_side():
-    names = ["siommu.core.walk_cache.store.way_1.ram.0.0", "siommu.core.walk_cache.store.way_0.ram.0.3",
+    names = ["siommu.core.walk_cache.store.way_1.ram.0.0",
+             "siommu.core.walk_cache.store.way_0.ram.0.3",
              "siommu.core.second_level.rows.ram.0.2",
              "siommu.core.second_level.tags.way_0.ram.0.1",
              "siommu.core.miss.parking.elements.0.0"]

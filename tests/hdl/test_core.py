@@ -16,7 +16,7 @@ from siommu.core import Core
 from ..support.read_slave import ReadSlave
 from ..support.simulate import seeded, simulate
 from ..support.soup import Soup
-from .test_walker import random_key
+from .walk.test_walker import random_key
 
 #: Small, so that the simulation is quick; both levels of the TLB and the walk cache are there.
 SMALL = Config(device_ports=2, cpu_port=False, port_depth=4, tlb_entries=4, device_entries=2,
