@@ -354,25 +354,25 @@ MUTATIONS = {
         "(address.page & below).any()", "(address.page & below[:1]).any()"),
     "quiet-is-recorded": Mutation(
         "faults of a quiet device are recorded", "control/fault_queue",
-        "silent.eq(fault.quiet | ~on)", "silent.eq(~on)"),
+        "silent.eq(waiting.oldest.quiet | ~ring.on)", "silent.eq(~ring.on)"),
     "ring-full-late": Mutation(
-        "the last slot of the fault ring is used, too", "control/fault_queue",
-        "full.eq(behind == self.head)", "full.eq(next_ == self.head)"),
+        "the last slot of the fault ring is used, too", "control/fault_ring",
+        "self.full.eq(behind_next == self.head)", "self.full.eq(self.next == self.head)"),
     "quota-outlives-its-queue": Mutation(
         "turning the fault queue on leaves the quotas as they were", "control/fault_queue",
-        "renewed.eq(self.head_written | starts)", "renewed.eq(self.head_written)"),
+        "renewed.eq(registers.head_written | ring.starts)", "renewed.eq(registers.head_written)"),
     "quota-of-one-more": Mutation(
-        "a port may add one record more than its quota", "control/fault_queue",
+        "a port may add one record more than its quota", "control/fault_quota",
         "added >= self.quota", "added > self.quota"),
     "tail-before-memory": Mutation(
-        "FQ_TAIL advances though the write failed", "control/fault_queue",
+        "FQ_TAIL advances though the write failed", "control/fault_ring",
         "& ~broken & ~self.b.payload)", "& ~broken)"),
     "loss-not-counted": Mutation(
-        "records lost after a failed write are not counted", "control/fault_queue",
-        "lost_there.eq(self.b.payload | broken)", "lost_there.eq(0)"),
+        "records lost after a failed write are not counted", "control/fault_ring",
+        "self.lost.eq(self.b.valid & self.on & (self.b.payload | broken))", "self.lost.eq(0)"),
     "old-ring-goes-on": Mutation(
         "a fault queue that was off for a moment goes on with the old ring's indexes",
-        "control/fault_queue",
+        "control/fault_ring",
         "wanted.eq(self.enable & ~was_off)", "wanted.eq(self.enable)"),
     "illegal-goes-on": Mutation(
         "the queue goes on behind an illegal command", "control/commands",

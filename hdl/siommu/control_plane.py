@@ -130,6 +130,7 @@ class ControlPlane(wiring.Component):
         """What stands in the registers, to who asked for it, and back."""
         registers = self._registers
         holds, shown, events = registers.content, registers.shown, registers.events
+        records = faults.registers
 
         def base(name):
             return Cat(holds[f"{name}_LOW"][12:], holds[f"{name}_HIGH"][:20])
@@ -150,12 +151,13 @@ class ControlPlane(wiring.Component):
             shown.CQ_HEAD.eq(commands.head),
             events.CQ_STATUS.eq(Cat(commands.illegal, commands.error, commands.fence)),
 
-            faults.enable.eq(holds.FQ_CTRL), faults.base.eq(base("FQ_BASE")),
-            faults.log2.eq(holds.FQ_LOG2), faults.head.eq(holds.FQ_HEAD),
-            faults.quota.eq(holds.FQ_QUOTA), faults.failed.eq(holds.FQ_STATUS[1]),
-            faults.head_written.eq(registers.head_written),
-            shown.FQ_TAIL.eq(faults.tail),
-            events.FQ_STATUS.eq(Cat(faults.overflow, faults.error, faults.record, faults.limited)),
+            records.enable.eq(holds.FQ_CTRL), records.base.eq(base("FQ_BASE")),
+            records.log2.eq(holds.FQ_LOG2), records.head.eq(holds.FQ_HEAD),
+            records.quota.eq(holds.FQ_QUOTA), records.failed.eq(holds.FQ_STATUS[1]),
+            records.head_written.eq(registers.head_written),
+            shown.FQ_TAIL.eq(records.tail),
+            events.FQ_STATUS.eq(Cat(records.overflow, records.error, records.record,
+                                    records.limited)),
 
             software.go.eq(registers.goes), software.addr.eq(address("DBG_ADDR")),
             software.device.eq(holds.DBG_SOURCE), software.pasid.eq(holds.DBG_PASID),

@@ -76,8 +76,8 @@ def groups(config):
     yield "invalidation", False, [f"{core}.invalidator.{name}" for name in (
         "active", "begins", "drop", "asks", "taken", "step", "exact", "scanning", "done")]
     yield "fault queue", False, [f"{plane}.fault_queue.{name}" for name in (
-        "fault__valid", "recorded", "writing", "in_flight", "tail", "overflow", "limited", "error",
-        "lost")]
+        "fault__valid", "recorded", "writer.writing", "responses.in_flight", "registers__tail",
+        "registers__overflow", "registers__limited", "registers__error", "lost")]
     yield "interrupts", True, [f"siommu.irq_{name}" for name in ("command", "fault", "counter")]
     for index, port in enumerate(ports):
         yield f"response {port}", index == 0, [f"siommu.{port}_rsp_{name}" for name in RESPONSE]

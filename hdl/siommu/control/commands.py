@@ -32,7 +32,7 @@ from ..bus.axi import Burst, ReadAddress, ReadData, WriteAddress, WriteData
 from ..bus.share import FENCES_ID, READ_ID
 from ..lib.payload import Payload, payload_of
 from ..pipeline.events import Invalidation, Prefetch
-from .invalidate import SETTLING
+from ..pipeline.timetable import SETTLED
 from .rings import INDEX_BITS, following, ring_mask
 
 __all__ = ["CommandQueue", "CommandState"]
@@ -116,7 +116,7 @@ class CommandQueue(wiring.Component):
         self._state = Signal(CommandState, name="state")
         self._words = Payload(data.ArrayLayout(64, 2), name="words")
         self._gave_up = Signal(name="gave_up")        # the queue was turned off under the command
-        waited, marked = Signal(range(SETTLING + 2), name="waited"), Signal(name="held")
+        waited, marked = Signal(range(SETTLED + 2), name="waited"), Signal(name="held")
         state, on, begins = self._state, Signal(), Signal()
         stored, refused = Signal(), Signal()        # the answer to a store, in the cycle before
         m.d.sync += [stored.eq(self.b.valid), refused.eq(self.b.payload), marked.eq(self.marked)]
@@ -149,9 +149,9 @@ class CommandQueue(wiring.Component):
                 with m.If(~self.outdated):
                     m.d.sync += state.eq(CommandState.SETTLING)
             with m.Case(CommandState.SETTLING):
-                with m.If(waited == SETTLING - 2):
+                with m.If(waited == SETTLED - 2):
                     m.d.sync += self.mark.eq(1)
-                with m.If(waited == SETTLING + 1):
+                with m.If(waited == SETTLED + 1):
                     m.d.sync += state.eq(CommandState.OLD_BEATS)
             with m.Case(CommandState.OLD_BEATS):
                 with m.If(~marked):

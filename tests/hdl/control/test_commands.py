@@ -9,7 +9,7 @@ from siommu.arch.config import Config
 from siommu.arch.formats import CommandAddress, CommandWord0, FenceWord0, Opcode, pack
 from siommu.bus.share import FENCES_ID, READ_ID
 from siommu.control.commands import CommandQueue
-from siommu.control.invalidate import SETTLING
+from siommu.pipeline.timetable import SETTLED
 
 from ...support.simulate import seeded, simulate
 
@@ -330,7 +330,7 @@ def test_a_fence_waits():
                     for event in bench.done:
                         when.setdefault(event[0], cycles)
                     assert cycles < 500
-                assert when["mark"] - began >= outdated + SETTLING - 2
+                assert when["mark"] - began >= outdated + SETTLED - 2
                 assert when["store"] - when["mark"] >= marked
                 for _ in range(5):
                     await bench.cycle(ctx)
