@@ -320,10 +320,10 @@ MUTATIONS = {
         "core", "self._forget.eq(self.flush | invalidator.begins)", "self._forget.eq(self.flush)"),
     "fence-passes-old-walks": Mutation(
         "a fence does not wait for walks that began before an invalidation", "control/commands",
-        "with m.If(~self.outdated):", "with m.If(1):"),
+        "with m.If(~self.invalidation.outdated):", "with m.If(1):"),
     "fence-passes-old-beats": Mutation(
         "a fence does not wait for beats that stand in the ports' queues", "control/commands",
-        "with m.If(~marked):", "with m.If(1):"),
+        "remains.eq(self.mark.remains)", "remains.eq(0)"),
     "invalidation-keeps-tlb": Mutation(
         "an invalidation leaves the first level as it is", "tlb/fill_path",
         "(fills | drops).replicate", "fills.replicate"),
@@ -350,7 +350,7 @@ MUTATIONS = {
         "an invalidation of a range drops its first line from the first level", "tlb/entry",
         "2 * INDEX_BITS, INDEX_BITS, LINE_BITS)", "2 * INDEX_BITS, INDEX_BITS, INDEX_BITS)"),
     "range-bypasses-misalignment": Mutation(
-        "a command for a range that is not aligned is carried out", "control/commands",
+        "a command for a range that is not aligned is carried out", "control/command_decode",
         "(address.page & below).any()", "(address.page & below[:1]).any()"),
     "quiet-is-recorded": Mutation(
         "faults of a quiet device are recorded", "control/fault_queue",
@@ -376,7 +376,8 @@ MUTATIONS = {
         "wanted.eq(self.enable & ~was_off)", "wanted.eq(self.enable)"),
     "illegal-goes-on": Mutation(
         "the queue goes on behind an illegal command", "control/commands",
-        "& ~self.stopped),", "),"),
+        "& (registers.head != registers.tail) & ~registers.stopped)",
+        "& (registers.head != registers.tail))"),
     "clear-forgets-events": Mutation(
         "clearing the counters leaves what they have gathered", "control/counters",
         "some.eq(0)", "some.eq(some)"),

@@ -121,16 +121,18 @@ class ControlPlane(wiring.Component):
         connect(m, commands.prefetch, core.prefetch)
         m.d.comb += [
             commands.prefetched.eq(core.prefetched),
-            core.invalidate.eq(commands.invalidate), core.invalidation.eq(commands.invalidation),
-            commands.invalidated.eq(core.invalidated), commands.outdated.eq(core.outdated),
-            core.mark.eq(commands.mark), commands.marked.eq(core.marked),
+            core.invalidate.eq(commands.invalidation.start),
+            core.invalidation.eq(commands.invalidation.request),
+            commands.invalidation.done.eq(core.invalidated),
+            commands.invalidation.outdated.eq(core.outdated),
+            core.mark.eq(commands.mark.set), commands.mark.remains.eq(core.marked),
         ]
 
     def _registers_mean(self, m, core, commands, faults, software, counters):
         """What stands in the registers, to who asked for it, and back."""
         registers = self._registers
         holds, shown, events = registers.content, registers.shown, registers.events
-        records = faults.registers
+        queue, records = commands.registers, faults.registers
 
         def base(name):
             return Cat(holds[f"{name}_LOW"][12:], holds[f"{name}_HIGH"][:20])
@@ -142,14 +144,14 @@ class ControlPlane(wiring.Component):
             core.mode.eq(holds.CTRL), core.check_ad.eq(holds.CTRL[2]),
             core.ddt_base.eq(base("DDT_BASE")), core.ddt_log2.eq(holds.DDT_LOG2),
             core.port_enable.eq(holds.PORT_ENABLE), core.flush.eq(registers.flush),
-            shown.STATUS.eq(Cat(core.active.any(), core.walking, commands.busy)),
+            shown.STATUS.eq(Cat(core.active.any(), core.walking, queue.busy)),
             shown.PORT_STATUS.eq(core.active),
 
-            commands.enable.eq(holds.CQ_CTRL), commands.base.eq(base("CQ_BASE")),
-            commands.log2.eq(holds.CQ_LOG2), commands.tail.eq(holds.CQ_TAIL),
-            commands.stopped.eq(holds.CQ_STATUS[:2].any()),
-            shown.CQ_HEAD.eq(commands.head),
-            events.CQ_STATUS.eq(Cat(commands.illegal, commands.error, commands.fence)),
+            queue.enable.eq(holds.CQ_CTRL), queue.base.eq(base("CQ_BASE")),
+            queue.log2.eq(holds.CQ_LOG2), queue.tail.eq(holds.CQ_TAIL),
+            queue.stopped.eq(holds.CQ_STATUS[:2].any()),
+            shown.CQ_HEAD.eq(queue.head),
+            events.CQ_STATUS.eq(Cat(queue.illegal, queue.error, queue.fence)),
 
             records.enable.eq(holds.FQ_CTRL), records.base.eq(base("FQ_BASE")),
             records.log2.eq(holds.FQ_LOG2), records.head.eq(holds.FQ_HEAD),
@@ -209,8 +211,8 @@ class ControlPlane(wiring.Component):
             events.table_reads.eq(core.table_reads),
             events.faults.eq(sum(ended[port] & faulty[port] for port in range(config.ports))),
             events.faults_lost.eq(faults.lost),
-            events.invalidations.eq(commands.invalidations), events.fences.eq(commands.fences),
-            events.prefetches.eq(commands.prefetches),
+            *(events[name].eq(commands.completed[name])
+              for name in ("invalidations", "fences", "prefetches")),
             events.miss_cycles.eq(core.waiting), events.stall_cycles.eq(stalls.any()),
             faults.cycles.eq(counters.cycles),
         ]

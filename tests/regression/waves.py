@@ -71,8 +71,10 @@ def groups(config):
         "awvalid", "awready", "awid", "awaddr", "awlen", "wvalid", "wready", "wdata", "wstrb",
         "wlast", "bvalid", "bid", "bresp:resp")]
     yield "command queue", False, [f"{plane}.commands.{name}" for name in (
-        "enable", "head", "tail", "stopped", "state:command", "invalidate", "invalidated",
-        "outdated", "mark", "marked", "invalidations", "fences", "prefetches")]
+        "registers__enable", "registers__head", "registers__tail", "registers__stopped",
+        "state:command", "invalidation__start", "invalidation__done", "invalidation__outdated",
+        "mark__set", "mark__remains", "completed__invalidations", "completed__fences",
+        "completed__prefetches")]
     yield "invalidation", False, [f"{core}.invalidator.{name}" for name in (
         "active", "begins", "drop", "asks", "taken", "step", "exact", "scanning", "done")]
     yield "fault queue", False, [f"{plane}.fault_queue.{name}" for name in (

@@ -9,9 +9,10 @@ from ..arch.formats import Cause, Response
 from ..lib.contract import require
 from ..lib.payload import Payload
 from ..lib.queues import RingQueue
+from ..pipeline.events import BeatMark
 from .credits import CreditAccount, Credits
 
-__all__ = ["BeatMark", "Egress", "MarkedBeats", "PortEgress", "SettledFaults", "SoftwareEgress"]
+__all__ = ["Egress", "MarkedBeats", "PortEgress", "SettledFaults", "SoftwareEgress"]
 
 
 class BeatOrder(data.Struct):
@@ -21,22 +22,6 @@ class BeatOrder(data.Struct):
     hit: 1
     miss: 1
     fault: 1
-
-
-class BeatMark(wiring.Signature):
-    """Finds out when the beats of now have left (a fence waits for that).
-
-    Members
-    -------
-    set : Out(1)
-        Marks the beats that are held, or come in this cycle.
-    remains : In(1)
-        Marked ones are still here: from the second cycle behind the mark on, until the second one
-        after the last of them has left.
-    """
-
-    def __init__(self):
-        super().__init__({"set": Out(1), "remains": In(1)})
 
 
 class Egress(wiring.Signature):
