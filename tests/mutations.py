@@ -309,7 +309,7 @@ MUTATIONS = {
         "the beats of the miss path overtake those of the hit path", "response/egress",
         "from_hits.eq(head.hit)", "from_hits.eq(hits.r.valid & ~misses.r.valid)"),
     "response-changes": Mutation(
-        "a register read's data change while they are offered", "control/registers",
+        "a register read's data change while they are offered", "control/register_read",
         "m.d.comb += self.ar.ready.eq(~self.r.valid & ~waits)",
         "m.d.comb += self.ar.ready.eq(~waits)"),
     "context-bits": Mutation(

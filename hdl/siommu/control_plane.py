@@ -143,7 +143,7 @@ class ControlPlane(wiring.Component):
         m.d.comb += [
             core.mode.eq(holds.CTRL), core.check_ad.eq(holds.CTRL[2]),
             core.ddt_base.eq(base("DDT_BASE")), core.ddt_log2.eq(holds.DDT_LOG2),
-            core.port_enable.eq(holds.PORT_ENABLE), core.flush.eq(registers.flush),
+            core.port_enable.eq(holds.PORT_ENABLE), core.flush.eq(registers.starts.flush),
             shown.STATUS.eq(Cat(core.active.any(), core.walking, queue.busy)),
             shown.PORT_STATUS.eq(core.active),
 
@@ -156,22 +156,22 @@ class ControlPlane(wiring.Component):
             records.enable.eq(holds.FQ_CTRL), records.base.eq(base("FQ_BASE")),
             records.log2.eq(holds.FQ_LOG2), records.head.eq(holds.FQ_HEAD),
             records.quota.eq(holds.FQ_QUOTA), records.failed.eq(holds.FQ_STATUS[1]),
-            records.head_written.eq(registers.head_written),
+            records.head_written.eq(registers.starts.head_written),
             shown.FQ_TAIL.eq(records.tail),
             events.FQ_STATUS.eq(Cat(records.overflow, records.error, records.record,
                                     records.limited)),
 
-            software.go.eq(registers.goes), software.addr.eq(address("DBG_ADDR")),
+            software.go.eq(registers.starts.goes), software.addr.eq(address("DBG_ADDR")),
             software.device.eq(holds.DBG_SOURCE), software.pasid.eq(holds.DBG_PASID),
             software.write.eq(holds.DBG_CTRL[1]), software.ft.eq(holds.DBG_CTRL[2]),
-            registers.busy.eq(software.busy | registers.goes),
+            registers.busy.eq(software.busy | registers.starts.goes),
             shown.DBG_RESULT.eq(software.result.as_value()),
             shown.DBG_PHYS_LOW.eq(software.phys), shown.DBG_PHYS_HIGH.eq(software.phys[32:]),
 
-            counters.freeze.eq(holds.COUNTER_CTRL), counters.clear.eq(registers.clears),
-            counters.ask.eq(registers.ask), counters.index.eq(registers.index),
-            counters.high.eq(registers.high),
-            registers.done.eq(counters.done), registers.value.eq(counters.value),
+            counters.freeze.eq(holds.COUNTER_CTRL), counters.clear.eq(registers.starts.clears),
+            counters.ask.eq(registers.counters.ask), counters.index.eq(registers.counters.index),
+            counters.high.eq(registers.counters.high),
+            registers.counters.done.eq(counters.done), registers.counters.value.eq(counters.value),
             events.COUNTER_OVERFLOW.eq(counters.overflows),
         ]
         enabled = holds.IRQ_ENABLE

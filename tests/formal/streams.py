@@ -146,11 +146,12 @@ class RegisterStreamsProof(Component):
                          channel.ready.eq(inner.ready)]
             assume_stream(m, channel)
         m.d.comb += [registers.b.ready.eq(self.b_ready), registers.r.ready.eq(self.r_ready),
-                     registers.done.eq(self.done), registers.value.eq(self.value)]
+                     registers.counters.done.eq(self.done),
+                     registers.counters.value.eq(self.value)]
         assert_stream(m, registers.b)
         assert_stream(m, registers.r)
         # Of the state: nothing is offered while the counters are waited for.
-        m.d.sync += Assert(~(registers._waits & registers.r.valid))
+        m.d.sync += Assert(~(registers.reads.waits & registers.r.valid))
         m.d.sync += Cover(registers.b.valid & ~registers.b.ready)
         m.d.sync += Cover(registers.r.valid & ~registers.r.ready)
         return m
