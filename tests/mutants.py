@@ -37,10 +37,27 @@ def _first_failure(arguments, environment):
     return failed.group(1)
 
 
+#: The unit tests of modules that are parts of another one: by file of tests.
+PARTS = {
+    "tlb/first_level": ("entry", "tags", "fill_path", "hit_path"),
+    "tlb/second_level": ("line_store",),
+    "tlb/set_store": ("set_index", "set_way", "set_write", "set_scan"),
+    "tlb/lines": ("line_schedule", "line_buffer", "line_record", "line_runs", "line_fill"),
+    "response/egress": ("credits",),
+    "control/commands": ("command_fetch", "command_decode", "fence_store"),
+    "control/fault_decisions": ("fault_queue", "fault_ring", "fault_quota", "fault_wait",
+                                "record_writer"),
+    "control/registers": ("register_write", "register_read"),
+}
+
+
 def _unit_tests(module):
     """The unit tests that look at a module most closely: its own file, or its package's; those of
     the whole core for what is in none."""
     package, _, stem = module.rpartition("/")
+    for whole, parts in PARTS.items():
+        if stem in parts and whole.startswith(f"{package}/"):
+            stem = whole.rpartition("/")[2]
     own = Path("tests/hdl") / package / f"test_{stem}.py"
     if (ROOT / own).exists():
         return [str(own)]

@@ -298,17 +298,17 @@ MUTATIONS = {
         "unused.eq(0)"),
     "credit-not-taken": Mutation(
         "a continued operation takes no credit for its beat", "core",
-        "egress.continues.eq(miss.credits.taken[index])",
-        "egress.continues.eq(0)"),
+        "credits.continues.eq(miss.credits.taken[index])",
+        "credits.continues.eq(0)"),
     "bus-error-ignored": Mutation(
         "a bus error counts as data", "walk/word_stage",
         "decoder.error.eq(beat.resp[1] | ", "decoder.error.eq("),
     "last-credit-twice": Mutation(
-        "a new request takes the credit that is kept for a continued one", "request/ports",
-        "enough.eq(after(1, kept=3))",
-        "enough.eq(after(1))"),
+        "a new request takes the credit that is kept for a continued one", "response/credits",
+        "for_one.eq(remain(1, kept=KEPT))",
+        "for_one.eq(remain(1))"),
     "offer-withdrawn": Mutation(
-        "an offered response is withdrawn while another one is written", "request/ports",
+        "an offered response is withdrawn while another one is written", "response/egress",
         "self.port.valid.eq(ready & self.enable)",
         "self.port.valid.eq(ready & self.enable & ~self.hit.valid)"),
     "run-too-long": Mutation(
@@ -332,10 +332,10 @@ MUTATIONS = {
         "a table read is offered for one cycle, taken or not", "walk/read_port",
         "reads.r.ready.eq(self.ar.ready)", "reads.r.ready.eq(1)"),
     "beats-out-of-order": Mutation(
-        "the beats of the miss path overtake those of the hit path", "request/ports",
+        "the beats of the miss path overtake those of the hit path", "response/egress",
         "from_hits.eq(head.hit)", "from_hits.eq(hits.r.valid & ~misses.r.valid)"),
     "response-changes": Mutation(
-        "a register read's data change while they are offered", "control/registers",
+        "a register read's data change while they are offered", "control/register_read",
         "m.d.comb += self.ar.ready.eq(~self.r.valid & ~waits)",
         "m.d.comb += self.ar.ready.eq(~waits)"),
     "context-bits": Mutation(
@@ -348,10 +348,10 @@ MUTATIONS = {
         "forget.eq(settings.flush)"),
     "fence-passes-old-walks": Mutation(
         "a fence does not wait for walks that began before an invalidation", "control/commands",
-        "with m.If(~self.outdated):", "with m.If(1):"),
+        "with m.If(~self.invalidation.outdated):", "with m.If(1):"),
     "fence-passes-old-beats": Mutation(
         "a fence does not wait for beats that stand in the ports' queues", "control/commands",
-        "with m.If(~marked):", "with m.If(1):"),
+        "remains.eq(self.mark.remains)", "remains.eq(0)"),
     "invalidation-keeps-tlb": Mutation(
         "an invalidation leaves the first level as it is", "tlb/fill_path",
         "(fills | drops).replicate", "fills.replicate"),
@@ -379,33 +379,34 @@ MUTATIONS = {
         "an invalidation of a range drops its first line from the first level", "tlb/entry",
         "2 * INDEX_BITS, INDEX_BITS, LINE_BITS)", "2 * INDEX_BITS, INDEX_BITS, INDEX_BITS)"),
     "range-bypasses-misalignment": Mutation(
-        "a command for a range that is not aligned is carried out", "control/commands",
+        "a command for a range that is not aligned is carried out", "control/command_decode",
         "(address.page & below).any()", "(address.page & below[:1]).any()"),
     "quiet-is-recorded": Mutation(
         "faults of a quiet device are recorded", "control/fault_queue",
-        "silent.eq(fault.quiet | ~on)", "silent.eq(~on)"),
+        "silent.eq(waiting.oldest.quiet | ~ring.on)", "silent.eq(~ring.on)"),
     "ring-full-late": Mutation(
-        "the last slot of the fault ring is used, too", "control/fault_queue",
-        "full.eq(behind == self.head)", "full.eq(next_ == self.head)"),
+        "the last slot of the fault ring is used, too", "control/fault_ring",
+        "self.full.eq(behind_next == self.head)", "self.full.eq(self.next == self.head)"),
     "quota-outlives-its-queue": Mutation(
         "turning the fault queue on leaves the quotas as they were", "control/fault_queue",
-        "renewed.eq(self.head_written | starts)", "renewed.eq(self.head_written)"),
+        "renewed.eq(registers.head_written | ring.starts)", "renewed.eq(registers.head_written)"),
     "quota-of-one-more": Mutation(
-        "a port may add one record more than its quota", "control/fault_queue",
+        "a port may add one record more than its quota", "control/fault_quota",
         "added >= self.quota", "added > self.quota"),
     "tail-before-memory": Mutation(
-        "FQ_TAIL advances though the write failed", "control/fault_queue",
+        "FQ_TAIL advances though the write failed", "control/fault_ring",
         "& ~broken & ~self.b.payload)", "& ~broken)"),
     "loss-not-counted": Mutation(
-        "records lost after a failed write are not counted", "control/fault_queue",
-        "lost_there.eq(self.b.payload | broken)", "lost_there.eq(0)"),
+        "records lost after a failed write are not counted", "control/fault_ring",
+        "self.lost.eq(self.b.valid & self.on & (self.b.payload | broken))", "self.lost.eq(0)"),
     "old-ring-goes-on": Mutation(
         "a fault queue that was off for a moment goes on with the old ring's indexes",
-        "control/fault_queue",
+        "control/fault_ring",
         "wanted.eq(self.enable & ~was_off)", "wanted.eq(self.enable)"),
     "illegal-goes-on": Mutation(
         "the queue goes on behind an illegal command", "control/commands",
-        "& ~self.stopped),", "),"),
+        "& (registers.head != registers.tail) & ~registers.stopped)",
+        "& (registers.head != registers.tail))"),
     "clear-forgets-events": Mutation(
         "clearing the counters leaves what they have gathered", "control/counters",
         "some.eq(0)", "some.eq(some)"),

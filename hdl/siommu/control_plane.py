@@ -119,18 +119,15 @@ class ControlPlane(wiring.Component):
         connect(m, commands.w, writes.fences_w)
         connect(m, writes.fences_b, commands.b)
         connect(m, commands.prefetch, core.prefetch.asked)
-        revoker = core.revoker
-        m.d.comb += [
-            commands.prefetched.eq(core.prefetch.done),
-            revoker.begin.eq(commands.invalidate), revoker.what.eq(commands.invalidation),
-            commands.invalidated.eq(revoker.done), commands.outdated.eq(revoker.outdated),
-            revoker.mark.eq(commands.mark), commands.marked.eq(revoker.marked),
-        ]
+        m.d.comb += commands.prefetched.eq(core.prefetch.done)
+        connect(m, commands.invalidation, core.revoker.invalidation)
+        connect(m, commands.mark, core.revoker.mark)
 
     def _registers_mean(self, m, core, commands, faults, software, counters):
         """What stands in the registers, to who asked for it, and back."""
         registers, settings = self._registers, core.settings
         holds, shown, events = registers.content, registers.shown, registers.events
+        queue, records = commands.registers, faults.registers
 
         def base(name):
             return Cat(holds[f"{name}_LOW"][12:], holds[f"{name}_HIGH"][:20])
@@ -141,34 +138,35 @@ class ControlPlane(wiring.Component):
         m.d.comb += [
             settings.mode.eq(holds.CTRL), settings.check_ad.eq(holds.CTRL[2]),
             settings.ddt_base.eq(base("DDT_BASE")), settings.ddt_log2.eq(holds.DDT_LOG2),
-            settings.port_enable.eq(holds.PORT_ENABLE), settings.flush.eq(registers.flush),
-            shown.STATUS.eq(Cat(core.active.any(), core.walking, commands.busy)),
+            settings.port_enable.eq(holds.PORT_ENABLE), settings.flush.eq(registers.starts.flush),
+            shown.STATUS.eq(Cat(core.active.any(), core.walking, queue.busy)),
             shown.PORT_STATUS.eq(core.active),
 
-            commands.enable.eq(holds.CQ_CTRL), commands.base.eq(base("CQ_BASE")),
-            commands.log2.eq(holds.CQ_LOG2), commands.tail.eq(holds.CQ_TAIL),
-            commands.stopped.eq(holds.CQ_STATUS[:2].any()),
-            shown.CQ_HEAD.eq(commands.head),
-            events.CQ_STATUS.eq(Cat(commands.illegal, commands.error, commands.fence)),
+            queue.enable.eq(holds.CQ_CTRL), queue.base.eq(base("CQ_BASE")),
+            queue.log2.eq(holds.CQ_LOG2), queue.tail.eq(holds.CQ_TAIL),
+            queue.stopped.eq(holds.CQ_STATUS[:2].any()),
+            shown.CQ_HEAD.eq(queue.head),
+            events.CQ_STATUS.eq(Cat(queue.illegal, queue.error, queue.fence)),
 
-            faults.enable.eq(holds.FQ_CTRL), faults.base.eq(base("FQ_BASE")),
-            faults.log2.eq(holds.FQ_LOG2), faults.head.eq(holds.FQ_HEAD),
-            faults.quota.eq(holds.FQ_QUOTA), faults.failed.eq(holds.FQ_STATUS[1]),
-            faults.head_written.eq(registers.head_written),
-            shown.FQ_TAIL.eq(faults.tail),
-            events.FQ_STATUS.eq(Cat(faults.overflow, faults.error, faults.record, faults.limited)),
+            records.enable.eq(holds.FQ_CTRL), records.base.eq(base("FQ_BASE")),
+            records.log2.eq(holds.FQ_LOG2), records.head.eq(holds.FQ_HEAD),
+            records.quota.eq(holds.FQ_QUOTA), records.failed.eq(holds.FQ_STATUS[1]),
+            records.head_written.eq(registers.starts.head_written),
+            shown.FQ_TAIL.eq(records.tail),
+            events.FQ_STATUS.eq(Cat(records.overflow, records.error, records.record,
+                                    records.limited)),
 
-            software.go.eq(registers.goes), software.addr.eq(address("DBG_ADDR")),
+            software.go.eq(registers.starts.goes), software.addr.eq(address("DBG_ADDR")),
             software.device.eq(holds.DBG_SOURCE), software.pasid.eq(holds.DBG_PASID),
             software.write.eq(holds.DBG_CTRL[1]), software.ft.eq(holds.DBG_CTRL[2]),
-            registers.busy.eq(software.busy | registers.goes),
+            registers.busy.eq(software.busy | registers.starts.goes),
             shown.DBG_RESULT.eq(software.result.as_value()),
             shown.DBG_PHYS_LOW.eq(software.phys), shown.DBG_PHYS_HIGH.eq(software.phys[32:]),
 
-            counters.freeze.eq(holds.COUNTER_CTRL), counters.clear.eq(registers.clears),
-            counters.ask.eq(registers.ask), counters.index.eq(registers.index),
-            counters.high.eq(registers.high),
-            registers.done.eq(counters.done), registers.value.eq(counters.value),
+            counters.freeze.eq(holds.COUNTER_CTRL), counters.clear.eq(registers.starts.clears),
+            counters.ask.eq(registers.counters.ask), counters.index.eq(registers.counters.index),
+            counters.high.eq(registers.counters.high),
+            registers.counters.done.eq(counters.done), registers.counters.value.eq(counters.value),
             events.COUNTER_OVERFLOW.eq(counters.overflows),
         ]
         enabled = holds.IRQ_ENABLE
@@ -197,7 +195,7 @@ class ControlPlane(wiring.Component):
             events.misses.eq(heard.missed), events.walks.eq(heard.walks),
             events.table_reads.eq(heard.table_reads), events.miss_cycles.eq(heard.waiting),
             events.faults_lost.eq(faults.lost),
-            events.invalidations.eq(commands.invalidations), events.fences.eq(commands.fences),
-            events.prefetches.eq(commands.prefetches),
+            *(events[name].eq(commands.completed[name])
+              for name in ("invalidations", "fences", "prefetches")),
             faults.cycles.eq(counters.cycles),
         ]

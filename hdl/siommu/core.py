@@ -28,8 +28,9 @@ from .pipeline.keys import ContextKey, line_key, region_key, tlb_key
 from .pipeline.outside import CoreEvents, FaultSource, Revoker, Settings
 from .pipeline.tables import ContextInfo, DeviceInfo
 from .request.arbiter import Arbiter
+from .request.ingress import PortIngress, SoftwareIngress
 from .request.internal import Internal
-from .request.ports import PortEgress, PortIngress, SoftwareEgress, SoftwareIngress
+from .response.egress import PortEgress, SoftwareEgress
 from .response.first_exit import FirstExit
 from .tlb.fill_tracker import FillTracker
 from .tlb.first_level import FirstLevelTlb
@@ -134,25 +135,25 @@ class Core(wiring.Component):
             m.submodules[f"{name}_ingress"], m.submodules[f"{name}_egress"] = ingress, egress
             connect(m, flipped(self.requests[index]), ingress.port)
             connect(m, egress.port, flipped(self.responses[index]))
-            turn, answers = arbiter.ports[index], miss.answers
+            turn, answers, credits = arbiter.ports[index], miss.answers, egress.credits
             connect(m, ingress.requests, turn.request)
             m.d.comb += [
                 ingress.enable.eq(enable[index]), egress.enable.eq(enable[index]),
                 ingress.retired.eq(egress.retired), self.active[index].eq(ingress.active),
-                egress.mark.eq(self.revoker.mark),
+                egress.mark.set.eq(self.revoker.mark.set),
                 egress.recorded.eq(0 if software else self.faults.recorded[index]),
-                turn.stays.eq(ingress.stays), turn.admits.eq(egress.admits),
-                turn.admits_another.eq(egress.admits_another), egress.begins.eq(turn.begins),
-                egress.continues.eq(miss.credits.taken[index]),
-                egress.rests.eq(miss.credits.rests[index]),
-                miss.credits.some[index].eq(egress.some),
+                turn.stays.eq(ingress.stays), turn.admits.eq(credits.admits),
+                turn.admits_another.eq(credits.admits_another), credits.begins.eq(turn.begins),
+                credits.continues.eq(miss.credits.taken[index]),
+                credits.rests.eq(miss.credits.rests[index]),
+                miss.credits.some[index].eq(credits.some),
                 egress.hit.valid.eq(first_exit.answers[index]),
                 egress.hit.payload.eq(first_exit.beat),
                 egress.miss.valid.eq(answers.beat.valid & (answers.port == index)),
                 egress.miss.payload.eq(answers.beat.payload),
             ]
-            marked.append(egress.marked)
-        m.d.comb += self.revoker.marked.eq(Cat(marked).any())
+            marked.append(egress.mark.remains)
+        m.d.comb += self.revoker.mark.remains.eq(Cat(marked).any())
 
     def _enter(self, m, arbiter, internal, lines, promotions, miss, invalidator):
         """What enters the pipeline."""
@@ -164,7 +165,8 @@ class Core(wiring.Component):
         m.d.comb += [
             internal.cancelled.eq(promotions.cancelled),
             promotions.distrust.eq(invalidator.active), internal.step.eq(invalidator.asks),
-            internal.invalidation.eq(self.revoker.what), invalidator.taken.eq(internal.stepped),
+            internal.invalidation.eq(self.revoker.invalidation.request),
+            invalidator.taken.eq(internal.stepped),
         ]
 
     def _look_up(self, m, arbiter, internal, tlb, first_exit, tracker, miss):
@@ -177,7 +179,7 @@ class Core(wiring.Component):
             tlb.fill.valid.eq(fill.writes), tlb.fill.translation.eq(fill.grant.translation),
             tlb.fill.commit.eq(tracker.commit),
             tlb.drop.valid.eq(fill.valid & fill.grant.drops),
-            tlb.drop.invalidation.eq(self.revoker.what),
+            tlb.drop.invalidation.eq(self.revoker.invalidation.request),
             first_exit.valid.eq(arbiter.valid), first_exit.operation.eq(operation),
             first_exit.mode.eq(self.settings.mode), first_exit.hit.eq(tlb.look_up.hit),
             first_exit.outcome.eq(tlb.look_up.outcome), first_exit.last.eq(tlb.look_up.last),
@@ -247,10 +249,11 @@ class Core(wiring.Component):
 
     def _invalidate(self, m, invalidator, tlb, stores, devices, contexts, miss):
         """An invalidation: its steps, beside the look-ups."""
-        asked, stores = self.revoker.what, [store for store in stores if store is not None]
+        control, asked = self.revoker.invalidation, self.revoker.invalidation.request
+        stores = [store for store in stores if store is not None]
         m.d.comb += [
-            invalidator.start.eq(self.revoker.begin), invalidator.request.eq(asked),
-            self.revoker.done.eq(invalidator.done), self.revoker.outdated.eq(miss.states.outdated),
+            invalidator.start.eq(control.start), invalidator.request.eq(asked),
+            control.done.eq(invalidator.done), control.outdated.eq(miss.states.outdated),
             invalidator.arrives.eq(tlb.drop.valid),
             invalidator.scanning.eq(Cat(store.scan.busy for store in stores).any()),
             miss.distrust.active.eq(invalidator.active), miss.distrust.covered.eq(asked),

@@ -133,7 +133,7 @@ SAYS = (
     ("docs/integration.md", "Stores of fences: 4 bytes, AWID {}.",
      lambda: (declared("FENCES_ID"),)),
     ("docs/integration.md", "{} cycles in which the pipeline settles",
-     lambda: (2 * declared("SETTLING"),)),
+     lambda: (2 * declared("SETTLED"),)),
     ("docs/integration.md", "(`default`: {} sets)", lambda: (max(_sets()),)),
     ("docs/theory.md", "A first-level hit is valid {} cycles after its handshake, a second-level "
      "hit after {}.", lambda: (declared("RESOLVE") + 1, declared("SECOND_EXIT") + 1)),
@@ -156,7 +156,7 @@ SAYS = (
      lambda: (bits("Operation"), bits("TlbKey"))),
     ("docs/performance.md", "a comparison of {} bits, and each walk slot one of {}.",
      lambda: (bits("TlbKey"), bits("WalkKey"))),
-    ("docs/theory.md", "**Settle.** {} cycles:", lambda: (declared("SETTLING"),)),
+    ("docs/theory.md", "**Settle.** {} cycles:", lambda: (declared("SETTLED"),)),
     ("docs/theory.md", "up to {} without a response", lambda: (NUMBERS[declared("IN_FLIGHT")],)),
     ("docs/theory.md", "every {} cycles what has come since", lambda: (declared("TURNS"),)),
     ("docs/programming.md", "PREFETCH with n ≤ {};", lambda: (formats.PREFETCH_MAX_N,)),

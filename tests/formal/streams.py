@@ -9,7 +9,7 @@ from siommu.arch.formats import Cause, Request, Response
 from siommu.bus.axi import ReadData
 from siommu.control.registers import RegisterBlock
 from siommu.core import Core
-from siommu.request.ports import PortEgress
+from siommu.response.egress import PortEgress
 
 from .temporal import assert_stream, assume_stream
 
@@ -39,13 +39,14 @@ class EgressProof(Component):
         m = Module()
         depth = 4
         m.submodules.egress = egress = PortEgress(depth)
+        credits = egress.credits
         promised, held = Signal(range(depth + 3)), Signal(range(depth + 3))
         m.d.comb += [
             egress.hit.valid.eq(self.hit), egress.hit.payload.eq(self.hit_beat),
             egress.miss.valid.eq(self.miss), egress.miss.payload.eq(self.miss_beat),
-            egress.begins.eq(self.begins), egress.continues.eq(self.continues),
-            egress.rests.eq(self.rests), egress.enable.eq(1), egress.port.ready.eq(self.ready),
-            egress.recorded.eq(self.recorded), egress.mark.eq(self.mark),
+            credits.begins.eq(self.begins), credits.continues.eq(self.continues),
+            credits.rests.eq(self.rests), egress.enable.eq(1), egress.port.ready.eq(self.ready),
+            egress.recorded.eq(self.recorded), egress.mark.set.eq(self.mark),
         ]
         m.d.sync += promised.eq(promised + self.begins + self.continues - self.hit - self.miss)
         m.d.sync += held.eq(held + self.hit + self.miss - (egress.port.valid & self.ready))
@@ -58,9 +59,9 @@ class EgressProof(Component):
         # Credits are taken as the core and the parking do it: of what waits, it is known before.
         admitted, rested, waited, credited = (Signal() for _ in range(4))
         m.d.sync += [
-            admitted.eq(Mux(self.begins, egress.admits_another, egress.admits)),
+            admitted.eq(Mux(self.begins, credits.admits_another, credits.admits)),
             rested.eq(self.rests), waited.eq(self.waits),
-            credited.eq(egress.some & self.waits & waited & ~self.continues),
+            credited.eq(credits.some & self.waits & waited & ~self.continues),
         ]
         m.d.sync += Assume(~self.waits | rested)
         m.d.sync += Assume(~self.begins | admitted)
@@ -144,11 +145,12 @@ class RegisterStreamsProof(Component):
                          channel.ready.eq(inner.ready)]
             assume_stream(m, channel)
         m.d.comb += [registers.b.ready.eq(self.b_ready), registers.r.ready.eq(self.r_ready),
-                     registers.done.eq(self.done), registers.value.eq(self.value)]
+                     registers.counters.done.eq(self.done),
+                     registers.counters.value.eq(self.value)]
         assert_stream(m, registers.b)
         assert_stream(m, registers.r)
         # Of the state: nothing is offered while the counters are waited for.
-        m.d.sync += Assert(~(registers._waits & registers.r.valid))
+        m.d.sync += Assert(~(registers.reads.waits & registers.r.valid))
         m.d.sync += Cover(registers.b.valid & ~registers.b.ready)
         m.d.sync += Cover(registers.r.valid & ~registers.r.ready)
         return m

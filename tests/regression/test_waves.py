@@ -32,7 +32,7 @@ def test_filters_name_values(text, tmp_path):
 def test_a_signal_that_is_gone_is_reported(text, tmp_path):
     without = text.replace("key__ft", "key__gone")
     assert without != text
-    with pytest.raises(KeyError, match="the core has no signal siommu.control.core.tlb.key__ft"):
+    with pytest.raises(KeyError, match="no signal siommu.control.core.tlb.look_up__key__ft"):
         save_file(Config(), without, tmp_path / "dump.fst", tmp_path)
 
 

@@ -77,13 +77,15 @@ def groups(config):
         "awvalid", "awready", "awid", "awaddr", "awlen", "wvalid", "wready", "wdata", "wstrb",
         "wlast", "bvalid", "bid", "bresp:resp")]
     yield "command queue", False, [f"{plane}.commands.{name}" for name in (
-        "enable", "head", "tail", "stopped", "state:command", "invalidate", "invalidated",
-        "outdated", "mark", "marked", "invalidations", "fences", "prefetches")]
+        "registers__enable", "registers__head", "registers__tail", "registers__stopped",
+        "state:command", "invalidation__start", "invalidation__done", "invalidation__outdated",
+        "mark__set", "mark__remains", "completed__invalidations", "completed__fences",
+        "completed__prefetches")]
     yield "invalidation", False, [f"{core}.invalidator.{name}" for name in (
         "active", "begins", "drop", "asks", "taken", "step", "exact", "scanning", "done")]
     yield "fault queue", False, [f"{plane}.fault_queue.{name}" for name in (
-        "fault__valid", "recorded", "writing", "in_flight", "tail", "overflow", "limited", "error",
-        "lost")]
+        "fault__valid", "recorded", "writer.writing", "responses.in_flight", "registers__tail",
+        "registers__overflow", "registers__limited", "registers__error", "lost")]
     yield "interrupts", True, [f"siommu.irq_{name}" for name in ("command", "fault", "counter")]
     for index, port in enumerate(ports):
         yield f"response {port}", index == 0, [f"siommu.{port}_rsp_{name}" for name in RESPONSE]

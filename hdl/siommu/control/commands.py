@@ -13,47 +13,67 @@ began before (they are stale), and for response beats that stand in the ports' q
 takes no beats holds up the fence until it is disabled.
 """
 
-from amaranth import Cat, Const, Module, Mux, Signal
-from amaranth.lib import data, enum, stream, wiring
-from amaranth.lib.wiring import In, Out
-from amaranth.utils import exact_log2
+from amaranth import Module, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..arch.config import Config
-from ..arch.formats import (
-    COMMAND_BYTES,
-    PFN_BITS,
-    PREFETCH_MAX_N,
-    CommandAddress,
-    CommandWord0,
-    FenceWord0,
-    Opcode,
-)
-from ..bus.axi import Burst, ReadAddress, ReadData, WriteAddress, WriteData
-from ..bus.share import FENCES_ID, READ_ID
-from ..lib.payload import Payload, payload_of
-from ..pipeline.events import Invalidation, Prefetch
-from .invalidate import SETTLING
+from ..arch.formats import PFN_BITS, CommandAddress, CommandWord0
+from ..bus.axi import ReadAddress, ReadData, WriteAddress, WriteData
+from ..lib.payload import Payload
+from ..pipeline.events import BeatMark, InvalidationControl, Prefetch
+from ..pipeline.timetable import SETTLED
+from .command_decode import CommandDecode
+from .command_fetch import CommandFetch
+from .command_state import CommandState
+from .fence_store import FenceStore
 from .rings import INDEX_BITS, following, ring_mask
 
-__all__ = ["CommandQueue", "CommandState"]
+__all__ = ["CommandQueue", "CommandRegisters", "CommandState", "CompletedCommands"]
+
+#: Cycles of SETTLING before the mark is set: it counts two cycles later, behind a register here and
+#: one at the ports, and by then what was decided before has happened.
+MARK = SETTLED - 2
+#: Cycles of SETTLING before the mark is looked at: one until it is set, two until it is known.
+MARK_KNOWN = MARK + 3
+#: Cycles of STOPPED: the status bit is set meanwhile, and the queue sees it.
+STATUS_SET = 3
 
 
-class CommandState(enum.Enum, shape=4):
-    """What the queue is doing."""
+class CommandRegisters(wiring.Signature):
+    """The registers of the command queue (§7), seen from the register block.
 
-    IDLE = 0
-    FETCHING = 1
-    READING = 2
-    DECIDING = 3
-    INVALIDATING = 4
-    OLD_WALKS = 5       #: a fence waits for them
-    SETTLING = 6        #: their beats are on the way
-    OLD_BEATS = 7
-    STORING = 8
-    STORED = 9
-    PREFETCHING = 10
-    RETIRING = 11
-    STOPPED = 12
+    Members
+    -------
+    enable, base, log2, tail, stopped : Out
+        CQ_CTRL.ENABLE, CQ_BASE, CQ_LOG2, CQ_TAIL; CQ_ILLEGAL or CQ_ERROR is set.
+    head : In(INDEX_BITS), busy : In(1)
+        CQ_HEAD; STATUS.COMMANDS.
+    illegal, error, fence : In(1)
+        For one cycle: sets the bit of CQ_STATUS.
+    """
+
+    def __init__(self):
+        super().__init__({
+            "enable": Out(1),
+            "base": Out(PFN_BITS),
+            "log2": Out(5),
+            "tail": Out(INDEX_BITS),
+            "stopped": Out(1),
+            "head": In(INDEX_BITS),
+            "busy": In(1),
+            "illegal": In(1),
+            "error": In(1),
+            "fence": In(1),
+        })
+
+
+class CompletedCommands(data.Struct):
+    """For the counters: such a command is complete, in the cycle before."""
+
+    invalidations: 1
+    fences: 1
+    prefetches: 1
 
 
 class CommandQueue(wiring.Component):
@@ -65,267 +85,175 @@ class CommandQueue(wiring.Component):
 
     Members
     -------
-    enable, base, log2, tail, stopped : In
-        CQ_CTRL.ENABLE, CQ_BASE, CQ_LOG2, CQ_TAIL; CQ_ILLEGAL or CQ_ERROR is set.
-    head : Out, busy : Out(1)
-        CQ_HEAD; STATUS.COMMANDS.
-    illegal, error, fence : Out(1)
-        For one cycle: sets the bit of CQ_STATUS.
+    registers : In(CommandRegisters)
     ar, r : the read channels; aw, w, b : the write channels
-    invalidate, invalidation, invalidated, outdated, mark, marked : to and from the core
+    invalidation : Out(InvalidationControl), mark : Out(BeatMark)
+        To the core.
     prefetch : Out(stream.Signature(Prefetch)), prefetched : In(1)
         What the core should cache; it has done so.
-    invalidations, fences, prefetches : Out(1)
-        For the counters: such a command is complete.
+    completed : Out(CompletedCommands)
     """
 
     def __init__(self, config: Config):
         self._config = config
         ids, width = config.axi_id_width, config.axi_data_width
         super().__init__({
-            "enable": In(1),
-            "base": In(PFN_BITS),
-            "log2": In(5),
-            "tail": In(INDEX_BITS),
-            "stopped": In(1),
-            "head": Out(INDEX_BITS),
-            "busy": Out(1),
-            "illegal": Out(1),
-            "error": Out(1),
-            "fence": Out(1),
+            "registers": In(CommandRegisters()),
             "ar": Out(stream.Signature(ReadAddress(ids))),
             "r": In(stream.Signature(ReadData(ids, width), always_ready=True)),
             "aw": Out(stream.Signature(WriteAddress(ids))),
             "w": Out(stream.Signature(WriteData(width))),
             "b": In(stream.Signature(1, always_ready=True)),
-            "invalidate": Out(1),
-            "invalidation": Out(Invalidation),
-            "invalidated": In(1),
-            "outdated": In(1),
-            "mark": Out(1),
-            "marked": In(1),
+            "invalidation": Out(InvalidationControl()),
+            "mark": Out(BeatMark()),
             "prefetch": Out(stream.Signature(Prefetch)),
             "prefetched": In(1),
-            "invalidations": Out(1),
-            "fences": Out(1),
-            "prefetches": Out(1),
+            "completed": Out(CompletedCommands),
         })
 
     def elaborate(self, platform):
         m = Module()
-        self._state = Signal(CommandState, name="state")
-        self._words = Payload(data.ArrayLayout(64, 2), name="words")
-        self._gave_up = Signal(name="gave_up")        # the queue was turned off under the command
-        waited, marked = Signal(range(SETTLING + 2), name="waited"), Signal(name="held")
-        state, on, begins = self._state, Signal(), Signal()
-        stored, refused = Signal(), Signal()        # the answer to a store, in the cycle before
-        m.d.sync += [stored.eq(self.b.valid), refused.eq(self.b.payload), marked.eq(self.marked)]
-        m.d.sync += [
-            on.eq(self.enable), self.mark.eq(0), self.invalidate.eq(0),
-            self.illegal.eq(0), self.error.eq(0), self.fence.eq(0),
-            self.invalidations.eq(0), self.fences.eq(0), self.prefetches.eq(0),
+        m.submodules.fetch = fetch = CommandFetch(self._config)
+        m.submodules.decode = decode = CommandDecode()
+        m.submodules.store = store = FenceStore(self._config)
+        connect(m, fetch.ar, flipped(self.ar))
+        connect(m, flipped(self.r), fetch.r)
+        connect(m, store.aw, flipped(self.aw))
+        connect(m, store.w, flipped(self.w))
+        connect(m, flipped(self.b), store.b)
+        registers, state = self.registers, Signal(CommandState, name="state")
+        m.d.comb += [
+            fetch.base.eq(registers.base), fetch.head.eq(registers.head),
+            fetch.idle.eq(state == CommandState.IDLE),
+            fetch.asks.eq(state == CommandState.FETCHING),
+            fetch.reading.eq(state == CommandState.READING),
+            decode.words.eq(fetch.words), decode.reading.eq(fetch.reading),
+            decode.deciding.eq(state == CommandState.DECIDING),
+            store.fence.eq(fetch.words[0]), store.target.eq(fetch.words[1]),
+            store.storing.eq(state == CommandState.STORING),
+            self.invalidation.request.eq(decode.invalidation),
+            registers.busy.eq((state != CommandState.IDLE) | (
+                registers.enable & (registers.head != registers.tail))),
         ]
-        with m.If(~self.enable):
-            m.d.sync += self._gave_up.eq(1)
-        m.d.comb += self.busy.eq(
-            (state != CommandState.IDLE) | (self.enable & (self.head != self.tail)))
-        self._bursts(m)
-        self._decide(m)
-        self._prefetch(m)
+        m.d.sync += [
+            self.mark.set.eq(0), self.invalidation.start.eq(0), self.completed.eq(0),
+            registers.illegal.eq(0), registers.error.eq(0), registers.fence.eq(0),
+        ]
+        on, gave_up = self._head(m, state)
         with m.Switch(state):
-            with m.Case(CommandState.IDLE):
-                m.d.sync += self._gave_up.eq(~self.enable)
-                with m.If(self.enable & on & begins):
-                    m.d.sync += state.eq(CommandState.FETCHING)
-            with m.Case(CommandState.FETCHING):
-                with m.If(self.ar.valid & self.ar.ready):
-                    m.d.sync += state.eq(CommandState.READING)
-            with m.Case(CommandState.READING):
-                self._read(m)
+            self._fetch_and_decide(m, state, on, gave_up, fetch, decode)
+            self._fence(m, state, gave_up, store)
             with m.Case(CommandState.INVALIDATING):
-                with m.If(self.invalidated):
-                    m.d.sync += [state.eq(CommandState.RETIRING), self.invalidations.eq(1)]
-            with m.Case(CommandState.OLD_WALKS):
-                with m.If(~self.outdated):
-                    m.d.sync += state.eq(CommandState.SETTLING)
-            with m.Case(CommandState.SETTLING):
-                with m.If(waited == SETTLING - 2):
-                    m.d.sync += self.mark.eq(1)
-                with m.If(waited == SETTLING + 1):
-                    m.d.sync += state.eq(CommandState.OLD_BEATS)
-            with m.Case(CommandState.OLD_BEATS):
-                with m.If(~marked):
-                    m.d.sync += [state.eq(CommandState.STORING),
-                                 self.aw.valid.eq(self._fence.store),
-                                 self.w.valid.eq(self._fence.store)]
-            with m.Case(CommandState.STORING):
-                self._store(m)
-            with m.Case(CommandState.STORED):
-                with m.If(stored):
-                    with m.If(refused):
-                        self._stop(m, self.error)
-                    with m.Else():
-                        self._fenced(m)
+                with m.If(self.invalidation.done):
+                    m.d.sync += [state.eq(CommandState.RETIRING),
+                                 self.completed.invalidations.eq(1)]
             with m.Case(CommandState.PREFETCHING):
                 with m.If(self.prefetched):
-                    m.d.sync += [state.eq(CommandState.RETIRING), self.prefetches.eq(1)]
+                    m.d.sync += [state.eq(CommandState.RETIRING), self.completed.prefetches.eq(1)]
             with m.Case(CommandState.RETIRING):
                 m.d.sync += state.eq(CommandState.IDLE)
-            with m.Case(CommandState.STOPPED):
-                with m.If(waited == 3):     # the status bit is set meanwhile
-                    m.d.sync += state.eq(CommandState.IDLE)
-        m.d.sync += [
-            waited.eq(waited + 1),
-            begins.eq((state == CommandState.IDLE) & on & (self.head != self.tail)
-                      & ~self.stopped),
-        ]
-        with m.If((state != CommandState.SETTLING) & (state != CommandState.STOPPED)):
-            m.d.sync += waited.eq(0)
-        mask = Payload(INDEX_BITS, name="mask")     # it changes while the queue is off
-        m.d.sync += mask.eq(ring_mask(self.log2))
-        with m.If((state == CommandState.RETIRING) & ~self._gave_up):
-            m.d.sync += self.head.eq(following(self.head, mask))
-        with m.If(self.enable & ~on):
-            m.d.sync += self.head.eq(0)
+        self._wait(m, state)
+        self._prefetch(m, state, fetch)
         return m
 
-    def _stop(self, m, status):
-        """The command stays at the head; it is fetched again when software has cleared the bit."""
-        with m.If(~self._gave_up):
-            m.d.sync += status.eq(1)
-        m.d.sync += self._state.eq(CommandState.STOPPED)
-
-    # -- fetching ------------------------------------------------------------------------------
-
-    def _bursts(self, m):
-        """The read of a command and the store of a fence, as they stand on the bus."""
-        config, state = self._config, self._state
-        address, place = self.ar.payload, payload_of(m, self.ar.payload.addr, "place")
+    def _head(self, m, state):
+        """CQ_HEAD; whether the queue is on, and whether it was turned off under the command."""
+        registers, on, gave_up = self.registers, Signal(name="on"), Signal(name="gave_up")
+        mask = Payload(INDEX_BITS, name="mask")     # it changes while the queue is off
+        m.d.sync += [on.eq(registers.enable), mask.eq(ring_mask(registers.log2))]
+        with m.If(~registers.enable):
+            m.d.sync += gave_up.eq(1)
         with m.If(state == CommandState.IDLE):
-            m.d.sync += place.eq(Cat(Const(0, 4), self.head[:8], self.base + self.head[8:]))
-        m.d.comb += [
-            self.ar.valid.eq(state == CommandState.FETCHING),
-            address.id.eq(READ_ID(config)),
-            address.len.eq(COMMAND_BYTES // 8 - 1), address.size.eq(3),
-            address.burst.eq(Burst.INCR),
-        ]
-        store, target = self._fence, self._words[1]
-        lane = target[2:exact_log2(config.axi_bytes)]
-        m.d.comb += [
-            self.aw.payload.id.eq(FENCES_ID), self.aw.payload.addr.eq(target),
-            self.aw.payload.size.eq(2),
-            self.w.payload.data.eq(store.data.replicate(config.axi_data_width // 32)),
-            self.w.payload.strb.eq(Const(0xF, config.axi_bytes) << Cat(Const(0, 2), lane)),
-            self.w.payload.last.eq(1),
-        ]
+            m.d.sync += gave_up.eq(~registers.enable)
+        with m.If((state == CommandState.RETIRING) & ~gave_up):
+            m.d.sync += registers.head.eq(following(registers.head, mask))
+        with m.If(registers.enable & ~on):
+            m.d.sync += registers.head.eq(0)
+        return on, gave_up
 
-    def _read(self, m):
-        """Words of the command. Another number than two counts as a bus error."""
-        config, beat = self._config, self.r.payload
-        count, failed, over = Signal(2), Signal(), Signal()
-        lanes = [beat.data[low:low + 64] for low in range(0, config.axi_data_width, 64)]
-        number = Cat(count[0], self.ar.payload.addr[4:])[:exact_log2(len(lanes))]
-        word = Cat(lanes).word_select(number, 64) if len(lanes) > 1 else lanes[0]
-        with m.If(over):                # all that came meanwhile is none of it
-            m.d.sync += [count.eq(0), failed.eq(0), over.eq(0)]
-            with m.If(failed):
-                self._stop(m, self.error)
-            with m.Else():
-                m.d.sync += self._state.eq(CommandState.DECIDING)
-        with m.Elif(self.r.valid):
-            with m.If(count[0]):
-                m.d.sync += self._words[1].eq(word)
-            with m.Else():
-                m.d.sync += self._words[0].eq(word)
-            m.d.sync += [count.eq(Mux(count[1], count, count + 1)), over.eq(beat.last),
-                         failed.eq(failed | beat.resp[1] | (beat.last & (count != 1)))]
+    @staticmethod
+    def _stop(m, state, gave_up, status):
+        """The command stays at the head; it is fetched again when software has cleared the bit."""
+        with m.If(~gave_up):
+            m.d.sync += status.eq(1)
+        m.d.sync += state.eq(CommandState.STOPPED)
 
-    # -- deciding ------------------------------------------------------------------------------
+    def _fetch_and_decide(self, m, state, on, gave_up, fetch, decode):
+        registers, begins = self.registers, Signal()
+        m.d.sync += begins.eq((state == CommandState.IDLE) & on
+                              & (registers.head != registers.tail) & ~registers.stopped)
+        with m.Case(CommandState.IDLE):
+            with m.If(registers.enable & on & begins):
+                m.d.sync += state.eq(CommandState.FETCHING)
+        with m.Case(CommandState.FETCHING):
+            with m.If(self.ar.valid & self.ar.ready):
+                m.d.sync += state.eq(CommandState.READING)
+        with m.Case(CommandState.READING):
+            with m.If(fetch.over):
+                with m.If(fetch.failed):
+                    self._stop(m, state, gave_up, registers.error)
+                with m.Else():
+                    m.d.sync += state.eq(CommandState.DECIDING)
+        with m.Case(CommandState.DECIDING):
+            with m.If(decode.decided):
+                with m.If(~decode.legal):
+                    self._stop(m, state, gave_up, registers.illegal)
+                with m.Else():
+                    m.d.sync += [state.eq(decode.next),
+                                 self.invalidation.start.eq(decode.invalidates)]
 
-    @property
-    def _command(self):
-        return data.View(CommandWord0, self._words[0])
+    def _fence(self, m, state, gave_up, store):
+        """Waits for old walks, and for old beats; then stores."""
+        remains = Signal(name="remains")
+        m.d.sync += remains.eq(self.mark.remains)
+        m.d.comb += store.begins.eq((state == CommandState.OLD_BEATS) & ~remains)
 
-    @property
-    def _fence(self):
-        return data.View(FenceWord0, self._words[0])
+        def done():
+            m.d.sync += [state.eq(CommandState.RETIRING), self.completed.fences.eq(1),
+                         self.registers.fence.eq(store.fence.signal & ~gave_up)]
+        with m.Case(CommandState.OLD_WALKS):
+            with m.If(~self.invalidation.outdated):
+                m.d.sync += state.eq(CommandState.SETTLING)
+        with m.Case(CommandState.OLD_BEATS):
+            with m.If(~remains):
+                m.d.sync += state.eq(CommandState.STORING)
+        with m.Case(CommandState.STORING):
+            with m.If(~store.fence.store):
+                done()
+            with m.Elif(store.sent):
+                m.d.sync += state.eq(CommandState.STORED)
+        with m.Case(CommandState.STORED):
+            with m.If(store.answered):
+                with m.If(store.refused):
+                    self._stop(m, state, gave_up, self.registers.error)
+                with m.Else():
+                    done()
 
-    def _decide(self, m):
-        command, fence = self._command, self._fence
-        address = data.View(CommandAddress, self._words[1])
-        opcode, target = command.opcode, self.invalidation
-        # Of the words, which are there before it is decided: what they say.
-        by_address, invalidates, fences, prefetches, misplaced = (Payload() for _ in range(5))
-        m.d.sync += [
-            by_address.eq(((opcode == Opcode.INVAL_TLB) & command.by_addr)
-                          | (opcode == Opcode.PREFETCH)),
-            invalidates.eq((opcode == Opcode.INVAL_TLB) | (opcode == Opcode.INVAL_CONTEXT)),
-            fences.eq(opcode == Opcode.FENCE), prefetches.eq(opcode == Opcode.PREFETCH),
-            misplaced.eq(fence.store & self._words[1][:2].any()),
-        ]
-        # What must be 0 of the page number, 2^n - 1, becomes longer by a bit in each cycle.
-        self._below, bits = Signal(len(address.page), name="below"), Signal(len(command.n))
-        below = self._below
-        unfit, compared = Signal(), Signal()        # of the cycles before, in this state
-        deciding = self._state == CommandState.DECIDING
-        m.d.sync += [
-            unfit.eq(deciding & (address.offset.any() | (address.page & below).any() | (
-                prefetches & below[PREFETCH_MAX_N]))),
-            compared.eq(deciding & (~by_address | unfit | (bits == command.n))),
-        ]
-        m.d.comb += [target[name].eq(command[name]) for name in ("ft", "device", "pasid", "n")]
-        m.d.comb += target.page.eq(address.page)
-        m.d.sync += [
-            target.by_device.eq(command.by_device), target.by_pasid.eq(command.by_pasid),
-            target.by_ft.eq(command.by_ft & (opcode == Opcode.INVAL_TLB)),
-            target.by_addr.eq(command.by_addr & (opcode == Opcode.INVAL_TLB)),
-            target.context.eq(opcode == Opcode.INVAL_CONTEXT),
-        ]
-        m.d.sync += [below.eq(Cat(1, below)), bits.eq(bits + 1)]
-        # What follows, if the address fits.
-        verdict, legal = Payload(CommandState), Payload()
-        m.d.sync += [
-            verdict.eq(Mux(invalidates, CommandState.INVALIDATING,
-                           Mux(fences, CommandState.OLD_WALKS, CommandState.PREFETCHING))),
-            legal.eq(invalidates | prefetches | (fences & ~misplaced)),
-        ]
-        with m.If(deciding & compared):
-            with m.If((by_address & unfit) | ~legal):
-                self._stop(m, self.illegal)
-            with m.Else():
-                m.d.sync += [self._state.eq(verdict), self.invalidate.eq(invalidates)]
-        with m.If(bits == command.n):
-            m.d.sync += [below.eq(below), bits.eq(bits)]
-        with m.If(self._state == CommandState.READING):
-            m.d.sync += [below.eq(0), bits.eq(0)]
+    def _wait(self, m, state):
+        """States that last for a number of cycles."""
+        waited = Signal(range(SETTLED + 2), name="waited")
+        settling, stopped = state == CommandState.SETTLING, state == CommandState.STOPPED
+        m.d.sync += waited.eq(waited + 1)
+        with m.If(~settling & ~stopped):
+            m.d.sync += waited.eq(0)
+        with m.If(settling & (waited == MARK)):
+            m.d.sync += self.mark.set.eq(1)
+        with m.If(settling & (waited == MARK_KNOWN)):
+            m.d.sync += state.eq(CommandState.OLD_BEATS)
+        with m.If(stopped & (waited == STATUS_SET)):
+            m.d.sync += state.eq(CommandState.IDLE)
 
-    # -- fences --------------------------------------------------------------------------------
-
-    def _store(self, m):
-        with m.If(self.aw.ready):
-            m.d.sync += self.aw.valid.eq(0)
-        with m.If(self.w.ready):
-            m.d.sync += self.w.valid.eq(0)
-        with m.If(~self._fence.store):
-            self._fenced(m)
-        with m.Elif(~self.aw.valid & ~self.w.valid):
-            m.d.sync += self._state.eq(CommandState.STORED)
-
-    def _fenced(self, m):
-        m.d.sync += [self._state.eq(CommandState.RETIRING), self.fences.eq(1),
-                     self.fence.eq(self._fence.signal & ~self._gave_up)]
-
-    def _prefetch(self, m):
+    def _prefetch(self, m, state, fetch):
         """Hands the pages to the core, and waits until they are cached as far as they can be."""
-        command, content = self._command, self.prefetch.payload
-        address = data.View(CommandAddress, self._words[1])
+        command, content = data.View(CommandWord0, fetch.words[0]), self.prefetch.payload
+        address = data.View(CommandAddress, fetch.words[1])
         offers = Signal(name="offers")      # it was not taken yet
         m.d.comb += [
-            self.prefetch.valid.eq(offers & (self._state == CommandState.PREFETCHING)),
+            self.prefetch.valid.eq(offers & (state == CommandState.PREFETCHING)),
             content.page.eq(address.page),
             *(content[name].eq(command[name]) for name in ("ft", "device", "pasid", "n")),
         ]
-        with m.If(self._state == CommandState.DECIDING):
+        with m.If(state == CommandState.DECIDING):
             m.d.sync += offers.eq(1)
         with m.Elif(self.prefetch.ready):
             m.d.sync += offers.eq(0)

@@ -21,14 +21,14 @@ from amaranth.lib import enum, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import Config
+from ..lib.contract import require
+from ..lib.payload import Payload
 from ..pipeline.events import Invalidation
 from ..pipeline.sizes import LINE_BITS
+from ..pipeline.timetable import SETTLED
 from ..tlb.second_level import line_sets
 
-__all__ = ["Invalidator", "SETTLING"]
-
-#: Cycles in which what was decided before has happened: more than any way through the pipeline.
-SETTLING = 24
+__all__ = ["Invalidator"]
 
 
 class _State(enum.Enum, shape=3):
@@ -42,7 +42,7 @@ class _State(enum.Enum, shape=3):
 class Invalidator(wiring.Component):
     """Goes through the caches.
 
-    An invalidation takes 2 · ``SETTLING`` cycles and a few, plus at most 13 cycles for each set of
+    An invalidation takes 2 · ``SETTLED`` cycles and a few, plus at most 13 cycles for each set of
     the largest store (6 or 7 when no walk fills a cache meanwhile); for a single line, plus 13
     cycles.
 
@@ -90,22 +90,22 @@ class Invalidator(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        state, waited = Signal(_State), Signal(range(SETTLING + 1))
+        state, waited = Signal(_State), Signal(range(SETTLED + 1))
         request, passing = self.request, Signal()
         m.d.sync += [
             self.exact.eq(request.by_device & request.by_pasid & request.by_ft & request.by_addr
                           & (request.n <= LINE_BITS)),
             waited.eq(waited + 1), self.done.eq(0), self.begins.eq(0), self.drop.eq(0),
             passing.eq(self.arrives),       # a store begins to scan one cycle later
+            self.asks.eq((state == _State.ASKING) & ~self.scanning & ~self.taken),
         ]
-        m.d.sync += self.asks.eq((state == _State.ASKING) & ~self.scanning & ~self.taken)
         with m.Switch(state):
             with m.Case(_State.IDLE):
                 m.d.sync += [waited.eq(0), self.step.eq(0)]
                 with m.If(self.start):
                     m.d.sync += [state.eq(_State.BEGINNING), self.active.eq(1), self.begins.eq(1)]
             with m.Case(_State.BEGINNING):
-                with m.If(waited == SETTLING - 1):
+                with m.If(waited == SETTLED - 1):
                     m.d.sync += [state.eq(_State.ASKING), self.drop.eq(request.context)]
             with m.Case(_State.ASKING):
                 with m.If(self.taken):
@@ -119,6 +119,14 @@ class Invalidator(wiring.Component):
             with m.Case(_State.ENDING):
                 with m.If(self.scanning):
                     m.d.sync += waited.eq(0)
-                with m.Elif(waited == SETTLING - 1):
+                with m.Elif(waited == SETTLED - 1):
                     m.d.sync += [state.eq(_State.IDLE), self.done.eq(1), self.active.eq(0)]
+
+        before = Payload(Invalidation, name="request_before")
+        m.d.sync += before.eq(request)
+        require(m, ~self.active | (before.as_value() == request.as_value()),
+                "the request of an invalidation stays until it is done")
+        require(m, ~(self.start & self.active), "one invalidation at a time")
+        require(m, ~self.taken | (state == _State.ASKING),
+                "a step is taken when the invalidation asks for one")
         return m

@@ -27,8 +27,8 @@ from .act import Sent
 
 __all__ = ["LookAhead"]
 
-#: Cycles without a walk of a prefetch until its last operation has none either. That a slot was taken
-#: is known as late as the verdict, two cycles behind ACT; one more is to spare.
+#: Cycles without a walk of a prefetch until its last operation has none either. That a slot was
+#: taken is known as late as the verdict, two cycles behind ACT; one more is to spare.
 RESTED = 2
 
 

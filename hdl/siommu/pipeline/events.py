@@ -1,11 +1,13 @@
 """What software asks of the core, what it hears of it, and what happens to walk slots."""
 
-from amaranth.lib import data
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
 
 from ..arch.formats import ADDR_BITS, DEVICE_BITS, PASID_BITS, TAG_BITS
 from .sizes import ENTRY_ADDR_BITS, PAGE_NUMBER_BITS, PORT_BITS, SLOT_BITS
 
-__all__ = ["Prefetch", "Invalidation", "FaultInfo", "SlotEnd", "SlotEvent"]
+__all__ = ["BeatMark", "FaultInfo", "Invalidation", "InvalidationControl", "Prefetch", "SlotEnd",
+           "SlotEvent"]
 
 
 class Prefetch(data.Struct):
@@ -67,3 +69,37 @@ class SlotEnd(data.Struct):
     granted: 1
     from_line: 1
     served: 1
+
+
+class InvalidationControl(wiring.Signature):
+    """How the command queue has something dropped from the caches.
+
+    Members
+    -------
+    start : Out(1), request : Out(Invalidation)
+        Begins an invalidation; ``request`` stays until it is ``done``.
+    done : In(1)
+        For one cycle.
+    outdated : In(1)
+        Walks are in flight, or being answered, that began before the last invalidation.
+    """
+
+    def __init__(self):
+        super().__init__({"start": Out(1), "request": Out(Invalidation), "done": In(1),
+                          "outdated": In(1)})
+
+
+class BeatMark(wiring.Signature):
+    """Finds out when the response beats of now have left (a fence waits for that).
+
+    Members
+    -------
+    set : Out(1)
+        Marks the beats that are held, or come in this cycle.
+    remains : In(1)
+        Marked ones are still here: from the second cycle behind the mark on, until the second one
+        after the last of them has left.
+    """
+
+    def __init__(self):
+        super().__init__({"set": Out(1), "remains": In(1)})

@@ -4,7 +4,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.formats import PFN_BITS
-from .events import FaultInfo, Invalidation
+from .events import BeatMark, FaultInfo, InvalidationControl
 
 __all__ = ["CoreEvents", "FaultSource", "Revoker", "Settings"]
 
@@ -18,11 +18,8 @@ class Settings(wiring.Signature):
                           "flush": Out(1)})
 
 
-#: The command queue's side of invalidations. ``begin`` one, which stays until it is ``done``;
-#: ``outdated``: walks are in flight, or being answered, that began before the last one. Response
-#: beats that were held at the last ``mark`` wait for their ports to take them (``marked``).
-Revoker = wiring.Signature({"begin": Out(1), "what": Out(Invalidation), "done": In(1),
-                            "outdated": In(1), "mark": Out(1), "marked": In(1)})
+#: The command queue's side: invalidations, and whether beats of before are still here.
+Revoker = wiring.Signature({"invalidation": Out(InvalidationControl()), "mark": Out(BeatMark())})
 
 
 class FaultSource(wiring.Signature):

@@ -22,7 +22,7 @@ from enum import IntEnum
 from .sizes import LINE_ROWS
 
 __all__ = ["FILL_SPACING", "FILL_VISIBLE", "LAST_STAGE", "LINE_TAGS_MEET", "ROW_AFTER_TAG",
-           "SECOND_LEVEL", "SLOT_UNCOUNTED", "STORE_MATCH", "Line", "Stage", "Walk"]
+           "SECOND_LEVEL", "SETTLED", "SLOT_UNCOUNTED", "STORE_MATCH", "Line", "Stage", "Walk"]
 
 
 class Stage(IntEnum):
@@ -100,3 +100,9 @@ class Line(IntEnum):
 #: A line may not begin so many cycles behind another one: its tag off would meet the other's tag
 #: on, and the second level writes one tag a cycle.
 LINE_TAGS_MEET = Line.TAG_ON - Line.TAG_OFF
+
+#: Cycles after which all that was decided before has happened. What was decided passes each of
+#: these ways once at most, one behind the other: an operation all stages; the line of a walk that
+#: it ended; the fill of that line the first level. (What waits in a queue meanwhile is decided
+#: about when it leaves: whether it is stale is looked at then.)
+SETTLED = LAST_STAGE + Line.TAG_ON + Stage.RESOLVE

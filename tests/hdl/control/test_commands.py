@@ -10,7 +10,7 @@ from siommu.arch.formats import CommandAddress, CommandWord0, FenceWord0, Opcode
 from siommu.arch.packing import pack
 from siommu.bus.share import FENCES_ID, READ_ID
 from siommu.control.commands import CommandQueue
-from siommu.control.invalidate import SETTLING
+from siommu.pipeline.timetable import SETTLED
 
 from ...support.simulate import seeded, simulate
 
@@ -42,24 +42,25 @@ class Bench:
 
     async def start(self, ctx):
         for name, value in (("log2", self.log2), ("base", self.base), ("enable", 1)):
-            ctx.set(getattr(self.dut, name), value)
+            ctx.set(getattr(self.dut.registers, name), value)
         self.tail = 0
-        ctx.set(self.dut.tail, 0)
+        ctx.set(self.dut.registers.tail, 0)
         await self.cycle(ctx)
         await self.cycle(ctx)
-        assert ctx.get(self.dut.head) == 0
+        assert ctx.get(self.dut.registers.head) == 0
 
     def add(self, ctx, *commands):
         for words in commands:
             self.ring[self.tail] = words
             self.tail = (self.tail + 1) % (1 << self.log2)
-        ctx.set(self.dut.tail, self.tail)
+        ctx.set(self.dut.registers.tail, self.tail)
 
     async def empty(self, ctx, limit=3000):
         """Until every command is done, or the queue has stopped."""
         for _ in range(limit):
             await self.cycle(ctx)
-            if (not ctx.get(self.dut.busy) and ctx.get(self.dut.head) == self.tail) \
+            registers = self.dut.registers
+            if (not ctx.get(registers.busy) and ctx.get(registers.head) == self.tail) \
                     or self.status & 3:
                 break
         else:
@@ -76,15 +77,17 @@ class Bench:
         self._fences(ctx)
         self._caches(ctx)
         self._core(ctx)
-        ctx.set(dut.stopped, bool(self.status & 3))
+        ctx.set(dut.registers.stopped, bool(self.status & 3))
         await ctx.tick()
-        pulses = (ctx.get(dut.illegal) | ctx.get(dut.error) << 1 | ctx.get(dut.fence) << 2)
+        registers = dut.registers
+        pulses = (ctx.get(registers.illegal) | ctx.get(registers.error) << 1
+                  | ctx.get(registers.fence) << 2)
         for bit, name in enumerate(("illegal", "error", "fence")):
             if pulses >> bit & 1:
                 self.done.append((name,))
         self.status |= pulses
         for name in ("invalidations", "fences", "prefetches"):
-            if ctx.get(getattr(dut, name)):
+            if ctx.get(dut.completed[name]):
                 self.done.append((name,))
 
     def _fetches(self, ctx):
@@ -103,7 +106,7 @@ class Bench:
             if self.ring_moves:
                 slot = payload.addr // 16 % (1 << self.log2)
             else:
-                assert slot == ctx.get(dut.head), "the command at the head"
+                assert slot == ctx.get(dut.registers.head), "the command at the head"
             self.fetches += 1
             words = self.ring[slot]
             beats, resp = self.fetch()
@@ -138,26 +141,26 @@ class Bench:
 
     def _caches(self, ctx):
         dut = self.dut
-        ctx.set(dut.invalidated, 0)
+        ctx.set(dut.invalidation.done, 0)
         if self._invalidates is not None:
-            assert not ctx.get(dut.invalidate)
-            assert ctx.get(dut.invalidation.as_value()) == self._invalidates
+            assert not ctx.get(dut.invalidation.start)
+            assert ctx.get(dut.invalidation.request.as_value()) == self._invalidates
             if self.rng.random() < .2:
-                ctx.set(dut.invalidated, 1)
+                ctx.set(dut.invalidation.done, 1)
                 self._invalidates = None
-        elif ctx.get(dut.invalidate):
-            asked = ctx.get(dut.invalidation)
+        elif ctx.get(dut.invalidation.start):
+            asked = ctx.get(dut.invalidation.request)
             fields = {name: asked[name] for name in (
                 "context", *SELECTORS, "ft", "device", "pasid", "page", "n")}
             self.done.append(("invalidate", fields))
-            self._invalidates = ctx.get(dut.invalidation.as_value())
-        ctx.set(dut.outdated, self.outdated > 0)
+            self._invalidates = ctx.get(dut.invalidation.request.as_value())
+        ctx.set(dut.invalidation.outdated, self.outdated > 0)
         self.outdated -= self.outdated > 0
-        if ctx.get(dut.mark):
+        if ctx.get(dut.mark.set):
             self.done.append(("mark",))
             assert not self.outdated
             self._marks = self.marked
-        ctx.set(dut.marked, self._marks > 0)
+        ctx.set(dut.mark.remains, self._marks > 0)
         if self._marks:
             assert not ctx.get(dut.aw.valid), "old beats are still here"
             self._marks -= 1
@@ -236,7 +239,7 @@ def test_every_command(width):
             bench.add(ctx, (words[0] | noise, words[1]))
             await bench.empty(ctx)
             assert bench.done == expected, (kind, words)
-            assert ctx.get(bench.dut.head) == bench.tail
+            assert ctx.get(bench.dut.registers.head) == bench.tail
         assert bench.fetches == 120
     simulate(bench.dut, run, cycles=100_000)
 
@@ -266,7 +269,7 @@ def test_illegal():
             fetches = bench.fetches
             for _ in range(30):
                 await bench.cycle(ctx)
-            assert (bench.fetches, ctx.get(bench.dut.head)) == (fetches, slot)
+            assert (bench.fetches, ctx.get(bench.dut.registers.head)) == (fetches, slot)
             bench.status = 0
             await bench.empty(ctx)
             assert bench.done == [("illegal",)] * 2, "it is looked at again"
@@ -299,7 +302,7 @@ def test_errors_of_the_bus(width):
             await bench.empty(ctx)
             failed = [("mark",), ("store", 8 * number, number)] * in_store
             assert bench.done == [*failed, ("error",)], fails
-            assert ctx.get(bench.dut.head) == slot and bench.status == 2
+            assert ctx.get(bench.dut.registers.head) == slot and bench.status == 2
             bench.done.clear()
             bench.status = 0
             await bench.empty(ctx)
@@ -331,7 +334,7 @@ def test_a_fence_waits():
                     for event in bench.done:
                         when.setdefault(event[0], cycles)
                     assert cycles < 500
-                assert when["mark"] - began >= outdated + SETTLING - 2
+                assert when["mark"] - began >= outdated + SETTLED - 2
                 assert when["store"] - when["mark"] >= marked
                 for _ in range(5):
                     await bench.cycle(ctx)
@@ -356,7 +359,7 @@ def test_indexes(log2):
             assert pages == list(range(total, total + count))
             bench.done.clear()
             total += count
-            assert ctx.get(bench.dut.head) == total % (1 << log2)
+            assert ctx.get(bench.dut.registers.head) == total % (1 << log2)
     simulate(bench.dut, run, cycles=200_000)
 
 
@@ -370,35 +373,35 @@ def test_turned_off_under_way():
     commands.remove(command(77))
 
     async def run(ctx):
-        ctx.set(bench.dut.log2, bench.log2)
+        ctx.set(bench.dut.registers.log2, bench.log2)
         for _ in range(150):
             bench.tail = bench.status = 0
             bench.base = rng.getrandbits(39)
-            ctx.set(bench.dut.base, bench.base)
-            ctx.set(bench.dut.tail, 0)
-            ctx.set(bench.dut.enable, 1)
+            ctx.set(bench.dut.registers.base, bench.base)
+            ctx.set(bench.dut.registers.tail, 0)
+            ctx.set(bench.dut.registers.enable, 1)
             await bench.cycle(ctx)
             await bench.cycle(ctx)
-            assert ctx.get(bench.dut.head) == 0
+            assert ctx.get(bench.dut.registers.head) == 0
             for _ in range(rng.choice([0, 200])):       # the old one may still be under way
                 await bench.cycle(ctx)
-                assert not bench.status and ctx.get(bench.dut.head) == 0
+                assert not bench.status and ctx.get(bench.dut.registers.head) == 0
             bench.fetch = lambda: (2, 2 * (rng.random() < .1))
             bench.store = lambda: rng.getrandbits(1)
             bench.add(ctx, *[rng.choice(commands) for _ in range(3)])
             for _ in range(rng.randrange(90)):
                 await bench.cycle(ctx)
-            ctx.set(bench.dut.enable, 0)
+            ctx.set(bench.dut.registers.enable, 0)
             await bench.cycle(ctx)
             await bench.cycle(ctx)
-            head = ctx.get(bench.dut.head)
+            head = ctx.get(bench.dut.registers.head)
             bench.status = 0
             wait = rng.choice([0, 1, 5, 200])
             for _ in range(wait):
                 await bench.cycle(ctx)
-                assert ctx.get(bench.dut.head) == head
+                assert ctx.get(bench.dut.registers.head) == head
             if wait == 200:
-                assert not ctx.get(bench.dut.busy)
+                assert not ctx.get(bench.dut.registers.busy)
             assert not bench.status
         bench.fetch, bench.store = lambda: (2, 0), lambda: 0
         for _ in range(300):

@@ -67,7 +67,7 @@ class Bench:
             self.used = [0] * self.config.ports
         self.enable = enable
         for name in ("enable", "log2", "base", "quota", "head", "failed"):
-            ctx.set(getattr(self.dut, name), getattr(self, name))
+            ctx.set(getattr(self.dut.registers, name), getattr(self, name))
 
     async def drain(self, ctx):
         """Nothing new, until nothing is left."""
@@ -108,13 +108,13 @@ class Bench:
         good = response == 0 and not self.broken
         fails = response == 1 and not self.broken
         await ctx.tick()
-        ctx.set(dut.head_written, 0)
+        ctx.set(dut.registers.head_written, 0)
         self.now += 1
-        assert (ctx.get(dut.record), ctx.get(dut.error)) == (good, fails)
+        assert (ctx.get(dut.registers.record), ctx.get(dut.registers.error)) == (good, fails)
         if response is not None:
             self._acknowledged(response)
         if self.enable:
-            assert ctx.get(dut.tail) == self.tail
+            assert ctx.get(dut.registers.tail) == self.tail
 
     def _lost_by(self, response):
         return int(response is not None and (response == 1 or self.broken))
@@ -122,7 +122,7 @@ class Bench:
     def _driver(self, ctx):
         """Reads records and writes FQ_HEAD (then it is 1); clears FQ_ERROR."""
         dut, rng = self.dut, self.rng
-        ctx.set(dut.failed, self.failed)
+        ctx.set(dut.registers.failed, self.failed)
         if self.failed and rng.random() < self.rates["clear"]:
             self.failed = False
             self.maybe = True       # recording goes on as soon as nothing is in flight
@@ -130,8 +130,8 @@ class Bench:
             return 0
         for _ in range(rng.randint(0, (self.tail - self.head) % self.size)):
             self._read()
-        ctx.set(dut.head, self.head)
-        ctx.set(dut.head_written, 1)
+        ctx.set(dut.registers.head, self.head)
+        ctx.set(dut.registers.head_written, 1)
         return 1
 
     def _read(self):
@@ -202,8 +202,9 @@ class Bench:
             assert ctx.get(dut.aw.valid) and ctx.get(dut.w.valid), "it is written"
             self.begun = False
         enable, head, used, written, broken, late = self.before
-        recorded, overflow, limited = (ctx.get(getattr(dut, name))
-                                       for name in ("recorded", "overflow", "limited"))
+        registers = dut.registers
+        recorded, overflow, limited = (ctx.get(signal) for signal in (
+            dut.recorded, registers.overflow, registers.limited))
         self.counted += ctx.get(dut.lost)
         here = ctx.get(dut.lost) - late
         if not recorded:
@@ -284,4 +285,5 @@ def test_indexes_of_a_large_ring():
         bench.turn(ctx, 1, log2=9, base=0xFF_FFFF_FFF0)
         while not bench.seen["wraps"]:
             await bench.cycle(ctx)
+        ctx.set(bench.dut.b.valid, 0)       # the clock goes on for a while
     simulate(bench.dut, run, cycles=20_000)

@@ -29,8 +29,8 @@ class Bench:
         self.fails = lambda: False
         self.answering = True
         self._burst, self._beats, self._aw = [], 0, None
-        ctx.set(dut.base, BASE)
-        ctx.set(dut.log2, LOG2)
+        ctx.set(dut.registers.base, BASE)
+        ctx.set(dut.registers.log2, LOG2)
 
     def fault(self, port=None, quiet=0, **fields):
         rng = self.rng
@@ -60,14 +60,16 @@ class Bench:
         if answers:
             ctx.set(dut.b.payload, self.answers.popleft())
         await ctx.tick()
-        for name, pulse in (("overflows", "overflow"), ("errors", "error"), ("records", "record"),
-                            ("limits", "limited"), ("lost", "lost")):
-            setattr(self, name, getattr(self, name) + ctx.get(getattr(dut, pulse)))
+        registers = dut.registers
+        for name, pulse in (("overflows", registers.overflow), ("errors", registers.error),
+                            ("records", registers.record), ("limits", registers.limited),
+                            ("lost", dut.lost)):
+            setattr(self, name, getattr(self, name) + ctx.get(pulse))
         settled = ctx.get(dut.recorded)
         for port in range(self.config.ports):
             self.recorded[port] += settled >> port & 1
         assert bin(settled).count("1") <= 1
-        ctx.set(dut.head_written, 0)
+        ctx.set(dut.registers.head_written, 0)
 
     def _store(self):
         size = 1 << self._aw.size
@@ -92,8 +94,8 @@ class Bench:
             await self.tick()
 
     def head(self, value):
-        self.ctx.set(self.dut.head, value % RING)
-        self.ctx.set(self.dut.head_written, 1)
+        self.ctx.set(self.dut.registers.head, value % RING)
+        self.ctx.set(self.dut.registers.head_written, 1)
 
     def at(self, index):
         return self.memory[(BASE << 12) + 32 * (index % RING)]
@@ -122,7 +124,7 @@ def test_records(width):
     """Every fault's record, in order, at its place; FQ_TAIL follows the responses; the stamp is the
     counter's at the decision."""
     async def check(ctx, dut, each):
-        ctx.set(dut.enable, 1)
+        ctx.set(dut.registers.enable, 1)
         await each.rest(3)
         done = 0
         for turn in range(25):
@@ -134,7 +136,7 @@ def test_records(width):
             for fault in faults:
                 assert each.check(done, fault) == before
                 done += 1
-            assert ctx.get(dut.tail) == done % RING
+            assert ctx.get(dut.registers.tail) == done % RING
             assert each.records == done == len(each.written)
             each.head(done)
             await each.tick()
@@ -146,7 +148,7 @@ def test_full_ring():
     """A ring is full at one slot less than its size; what comes then is lost, counted, and the
     bit is set once for each; what comes when there is room again is recorded."""
     async def check(ctx, dut, each):
-        ctx.set(dut.enable, 1)
+        ctx.set(dut.registers.enable, 1)
         await each.rest(3)
         for turn in range(4):
             faults = [each.fault() for _ in range(RING + 2)]
@@ -166,8 +168,8 @@ def test_quota():
     """So many records of each port between two writes of FQ_HEAD; the others' are not affected; a
     write of FQ_HEAD begins anew, and so does a quota of 0."""
     async def check(ctx, dut, each):
-        ctx.set(dut.enable, 1)
-        ctx.set(dut.quota, 1)
+        ctx.set(dut.registers.enable, 1)
+        ctx.set(dut.registers.quota, 1)
         await each.rest(3)
         records = 0
         for turn in range(6):
@@ -182,7 +184,7 @@ def test_quota():
             assert each.records == records and not each.overflows
             each.head(records)
             await each.tick()
-        ctx.set(dut.quota, 0)
+        ctx.set(dut.registers.quota, 0)
         for _ in range(3):
             await each.tick(each.fault(port=2))
         await each.rest(200)
@@ -194,9 +196,9 @@ def test_turning_on_gives_quotas_anew():
     """Whoever takes the queue over sees the first fault of every port, even if the queue was off
     for one cycle only, and records of before are on their way."""
     async def check(ctx, dut, each):
-        ctx.set(dut.quota, 2)
+        ctx.set(dut.registers.quota, 2)
         for pause in (1, 2, 30):
-            ctx.set(dut.enable, 1)
+            ctx.set(dut.registers.enable, 1)
             await each.rest(30)
             faults = [each.fault(port=port) for port in (0, 0, 0, 1, 1, 2)]
             records, limits = each.records, each.limits
@@ -204,8 +206,8 @@ def test_turning_on_gives_quotas_anew():
                 await each.tick(fault)
             await each.rest(200)
             assert each.limits == limits + 1 and each.records == records + 3    # full at three
-            ctx.set(dut.head, 0)
-            ctx.set(dut.enable, 0)
+            ctx.set(dut.registers.head, 0)
+            ctx.set(dut.registers.enable, 0)
             for _ in range(pause):
                 await each.tick()
     run(check)
@@ -217,7 +219,7 @@ def test_quiet_and_disabled():
         for _ in range(5):
             await each.tick(each.fault())
         await each.rest(80)
-        ctx.set(dut.enable, 1)
+        ctx.set(dut.registers.enable, 1)
         await each.rest(3)
         for _ in range(5):
             await each.tick(each.fault(quiet=1))
@@ -227,14 +229,14 @@ def test_quiet_and_disabled():
         await each.rest(80)
         each.check(0, fault)
         assert each.records == 1
-        ctx.set(dut.enable, 0)
+        ctx.set(dut.registers.enable, 0)
         await each.tick(each.fault())
         await each.rest(80)
-        assert each.records == 1 and ctx.get(dut.tail) == 1
-        ctx.set(dut.enable, 1)
+        assert each.records == 1 and ctx.get(dut.registers.tail) == 1
+        ctx.set(dut.registers.enable, 1)
         await each.tick()
-        assert ctx.get(dut.tail) == 0, "turning it on clears it"
-        ctx.set(dut.head, 0)
+        assert ctx.get(dut.registers.tail) == 0, "turning it on clears it"
+        ctx.set(dut.registers.head, 0)
         await each.rest(10)
         await each.tick(fault := each.fault())
         await each.rest(80)
@@ -248,29 +250,29 @@ def test_turned_off_with_records_on_the_way(off):
     indexes begin at 0, no answer of before moves them, and what comes is in the new ring."""
     async def check(ctx, dut, each):
         for turn in range(3):
-            ctx.set(dut.enable, 1)
-            ctx.set(dut.base, BASE + 1)
-            ctx.set(dut.head, 0)
+            ctx.set(dut.registers.enable, 1)
+            ctx.set(dut.registers.base, BASE + 1)
+            ctx.set(dut.registers.head, 0)
             each.answering = False
             await each.rest(5)
             for _ in range(2):
                 await each.tick(each.fault())
             await each.rest(60)
             assert len(each.answers) == 2
-            ctx.set(dut.enable, 0)
+            ctx.set(dut.registers.enable, 0)
             each.answering = turn == 1      # now, or when it is on again
             await each.rest(off)
-            ctx.set(dut.enable, 1)
-            ctx.set(dut.base, BASE)
+            ctx.set(dut.registers.enable, 1)
+            ctx.set(dut.registers.base, BASE)
             await each.tick()
             before = each.records
-            assert ctx.get(dut.tail) == 0
+            assert ctx.get(dut.registers.tail) == 0
             each.answering = True
             await each.tick(fault := each.fault())
             await each.rest(120)
-            assert ctx.get(dut.tail) == 1 and each.records == before + 1
+            assert ctx.get(dut.registers.tail) == 1 and each.records == before + 1
             each.check(0, fault)
-            ctx.set(dut.enable, 0)
+            ctx.set(dut.registers.enable, 0)
             await each.rest(60)
         assert not each.lost
     run(check)
@@ -281,7 +283,7 @@ def test_write_error(failing):
     """A write error with several records on the way: what was written before counts, what came
     after is lost, until software has seen it; then the ring goes on where FQ_TAIL stands."""
     async def check(ctx, dut, each):
-        ctx.set(dut.enable, 1)
+        ctx.set(dut.registers.enable, 1)
         each.answering = False
         await each.rest(3)
         number = 0
@@ -300,21 +302,21 @@ def test_write_error(failing):
         for _ in range(100):
             await each.tick()
             if each.errors:
-                ctx.set(dut.failed, 1)
+                ctx.set(dut.registers.failed, 1)
         assert each.errors == 1 and each.records == failing
-        assert ctx.get(dut.tail) == failing
+        assert ctx.get(dut.registers.tail) == failing
         assert each.lost == 3 - failing
         for _ in range(4):
             await each.tick(each.fault())
         await each.rest(100)
         assert each.lost == 7 - failing and not each.overflows
-        ctx.set(dut.failed, 0)
+        ctx.set(dut.registers.failed, 0)
         await each.rest(10)
         await each.tick(fault := each.fault())
         await each.rest(100)
         if failing < 3:
             each.check(failing, fault)
-        assert ctx.get(dut.tail) == failing + 1 and each.records == failing + 1
+        assert ctx.get(dut.registers.tail) == failing + 1 and each.records == failing + 1
         assert each.errors == 1
     run(check, seed=f"fault_queue/error/{failing}")
 
@@ -325,7 +327,7 @@ def test_random():
     async def check(ctx, dut, each):
         rng = each.rng
         each.fails = lambda: rng.random() < .05
-        ctx.set(dut.enable, 1)
+        ctx.set(dut.registers.enable, 1)
         await each.rest(4)
         head = quiet = 0
         waiting = failed = 0
@@ -338,25 +340,25 @@ def test_random():
                 quiet += fault["quiet"]
                 sent[fault["port"]].append(fault["addr"])
             if rng.random() < .03:
-                tail = ctx.get(dut.tail)
+                tail = ctx.get(dut.registers.tail)
                 while head != tail:
                     word, addr = each.at(head)[:2]
                     seen[unpack(FaultWord0, word)["port"]].append(addr)
                     head = (head + 1) % RING
                 each.head(head)
             if rng.random() < .01:
-                ctx.set(dut.quota, rng.choice((0, 0, 1, 2)))
+                ctx.set(dut.registers.quota, rng.choice((0, 0, 1, 2)))
             each.answering = rng.random() < .9
             errors = each.errors
             await each.tick(fault)
             failed = failed or each.errors > errors
-            ctx.set(dut.failed, failed)
+            ctx.set(dut.registers.failed, failed)
             if failed:
                 waiting += 1
                 if waiting > 30 and rng.random() < .1:
                     failed, waiting = 0, 0
         each.answering = True
-        ctx.set(dut.quota, 0)
+        ctx.set(dut.registers.quota, 0)
         for _ in range(600):
             await each.tick()
         assert each.records + each.lost + quiet == sum(each.faults)

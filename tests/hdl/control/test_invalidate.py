@@ -3,7 +3,8 @@
 import pytest
 
 from siommu.arch.config import Config
-from siommu.control.invalidate import SETTLING, Invalidator
+from siommu.control.invalidate import Invalidator
+from siommu.pipeline.timetable import SETTLED
 
 from ...support.simulate import seeded, simulate
 
@@ -34,7 +35,7 @@ async def invalidate(ctx, dut, rng, request):
         ctx.set(dut.taken, taken)
         ctx.set(dut.arrives, arrives)
         if arrives:
-            assert since > SETTLING, "what was decided before has landed"
+            assert since > SETTLED, "what was decided before has landed"
             assert not steps or since - last >= 5
             steps.append((ctx.get(dut.step), ctx.get(dut.exact)))
             last = since
@@ -46,7 +47,7 @@ async def invalidate(ctx, dut, rng, request):
             quiet = since
         if ctx.get(dut.done):
             assert not ctx.get(dut.active)
-            assert since - quiet >= SETTLING, "look-ups of before have left the pipeline"
+            assert since - quiet >= SETTLED, "look-ups of before have left the pipeline"
             await ctx.tick()
             assert not ctx.get(dut.done), "for one cycle"
             return steps, drops
@@ -82,3 +83,23 @@ def test_steps(config, count):
                     assert steps == [(step, 0) for step in range(count)]
 
     simulate(dut, bench, cycles=60_000)
+
+
+@pytest.mark.parametrize("breach, sentence", [
+    ("request", "stays until it is done"), ("start", "one invalidation at a time"),
+    ("taken", "taken when the invalidation asks")])
+def test_rules_of_an_invalidation(breach, sentence):
+    """The contracts: a request that changes, one that begins too early, and a step that nothing
+    asked for are told of."""
+    dut = Invalidator(Config())
+
+    async def bench(ctx):
+        ctx.set(dut.start, 1)
+        await ctx.tick()
+        ctx.set(dut.start, 0)
+        await ctx.tick()
+        ctx.set(dut.request.n if breach == "request" else getattr(dut, breach), 1)
+        await ctx.tick()
+
+    with pytest.raises(AssertionError, match=sentence):
+        simulate(dut, bench)

@@ -91,7 +91,7 @@ def run(check, config=Config(), *, counters=True):
     dut = RegisterBlock(config)
 
     async def bench(ctx):
-        ctx.set(dut.done, counters)
+        ctx.set(dut.counters.done, counters)
         await check(ctx, dut)
     simulate(dut, bench, cycles=100_000)
 
@@ -194,7 +194,7 @@ def test_strobes():
         for name, strb in (("DBG_CTRL", 0b1110), ("COUNTER_CTRL", 0b1110)):
             await begin(ctx, dut, at(name), ALL, strb)
             await ctx.tick()
-            assert not ctx.get(dut.goes) and not ctx.get(dut.clears)
+            assert not ctx.get(dut.starts.goes) and not ctx.get(dut.starts.clears)
             await ctx.tick()
     run(check)
 
@@ -310,7 +310,7 @@ def test_pulses():
                 for _ in range(5):
                     await ctx.tick()
                     for pulse in seen:
-                        seen[pulse] += ctx.get(getattr(dut, pulse))
+                        seen[pulse] += ctx.get(dut.starts[pulse])
                 wanted = expected.get((name, value))
                 if name == "DBG_CTRL" and value & 1:
                     wanted = "goes"
@@ -342,7 +342,7 @@ def test_flush():
             seen = 0
             for _ in range(6):
                 await ctx.tick()
-                seen += ctx.get(dut.flush)
+                seen += ctx.get(dut.starts.flush)
             assert seen == expected, f"CTRL = {value}"
 
         for value, expected in ((1, 0), (0, 1), (0, 1), (1, 0), (3, 1), (2, 0), (1, 0), (5, 1),
@@ -366,20 +366,20 @@ def test_counters_are_asked():
                 assert ctx.get(dut.ar.ready)
                 await ctx.tick()
                 ctx.set(dut.ar.valid, 0)
-                assert ctx.get(dut.ask)
-                assert (ctx.get(dut.index), ctx.get(dut.high)) == (number, high)
+                assert ctx.get(dut.counters.ask)
+                assert (ctx.get(dut.counters.index), ctx.get(dut.counters.high)) == (number, high)
                 for _ in range(rng.randrange(12)):
                     await ctx.tick()
-                    assert not ctx.get(dut.ask), "once"
+                    assert not ctx.get(dut.counters.ask), "once"
                     assert not ctx.get(dut.r.valid) and not ctx.get(dut.ar.ready)
                 await put(ctx, dut, "DBG_PASID", number)
                 assert not ctx.get(dut.r.valid)
                 value = rng.getrandbits(32)
-                ctx.set(dut.done, 1)
-                ctx.set(dut.value, value)
+                ctx.set(dut.counters.done, 1)
+                ctx.set(dut.counters.value, value)
                 await ctx.tick()
-                ctx.set(dut.done, 0)
-                ctx.set(dut.value, 0)
+                ctx.set(dut.counters.done, 0)
+                ctx.set(dut.counters.value, 0)
                 assert ctx.get(dut.r.valid)
                 assert ctx.get(dut.r.payload.data) == value
                 assert ctx.get(dut.r.payload.resp).value == OKAY

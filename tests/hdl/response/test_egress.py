@@ -1,114 +1,13 @@
+"""The exits of the ports: order, credits, marks, and faults that wait for their records."""
+
 from collections import deque
 
 import pytest
 
-from siommu.request.ports import PortEgress, PortIngress, SoftwareEgress, SoftwareIngress
+from siommu.response.credits import Credits
+from siommu.response.egress import PortEgress, SoftwareEgress
 
 from ...support.simulate import seeded, simulate
-
-
-def test_ingress_latency_and_limit():
-    dut = PortIngress(4)
-
-    async def bench(ctx):
-        ctx.set(dut.enable, 1)
-        ctx.set(dut.requests.ready, 1)
-        ctx.set(dut.port.valid, 1)
-        for number in range(4):
-            assert ctx.get(dut.port.ready) and ctx.get(dut.stays)
-            ctx.set(dut.port.payload, {"tag": number})
-            # the one of the cycle before
-            assert ctx.get(dut.requests.valid) == (number > 0)
-            assert not number or ctx.get(dut.requests.payload.tag) == number - 1
-            await ctx.tick()
-        assert ctx.get(dut.requests.valid) and ctx.get(dut.requests.payload.tag) == 3
-        for _ in range(3):
-            assert not ctx.get(dut.port.ready), "more than its depth outstanding"
-            assert ctx.get(dut.active) and not ctx.get(dut.stays)
-            await ctx.tick()
-            assert not ctx.get(dut.requests.valid)
-        ctx.set(dut.retired, 1)
-        await ctx.tick()
-        ctx.set(dut.retired, 0)
-        assert ctx.get(dut.port.ready)
-        await ctx.tick()
-        assert not ctx.get(dut.port.ready)
-        ctx.set(dut.port.valid, 0)
-        ctx.set(dut.retired, 1)
-        await ctx.tick().repeat(4)
-        assert not ctx.get(dut.active)
-
-    simulate(dut, bench)
-
-
-def test_ingress_takes_what_it_says():
-    """Requests leave in order, once each; ``stays`` tells the next cycle; the limit is exact."""
-    depth = 4
-    dut = PortIngress(depth)
-    rng = seeded("ingress")
-
-    async def bench(ctx):
-        inside, outstanding, number, left = deque(), 0, 0, 0
-        for _ in range(3000):
-            enabled, offers, takes = rng.random() < .9, rng.random() < .7, rng.random() < .6
-            retires = outstanding > len(inside) and rng.random() < .4
-            ctx.set(dut.enable, enabled)
-            ctx.set(dut.port.valid, offers)
-            ctx.set(dut.port.payload, {"tag": number % 256, "addr": number})
-            ctx.set(dut.requests.ready, takes)
-            ctx.set(dut.retired, retires)
-            ready = ctx.get(dut.port.ready)
-            assert ready == (enabled and len(inside) < 2 and outstanding < depth)
-            assert ctx.get(dut.requests.valid) == bool(inside)
-            assert ctx.get(dut.active) == bool(outstanding)
-            if inside:
-                assert ctx.get(dut.requests.payload.addr) == inside[0]
-            assert ctx.get(dut.stays) == (len(inside) - 1 + (offers and ready) > 0
-                                          or (not inside and offers and ready))
-            if inside and takes:
-                inside.popleft()
-                left += 1
-            if offers and ready:
-                inside.append(number)
-                number += 1
-            outstanding += (offers and ready) - retires
-            await ctx.tick()
-        assert left > 500
-
-    simulate(dut, bench)
-
-
-def test_disabled_ingress_accepts_nothing():
-    dut = PortIngress(4)
-
-    async def bench(ctx):
-        ctx.set(dut.port.valid, 1)
-        await ctx.tick().repeat(3)
-        assert not ctx.get(dut.port.ready) and not ctx.get(dut.requests.valid)
-
-    simulate(dut, bench)
-
-
-def test_a_slow_core_holds_the_port():
-    dut = PortIngress(8)
-
-    async def bench(ctx):
-        ctx.set(dut.enable, 1)
-        ctx.set(dut.port.valid, 1)
-        taken = []
-        for number in range(10):
-            ctx.set(dut.port.payload, {"tag": number})
-            if ctx.get(dut.port.ready):
-                taken.append(number)
-            await ctx.tick()
-        assert taken == [0, 1], "the ingress holds two requests"
-        # they leave, and the next one, offered meanwhile, comes behind them
-        ctx.set(dut.requests.ready, 1)
-        for expected in (0, 1, 9):
-            assert ctx.get(dut.requests.valid) and ctx.get(dut.requests.payload.tag) == expected
-            await ctx.tick()
-
-    simulate(dut, bench)
 
 
 @pytest.mark.parametrize("enabled", [True, False])
@@ -127,13 +26,13 @@ def test_egress_keeps_the_order(enabled):
             rests = rng.random() < .3
             begins = unused > 0 and rng.random() < .6
             continues = rested and unused > begins and rng.random() < .3
-            ctx.set(dut.rests, rests)
-            ctx.set(dut.begins, begins)
-            ctx.set(dut.continues, continues)
-            assert ctx.get(dut.some) == (unused > 0), "credits are exact"
+            ctx.set(dut.credits.rests, rests)
+            ctx.set(dut.credits.begins, begins)
+            ctx.set(dut.credits.continues, continues)
+            assert ctx.get(dut.credits.some) == (unused > 0), "credits are exact"
             coming = unused + returning[0]
-            assert ctx.get(dut.admits) == (coming > (3 if rested else 0))
-            assert ctx.get(dut.admits_another) == (coming > (4 if rested else 1))
+            assert ctx.get(dut.credits.admits) == (coming > (3 if rested else 0))
+            assert ctx.get(dut.credits.admits_another) == (coming > (4 if rested else 1))
             rested = rests
             hit = promised > 0 and rng.random() < .5
             miss = promised > hit and rng.random() < .5
@@ -218,7 +117,8 @@ def test_software_has_its_answers_at_once():
         ctx.set(dut.port.ready, 1)
         held, together = deque(), 0
         for number in range(1000):
-            assert ctx.get(dut.admits) and ctx.get(dut.admits_another) and ctx.get(dut.some)
+            credits = dut.credits
+            assert ctx.get(credits.admits & credits.admits_another & credits.some)
             assert ctx.get(dut.port.valid) == bool(held)
             if held:
                 beat = ctx.get(dut.port.payload)
@@ -243,34 +143,6 @@ def test_software_has_its_answers_at_once():
     simulate(dut, bench)
 
 
-def test_software_is_active_until_its_last_beat():
-    dut = SoftwareIngress()
-
-    async def bench(ctx):
-        ctx.set(dut.enable, 1)
-        for outstanding in range(2):
-            ctx.set(dut.port.payload, {"tag": outstanding, "addr": 7})
-            ctx.set(dut.port.valid, 1)
-            await ctx.delay(1e-9)
-            assert ctx.get(dut.requests.valid) and not ctx.get(dut.port.ready)
-            assert ctx.get(dut.requests.payload.tag) == outstanding
-            await ctx.tick()
-            assert ctx.get(dut.active) == bool(outstanding)
-            ctx.set(dut.requests.ready, 1)
-            await ctx.delay(1e-9)
-            assert ctx.get(dut.port.ready) and not ctx.get(dut.stays)
-            await ctx.tick()
-            ctx.set(dut.requests.ready, 0)
-            ctx.set(dut.port.valid, 0)
-        ctx.set(dut.retired, 1)
-        await ctx.tick()
-        assert ctx.get(dut.active)
-        await ctx.tick()
-        assert not ctx.get(dut.active)
-
-    simulate(dut, bench)
-
-
 def test_mark():
     """Marked: beats that were held at the mark, or came with it, are still here; whether taken or
     dropped, they end it, and later ones do not matter."""
@@ -288,8 +160,8 @@ def test_mark():
             mark = rng.random() < .05
             ctx.set(dut.hit.valid, hit)
             ctx.set(dut.miss.valid, miss)
-            ctx.set(dut.mark, mark)
-            assert ctx.get(dut.marked) == told.popleft()
+            ctx.set(dut.mark.set, mark)
+            assert ctx.get(dut.mark.remains) == told.popleft()
             gone = held > 0 and (not ctx.get(dut.enable) or ctx.get(dut.port.ready))
             held += hit + miss - gone
             before = held if mark else max(before - gone, 0)
@@ -299,3 +171,51 @@ def test_mark():
         assert marks > 25
 
     simulate(dut, bench)
+
+
+def test_an_operation_has_a_credit():
+    """The contract: a credit that is taken though none is left is told of."""
+    depth = 4
+    dut = Credits(depth)
+
+    async def bench(ctx):
+        ctx.set(dut.account.begins, 1)
+        for _ in range(depth):
+            await ctx.tick()
+        assert not ctx.get(dut.account.some)
+        await ctx.tick()
+
+    with pytest.raises(AssertionError, match="enters with a credit"):
+        simulate(dut, bench)
+
+
+def test_a_beat_has_a_place():
+    """The contract: more beats than were promised are told of."""
+    dut = PortEgress(4)
+
+    async def bench(ctx):
+        ctx.set(dut.enable, 1)
+        ctx.set(dut.hit.valid, 1)
+        ctx.set(dut.miss.valid, 1)
+        for _ in range(4):
+            await ctx.tick()
+
+    with pytest.raises(AssertionError, match="have places in its queues"):
+        simulate(dut, bench)
+
+
+@pytest.mark.parametrize("ready, sentence", [(1, "comes after the one before was offered"),
+                                             (0, "takes its beats at once")])
+def test_software_keeps_its_rules(ready, sentence):
+    """The contracts: a beat behind a waiting one, and one that is not taken, are told of."""
+    dut = SoftwareEgress()
+
+    async def bench(ctx):
+        ctx.set(dut.port.ready, ready)
+        ctx.set(dut.hit.valid, 1)
+        ctx.set(dut.miss.valid, ready)
+        for _ in range(3):
+            await ctx.tick()
+
+    with pytest.raises(AssertionError, match=sentence):
+        simulate(dut, bench)
