@@ -198,7 +198,7 @@ MUTATIONS = {
         "for each in (tlb, regions, devices, contexts, second) if each",
         "for each in (tlb, regions, devices, contexts) if each"),
     "flush-without-sweep": Mutation(
-        "a flush hides the rows of a store for a moment and leaves them there", "tlb/set_write",
+        "a flush hides the rows of a store for a moment and leaves them there", "store/set_write",
         "        with m.If(sweeping):\n"
         "            m.d.comb += rows.set.eq(swept)\n",
         "        with m.If(sweeping):\n"
@@ -233,14 +233,14 @@ MUTATIONS = {
         "the second level answers pages that do not allow what is asked", "tlb/second_level",
         "tags.look_up.match[way] & allowed & ~self.flush", "tags.look_up.match[way] & ~self.flush"),
     "parity-ignored": Mutation(
-        "a tag with a wrong parity matches", "tlb/set_store",
+        "a tag with a wrong parity matches", "store/set_store",
         "way.equal & way.clean & ~way.undefined & answered",
         "way.equal & ~way.undefined & answered"),
     "row-parity-ignored": Mutation(
         "a damaged row of the second level is answered", "tlb/line_store",
         "self.damaged.eq(~sound(sums))", "self.damaged.eq(0)"),
     "collision-ignored": Mutation(
-        "a row that is written while it is read counts", "tlb/set_store",
+        "a row that is written while it is read counts", "store/set_store",
         "way.equal & way.clean & ~way.undefined & answered", "way.equal & way.clean & answered"),
     "tag-on-too-early": Mutation(
         "a line's new tag is on before its rows are written", "tlb/line_fill",
@@ -319,13 +319,13 @@ MUTATIONS = {
         "pages[:LINE_BITS] <= outcome.extent)",
         "pages[:LINE_BITS] <= outcome.extent + 1)"),
     "set-without-key": Mutation(
-        "a row of a store matches every key of its set", "tlb/set_way",
+        "a row of a store matches every key of its set", "store/set_way",
         "self.equal.eq(Cat(valid, equal_pairs).all())", "self.equal.eq(valid)"),
     "set-without-valid": Mutation(
-        "an empty row of a store matches", "tlb/set_way",
+        "an empty row of a store matches", "store/set_way",
         "self.equal.eq(Cat(valid, equal_pairs).all())", "self.equal.eq(equal_pairs.all())"),
     "flush-keeps-look-ups": Mutation(
-        "a look-up of a store that began before a flush matches", "tlb/set_store",
+        "a look-up of a store that began before a flush matches", "store/set_store",
         "answered.eq(calm_1 & calm & ~scanner.second)",
         "answered.eq(calm_1 & ~scanner.second)"),
     "read-withdrawn": Mutation(
@@ -373,7 +373,7 @@ MUTATIONS = {
         "trusted.eq(~self.flush & ~flushed & ~covered)",
         "trusted.eq(~self.flush & ~flushed)"),
     "range-too-small": Mutation(
-        "an invalidation of a range drops half of it from the stores", "tlb/set_index",
+        "an invalidation of a range drops half of it from the stores", "store/set_index",
         "(n > top - 1)", "(n > top)"),
     "range-of-a-line": Mutation(
         "an invalidation of a range drops its first line from the first level", "tlb/entry",

@@ -6,7 +6,7 @@ from amaranth.hdl import Assert, Assume, Cat, Cover, Module, Signal
 from amaranth.lib import data
 from amaranth.lib.wiring import Component, In
 
-from siommu.tlb.set_store import SetStore
+from siommu.store.set_store import SetStore
 
 from .temporal import delayed
 

@@ -17,7 +17,7 @@ LINES, METHOD, MEMBERS = 300, 60, 20
 
 #: Packages in the data's order: each imports itself and those before it. ``pipeline`` is the
 #: vocabulary between the stages.
-ORDER = ("arch", "lib", "bus", "pipeline", "response", "walk", "tlb", "request", "miss", "control")
+ORDER = ("arch", "lib", "bus", "pipeline", "store", "response", "walk", "tlb", "request", "miss", "control")
 
 
 def _name(path):
@@ -60,6 +60,8 @@ def test_no_method_reads_another_ones_wires():
     component's configuration.)"""
     hidden = []
     for path in FILES:
+        if path.parent.name == "generate":      # that is no hardware
+            continue
         for kind in ast.walk(ast.parse(path.read_text())):
             if not isinstance(kind, ast.ClassDef):
                 continue

@@ -30,10 +30,10 @@ from ..pipeline.grants import Outcome
 from ..pipeline.keys import LineKey
 from ..pipeline.lines import LineFill, LineRights
 from ..pipeline.sizes import LINE_BITS, LINE_PAGES, WAY_BITS
+from ..store.set_index import ignored_pairs, space_index
+from ..store.set_scan import Scan
+from ..store.set_store import SetStore
 from .line_store import LineStore
-from .set_index import ignored_pairs, space_index
-from .set_scan import Scan
-from .set_store import SetStore
 
 __all__ = ["SecondLevelTlb", "SecondLookUp", "line_index", "line_sets"]
 

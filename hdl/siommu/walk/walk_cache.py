@@ -19,9 +19,9 @@ from ..pipeline.keys import RegionKey
 from ..pipeline.sizes import WAY_BITS
 from ..pipeline.tables import RegionInfo
 from ..pipeline.walks import RegionFill
-from ..tlb.set_index import ignored_pairs, space_index
-from ..tlb.set_scan import Scan
-from ..tlb.set_store import FEW_SETS, SetStore
+from ..store.set_index import ignored_pairs, space_index
+from ..store.set_scan import Scan
+from ..store.set_store import FEW_SETS, SetStore
 
 __all__ = ["WalkCache"]
 

@@ -32,7 +32,7 @@ def test_neighbours_of_a_leaf():
     ft, check_ad = Signal(), Signal()
     leaf = decode_leaf(word, ft=ft)
     m.d.comb += assign(page, leaf_page(
-        leaf, fits=leaf.is_of(ft=ft, devid=state.devid), state=state, check_ad=check_ad))
+        leaf, fits=leaf.is_of(ft=ft, devid=state.devid), above=state, check_ad=check_ad))
     m.d.sync += Signal().eq(0)
     rng = seeded("walk_step/neighbours")
     seen = set()

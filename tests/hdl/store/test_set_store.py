@@ -3,7 +3,7 @@
 import pytest
 from amaranth.lib import data
 
-from siommu.tlb.set_store import SetStore
+from siommu.store.set_store import SetStore
 
 from ...support.simulate import recorded_memories, seeded, simulate
 
