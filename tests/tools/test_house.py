@@ -17,7 +17,8 @@ LINES, METHOD, MEMBERS = 300, 60, 20
 
 #: Packages in the data's order: each imports itself and those before it. ``pipeline`` is the
 #: vocabulary between the stages.
-ORDER = ("arch", "lib", "bus", "pipeline", "store", "response", "walk", "tlb", "request", "miss", "control")
+ORDER = ("arch", "lib", "bus", "pipeline", "store", "response", "walk", "tlb", "request", "miss",
+         "control")
 
 
 def _name(path):
