@@ -42,8 +42,9 @@ RESPONSE = ("valid", "ready", "tag", "last", "cause:cause", "disposition:disposi
 def groups(config):
     """What the save file shows: ``[(group, open, [signal or "signal:filter"])]``."""
     ports, core = config.port_names, "siommu.control.core"
-    yield "clock and mode", True, ["siommu.clk", "siommu.rst", f"{core}.mode:mode",
-                                   f"{core}.check_ad", f"{core}.flush"]
+    yield "clock and mode", True, ["siommu.clk", "siommu.rst",
+                                   f"{core}.settings__mode:mode",
+                                   f"{core}.settings__check_ad", f"{core}.settings__flush"]
     for index, port in enumerate(ports):
         yield f"request {port}", index == 0, [f"siommu.{port}_req_{name}" for name in REQUEST]
     yield "TLB", True, [f"{core}.tlb.{name}" for name in (
@@ -52,10 +53,12 @@ def groups(config):
         "look_up__outcome__pfn", "look_up__outcome__extent", "look_up__outcome__rights__size:size",
         "look_up__outcome__rights__read", "look_up__outcome__rights__write", "tags.valid")]
     yield "misses (walk slots)", True, [f"{core}.miss.slots.{name}" for name in (
-        "joinable", "certain", "next_free", "allocate", "join_", "leave", "owed",
-        "settled", "faulty", "filled", "filled_slot", "stale")]
-    yield "waiting", True, [f"{core}.miss.parking.{name}" for name in (
-        "push", "reason", "wants", "continues", "slot_taken", "retry__valid", "retry__ready")]
+        "joinable", "certain", "next_index", "any_free", "takes", "claims__join", "claims__leave",
+        "states__owner_waiting", "states__settled", "states__faulty", "filled__valid",
+        "filled__slot", "states__stale")]
+    yield "waiting", True, [f"{core}.miss.replay.{name}" for name in (
+        "push", "reason", "wants", "credits__rests", "slot_taken", "retry__operation__valid",
+        "retry__operation__ready")]
     yield "walk", True, [f"{core}.walker.{name}" for name in (
         "start__valid", "start__ready", "gate.begun__valid",
         "stepping__valid", "stepping__payload",
