@@ -57,7 +57,7 @@ check: $(STAMP) ## a short tour (3 minutes): lint, fast tests, one random world 
 	@echo "siommu: the short tour passed; make test runs everything"
 
 test: $(STAMP) ## unit tests and regression (SEED=n replays one random world)
-	@sh scripts/check_tools.sh compiler libpython e2fsprogs
+	@sh scripts/check_tools.sh compiler libpython e2fsprogs tools
 	@echo "siommu: running the tests (ARGS=-n0 runs them one after the other)"
 	@$(PYTEST) $(PARALLEL) $(ARGS)
 

@@ -2,7 +2,8 @@
 # Checks that the host has what a step needs. What Debian packages can mend is installed where that
 # may be done without asking: by root, with apt-get. Otherwise the last line is the one to type.
 #
-# Usage: check_tools.sh NEED...   with NEED one of: python, compiler, libpython, e2fsprogs
+# Usage: check_tools.sh NEED...   with NEED one of: python, compiler, libpython, e2fsprogs; and
+# `tools`, which are not needed: some tests are skipped without them.
 # PYTHON names the interpreter to check; SIOMMU_INSTALL=no installs nothing.
 set -u
 
@@ -22,7 +23,7 @@ wrong() {  # wrong WHAT: no package mends it
 # Sets `packages` to what is missing, `said` to sentences about it, `hopeless` to 1 if something is
 # wrong that no package mends.
 look() {
-    packages='' said='' hopeless=0
+    packages='' said='' hopeless=0 wishes=''
     for what in "$@"; do
         case $what in
         python) look_for_python ;;
@@ -39,6 +40,11 @@ look() {
                     need "$tool is missing." e2fsprogs
                     break
                 fi
+            done ;;
+        tools)
+            # Icarus reads the exported Verilog, GTKWave's converter its waves.
+            for tool in iverilog:iverilog vcd2fst:gtkwave; do
+                command -v "${tool%:*}" >/dev/null 2>&1 || wishes="${wishes:+$wishes }${tool#*:}"
             done ;;
         *)
             echo "check_tools.sh: unknown need '$what'" >&2
@@ -83,6 +89,12 @@ install() {  # install PACKAGES...; a fresh container has no lists of packages, 
 }
 
 look "$@"
+if [ "$wishes" ] && may_install; then
+    echo "siommu: installing $wishes with apt-get (SIOMMU_INSTALL=no prevents that)" >&2
+    # shellcheck disable=SC2086     # words
+    install $wishes >/dev/null 2>&1 ||
+        echo "siommu: apt-get could not install $wishes: the tests that need it are skipped" >&2
+fi
 [ "$said" ] || exit 0
 if [ $hopeless = 0 ] && may_install; then
     echo "siommu: installing $packages with apt-get (SIOMMU_INSTALL=no prevents that)" >&2

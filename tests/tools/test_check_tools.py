@@ -206,3 +206,26 @@ def test_make_stops_with_the_line_to_type(tmp_path):
 def test_ci_has_no_list_of_packages():
     text = (ROOT / ".ci" / "run").read_text()
     assert "apt" not in text and os.access(ROOT / ".ci" / "run", os.X_OK)
+
+
+def test_what_is_only_wished_for(tmp_path):
+    """Root gets the tools that some tests use; others go on without, and nothing is said."""
+    host = Host(tmp_path, 0)
+    host.apt(installs=("iverilog", "vcd2fst"))
+    assert host.check("tools") == (0, [
+        "siommu: installing iverilog gtkwave with apt-get (SIOMMU_INSTALL=no prevents that)"])
+    assert host.calls() == [line.format("iverilog gtkwave") for line in INSTALLED]
+    assert host.check("tools") == (0, []), "they are there now"
+
+
+def test_a_wish_that_cannot_be_met_stops_nothing(tmp_path):
+    host = Host(tmp_path, 0)
+    host.apt(install="exit 1")
+    status, lines = host.check("tools")
+    assert status == 0 and lines[-1].endswith("the tests that need it are skipped")
+
+
+def test_a_user_without_the_tools_goes_on(tmp_path):
+    host = Host(tmp_path, 1000)
+    host.apt()
+    assert host.check("tools") == (0, []) and not host.calls()
