@@ -12,13 +12,15 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import Config
+from ..lib.contract import require
 from ..pipeline.sizes import PORT_BITS, WAY_BITS
+from ..pipeline.timetable import Stage
 
 __all__ = ["Slot", "SlotEvents", "SlotTaking"]
 
 #: Cycles for which a slot has to be settled before it is released: an operation that found it
-#: joinable just before has joined by then, and its claim is counted.
-RESTED = 4
+#: joinable just before, in RESOLVE, joins in OUTCOME, and its claim is counted in the next cycle.
+RESTED = Stage.OUTCOME - Stage.RESOLVE + 1
 
 
 class SlotTaking(data.Struct):
@@ -139,6 +141,10 @@ class Slot(wiring.Component):
         with m.Elif(~claims.any()):
             m.d.sync += joined.eq(0)
         m.d.comb += self.overdue.eq(joined & (self.settled & claimed).replicate(ports))
+        require(m, ~events.joined | self.valid, "an operation joins a slot that is in use")
+        require(m, ~events.left | claims.any(), "an operation leaves that had a claim")
+        require(m, ~(events.released & (claims.any() | events.joined)),
+                "a slot that is released has no claim on it")
         return claimed
 
     def _ripen(self, m, claimed):

@@ -1,5 +1,7 @@
 """The life of walk slots: who may join one, who is answered by it, and when it is free again."""
 
+import pytest
+
 from siommu.arch.config import Config
 from siommu.miss.walk_slots import WalkSlots
 
@@ -300,6 +302,17 @@ def test_every_bit_of_the_key_counts():
     run(scenario)
 
 
+@pytest.mark.parametrize("broken, sentence", [
+    ({"join": 1}, "joins a slot that is in use"), ({"leave": 1}, "leaves that had a claim")])
+def test_contracts(broken, sentence):
+    """Claims on a slot that is free, and ends of claims that never were, are noticed."""
+    async def scenario(ctx, dut):
+        await pulse(ctx, dut, **broken)
+        await ctx.tick()
+    with pytest.raises(AssertionError, match=sentence):
+        run(scenario)
+
+
 def test_random_lives():
     """No slot is given out twice, none is lost, and each is released once, with its port."""
     config = Config(device_ports=3, walks=3)
@@ -343,6 +356,7 @@ def test_random_lives():
             for name, value in pulses.items():
                 ctx.set(signals(dut)[name], value)
             await ctx.tick()
+        ctx.set(dut.claims.leave, 0)        # the clock goes on
         assert taken > 200 and gone + len(lives) == taken
         done = sum(not life["todo"] and not life["claims"] for life in lives.values())
         assert sum(free_again) <= done
