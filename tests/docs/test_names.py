@@ -27,7 +27,7 @@ OUTPUTS = {"siommu.v", "synth.json", "results.json", "tests/hdl/test_example.py"
            "tests/regression/example.py"}
 
 #: How the documents write a test; an expression of pytest that selects a file.
-EXAMPLES = {"module::test", 'SEED=5 make test ARGS="-k test_tlb -s"'}
+EXAMPLES = {"module::test", 'SEED=5 make test ARGS="-k test_first_level -s"'}
 
 #: Options of the tools of others.
 FOREIGN_OPTIONS = {"--lint-only", "--top-module"}
