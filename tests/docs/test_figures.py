@@ -141,7 +141,7 @@ SAYS = (
     ("docs/theory.md", "A first-level hit is valid {} cycles after its handshake, a second-level "
      "hit after {}.", lambda: (Stage.RESOLVE + 1, Stage.SECOND_EXIT + 1)),
     ("docs/theory.md", "- **{} Resolve.** `Resolver` composes", lambda: (Stage.RESOLVE,)),
-    ("docs/theory.md", "- **{} Resolve**, the second exit", lambda: (Stage.SECOND_EXIT,)),
+    ("docs/theory.md", "- **{} Second exit.** Second-level hits", lambda: (Stage.SECOND_EXIT,)),
     ("docs/theory.md", "| first-level hit, MODE = BYPASS, CORE_OFF | 0 | {} |",
      lambda: (Stage.RESOLVE + 1,)),
     ("docs/theory.md", "| second-level hit | 0 | {} |", lambda: (Stage.SECOND_EXIT + 1,)),
