@@ -31,13 +31,13 @@ class Miss:
 class _Clock:
     """Rows of cycles."""
 
-    LEFT, TOP, STEP, HEIGHT = 132, 44, 22, 20
+    LEFT, TOP, STEP, HEIGHT = 176, 44, 22, 20
 
     def __init__(self, drawing, cycles):
         self.drawing, self.y = drawing, self.TOP
         for cycle in range(cycles + 1):
             x = self.x(cycle)
-            drawing.line((x, self.TOP - 6), (x, self.TOP + 398), color="#e4e8ec", width=.6)
+            drawing.line((x, self.TOP - 6), (x, self.TOP + 346), color="#e4e8ec", width=.6)
             if cycle < cycles:
                 drawing.text(x + self.STEP / 2, self.TOP - 10, str(cycle), anchor="middle", size=9,
                              fill="#666")
@@ -46,6 +46,7 @@ class _Clock:
         return self.LEFT + cycle * self.STEP
 
     def row(self, y, name):
+        """Begins a row, ``y`` below the axis."""
         self.y = self.TOP + y
         self.drawing.text(10, self.y + 14, name, bold=True, size=11)
 
@@ -78,8 +79,8 @@ def _rows(clock):
     clock.stages(Stage.HANDSHAKE, Stage.ACT)
     clock.stages(Stage.JOIN, Stage.SECOND_EXIT, Miss.join - Stage.JOIN)
     clock.box(Miss.answer, 1, "R", GREEN)
-    clock.note(Miss.answer + 1, f"after L + {Miss.answer - LATENCY} cycles; its owner was on the way "
-               "while the word was decided")
+    clock.note(Miss.answer + 1, f"after L + {Miss.answer - LATENCY} cycles; on its way while the "
+               "word is decided")
 
     clock.row(102, "its walk")
     clock.box(Miss.start, Walk.DECIDED, "start", REQUESTER)
@@ -126,8 +127,8 @@ def write_pipeline(path):
     drawing = Drawing("Hit, miss and fill, by the cycles since the handshake of a request",
                       _Clock.LEFT + cycles * _Clock.STEP + 14, 478)
     drawing.text(10, 20, "cycle", size=10, fill="#666")
-    drawing.text(_Clock.LEFT, 20, "since the request's handshake; idle core, upper levels cached, bus "
-                 "of 64 bits", size=10, fill="#666")
+    drawing.text(_Clock.LEFT, 20, "since the request's handshake; idle core, upper levels cached, "
+                 "bus of 64 bits", size=10, fill="#666")
     clock = _Clock(drawing, cycles)
     last = _rows(clock)
     if last > cycles:
@@ -151,7 +152,8 @@ def write_tables(path):
     drawing.box(14, 120, 104, 52, "registers", "DDT_BASE", "DDT_LOG2", fill=REQUESTER)
     _table(drawing, 156, 120, "device directory", "by DEVICE",
            f"{formats.DDT_ENTRY_BYTES} bytes each")
-    _table(drawing, 322, 120, "PASID directory", "0, 1 or 2 levels", f"{formats.ENTRY_BYTES} bytes each")
+    _table(drawing, 322, 120, "PASID directory", "0, 1 or 2 levels",
+           f"{formats.ENTRY_BYTES} bytes each")
     _table(drawing, 488, 120, "contexts", "by PASID", f"{formats.CONTEXT_BYTES} bytes each")
     for left in (118, 284, 450):
         drawing.line((left, 146), (left + 38, 146), arrow=True)
@@ -159,8 +161,9 @@ def write_tables(path):
     drawing.text(322, 205, "V, MEM_EN, STO_EN, DEVID", size=11, anchor="end", fill="#444")
     drawing.text(470, 190, "which process: two roots", size=11, fill="#444")
 
-    for y, ft, root, kind in ((30, 0, "MEM_ROOT", "memory table"), (300, 1, "STO_ROOT", "storage table")):
-        drawing.text(664, y + (-10 if not ft else 142), f"FT = {ft}: {root}, the {kind}", bold=True)
+    for y, ft, root, kind in ((30, 0, "MEM_ROOT", "memory table"),
+                              (300, 1, "STO_ROOT", "storage table")):
+        drawing.text(664, y - 10, f"FT = {ft}: {root}, the {kind}", bold=True)
         drawing.box(664, y, 150, 26, "levels 5 and 4 (root)")
         drawing.box(664, y + 48, 150, 26, "level 3")
         drawing.box(664, y + 96, 150, 26, "level 2" if not ft else "level 2: of the process")
@@ -177,18 +180,19 @@ def write_tables(path):
     drawing.line((739, 152), (739, 178), arrow=True)
     drawing.line((814, 191), (858, 191), arrow=True)
     drawing.text(864, 195, "4 KiB leaf", size=11)
-    drawing.text(664, 222, f"{LINE_PAGES} leaves are a line of 64 bytes: one read", size=11, fill="#444")
-    drawing.box(488, 396, 128, 52, "level 1 of a file", "4 KiB leaves, FT = 1,", "DEVID of the disk",
-                fill=MEMORY)
+    drawing.text(664, 222, f"{LINE_PAGES} leaves are a line of 64 bytes: one read", size=11,
+                 fill="#444")
+    drawing.box(488, 396, 128, 52, "level 1 of a file", "4 KiB leaves, FT = 1,",
+                "DEVID of the disk", fill=MEMORY)
     drawing.line((664, 409), (616, 409), arrow=True)
     drawing.box(322, 396, 128, 52, "another process's", "level 2", "its own W and NR")
     drawing.line((450, 422), (488, 422), arrow=True)
-    drawing.text(322, 384, "a file's table is built once; each process has its own rights above it",
-                 size=11, fill="#444")
-    drawing.text(14, 260, f"Every page-table page has {entries} entries of {formats.ENTRY_BYTES} bytes, "
-                 "as x86-64 has them.", size=11)
-    drawing.text(14, 278, "W counts if all levels have it; NR if any has it; U must be in all of them.",
-                 size=11)
+    drawing.text(322, 370, "a file's table is built once; each process", size=11, fill="#444")
+    drawing.text(322, 385, "has its own rights above it", size=11, fill="#444")
+    drawing.text(14, 260, f"Every page-table page has {entries} entries of {formats.ENTRY_BYTES} "
+                 "bytes, as x86-64 has them.", size=11)
+    drawing.text(14, 278, "W counts if all levels have it; NR if any has it; U must be in all of "
+                 "them.", size=11)
     write_whole(path, drawing.svg())
 
 
@@ -205,10 +209,11 @@ def write_read(path):
     def message(y, sender, receiver, *words, dashed=False):
         drawing.line((x[sender], y), (x[receiver], y), arrow=True, dashed=dashed)
         for number, line in enumerate(words):
-            drawing.text((x[sender] + x[receiver]) / 2, y - 8 - 15 * (len(words) - 1 - number), line,
-                         anchor="middle", size=11)
+            above = 8 + 15 * (len(words) - 1 - number)
+            drawing.text((x[sender] + x[receiver]) / 2, y - above, line, anchor="middle", size=11)
 
-    message(92, "application", "SSD", "read command in its own queue:", "virtual block, virtual buffer")
+    message(92, "application", "SSD", "read command in its own queue:",
+            "virtual block, virtual buffer")
     message(140, "SSD", "SIOMMU", "FT = 1, write = 0", "virtual block address")
     message(160, "SIOMMU", "main memory", "storage table", dashed=True)
     message(186, "SIOMMU", "SSD", "physical block address, rights")
@@ -219,8 +224,8 @@ def write_read(path):
                 fill=MEMORY)
     message(366, "SSD", "main memory", "the data, by DMA, to the physical memory address")
     message(396, "SSD", "application", "completion")
-    drawing.text(606, 330, "Either one refused: no byte moves, and the", size=11, fill="#444")
-    drawing.text(606, 345, "cause goes back with the completion.", size=11, fill="#444")
+    drawing.text(606, 316, "One of them refused: no byte moves,", size=11, fill="#444")
+    drawing.text(606, 331, "the completion tells the cause.", size=11, fill="#444")
     write_whole(path, drawing.svg())
 
 
@@ -235,6 +240,10 @@ def write_fence(path):
         drawing.text(12, y + 17, name, bold=True, size=11)
 
     invalidates, done, fenced = 236, 676, 880
+    for x, words in ((invalidates, "INVAL begins"), (done, "INVAL is done"),
+                     (fenced, "FENCE is done")):
+        drawing.line((x, 66), (x, 300), dashed=True, color=INK, width=1)
+        drawing.text(x, 316, words, anchor="middle", size=11)
     lane(40, "software")
     bar(40, 150, 230, "table stores", MEMORY)
     drawing.text(150, 30, "then INVAL and FENCE, and goes on", size=11, fill="#444")
@@ -254,7 +263,4 @@ def write_fence(path):
     bar(216, 150, 948, "go on, but for one cycle of a port for each step", GREEN)
     lane(260, "beats of before")
     bar(260, 150, fenced, "may still be handed over", "#f3e3d3")
-    for x, words in ((invalidates, "INVAL begins"), (done, "INVAL is done"), (fenced, "FENCE is done")):
-        drawing.line((x, 66), (x, 300), dashed=True, color=INK, width=1)
-        drawing.text(x, 316, words, anchor="middle", size=11)
     write_whole(path, drawing.svg())
