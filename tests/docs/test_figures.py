@@ -22,6 +22,8 @@ from siommu.arch.register_map import register
 from siommu.pipeline.timetable import Stage
 from siommu.top import Siommu
 
+from ..bench.document import insert
+from ..bench.overview import overview
 from ..regression import bench
 from .repository import DOCUMENTS, ROOT, prose, table
 
@@ -273,6 +275,16 @@ def test_measurements(document, sentence, numbers):
     said = sentence.format(*numbers())
     assert said in _text(document), \
         f"{document} does not say what docs/performance.md has: {said}"
+
+
+def test_the_first_table_is_that_of_the_results():
+    """docs/performance.md begins with all figures, met and missed, as its tables have them."""
+    text = (ROOT / "docs/performance.md").read_text()
+    assert insert(text, "figures", overview(text)) == text, \
+        "`python -m tests.bench.document` writes the table of all figures anew"
+    rows = [cells for _, cells in table("docs/performance.md", "figure", "bars met", "bars missed")]
+    assert [cells[0] for cells in rows if cells[0].isdigit()] == [
+        str(number) for number in range(1, 13)]
 
 
 def test_no_other_document_names_a_frequency():
