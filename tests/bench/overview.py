@@ -47,9 +47,8 @@ def overview(text):
         lines.append(f"| {figure} | {len(met)} | {len(missed)} | "
                      f"{_said(met[0]) if met else ''} | {'; '.join(map(_said, missed))} |")
     met = sum(row[4] == "PASS" for row in rows)
-    hashes = {name: found[1] for name in ("bench", "synth")
+    hashes = {command: found[1] for name, command in (("bench", "bench"), ("synth", "bench-synth"))
               if (found := _HASH.search(_between(text, name)))}
-    return [*lines, "", f"Of {len(rows)} bars {met} are met and {len(rows) - met} missed. SHA-256 of "
-            "the Verilog of `default`: "
-            + ", ".join(f"{value}… (`make {name if name == 'bench' else 'bench-synth'}`)"
-                        for name, value in hashes.items()) + "."]
+    which = ", ".join(f"{value}… (`make {name}`)" for name, value in hashes.items())
+    return [*lines, "", f"Of {len(rows)} bars {met} are met and {len(rows) - met} missed. "
+            f"SHA-256 of the Verilog of `default`: {which}."]

@@ -256,6 +256,12 @@ def _rate(walks, bus):
 #: (document, sentence, its numbers), as above; the numbers are those of the last run that is
 #: written into docs/performance.md.
 QUOTES = (
+    ("README.md", "go on: {} hits per cycle (figure 6)",
+     lambda: (measured()["hits of one port, another misses at L = 500"],)),
+    ("README.md", "| hits, translations per cycle | {:.0f} (figure 1)",
+     lambda: (measured()["hits in the first-level TLB, `dev0`"],)),
+    ("README.md", "| reads for a warm miss | {:.0f} (figure 3)",
+     lambda: (measured()["miss, upper levels cached"],)),
     ("README.md", "a hit is answered after {:.0f} cycles, from the second-level TLB after {:.0f}.",
      lambda: (measured()["hit in the first-level TLB, 16 pages, idle core"],
               measured()["page that the first level lost, idle core, slowest of 24"])),
