@@ -17,7 +17,7 @@ LONGEST = ("random_worlds-default+", "random_worlds-large", "causes-default", "c
            "random_worlds-small", "tests/hdl/test_core.py", "tests/hdl/walk/test_walker.py")
 #: Files that are too slow for the short tour (`make check`).
 SLOW = ("tests/demo/test_demo.py", "tests/demo/test_driver.py", "tests/hdl/test_core.py",
-        "tests/hdl/control/test_fault_decisions.py", "tests/hdl/walk/test_lines.py",
+        "tests/hdl/control/test_fault_decisions.py", "tests/hdl/tlb/test_lines.py",
         "tests/hdl/generate/test_tools.py", "tests/hdl/walk/test_walker.py",
         "tests/hdl/walk/test_step.py", "tests/sim/time/test_cocotb_scheduler.py",
         "tests/sim/host/test_kernel.py", "tests/tools/test_whole_files.py")
