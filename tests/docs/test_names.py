@@ -172,9 +172,10 @@ def test_table_of_planted_faults():
     """Each row is a fault of today, as it is planted today, and the tests in it exist."""
     from ..regression.test_regression import _items
     items = {re.sub(r"/?seed=\d+", "", item.id) for item in _items()}
-    wrong = []
-    for place, (name, text, module, unit, regression) in table(
-            "docs/verification.md", "fault", "what is wrong"):
+    wrong, rows = [], table("docs/verification.md", "fault", "what is wrong")
+    assert sorted(cells[0] for _, cells in rows) == sorted(MUTATIONS), \
+        "docs/verification.md: the planted faults, each once"
+    for place, (name, text, module, unit, regression) in rows:
         if name not in MUTATIONS:
             wrong.append((place, f"the planted fault {name}"))
             continue
