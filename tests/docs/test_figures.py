@@ -293,6 +293,16 @@ def test_the_first_table_is_that_of_the_results():
         str(number) for number in range(1, 13)]
 
 
+def test_lines_of_the_demo():
+    """What README.md shows of the demo stands in the transcript, docs/demo.md."""
+    block = (ROOT / "README.md").read_text().partition("## What the demo shows")[2].split("```")[1]
+    transcript = [" ".join(line.split())
+                  for line in (ROOT / "docs/demo.md").read_text().splitlines()]
+    missing = [line for line in block.strip().splitlines()
+               if " ".join(line.split()) not in transcript]
+    assert not missing, f"docs/demo.md lacks {missing}"
+
+
 def test_no_other_document_names_a_frequency():
     """Clock frequencies change with every synthesis: they are in docs/performance.md alone. (The
     period of an example, in a block of code, is none.)"""
