@@ -115,7 +115,7 @@ matrix: $(STAMP) ## random worlds on every combination of bus, L2, walks and por
 	@sh scripts/check_tools.sh compiler libpython
 	@$(PY) -m tests.bench.matrix $(ARGS)
 
-generate: $(STAMP) ## write the C header, IP-XACT and references anew from the declarations
+generate: $(STAMP) ## write C header, IP-XACT, references and pictures anew from the declarations
 	@$(PY) -m scripts.generate
 
 lock: ## write requirements.lock anew from pyproject.toml

@@ -61,7 +61,8 @@ def _unit_tests(module):
     own = Path("tests/hdl") / package / f"test_{stem}.py"
     if (ROOT / own).exists():
         return [str(own)]
-    return [str(Path("tests/hdl") / (package or "test_core.py")), "tests/hdl/test_core.py"]
+    folder = Path("tests/hdl") / package
+    return [str(folder)] * bool(package and (ROOT / folder).exists()) + ["tests/hdl/test_core.py"]
 
 
 def noticed(name):

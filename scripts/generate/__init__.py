@@ -5,7 +5,7 @@
 
 from pathlib import Path
 
-from . import documents, header, registers
+from . import documents, header, pictures, registers
 
 __all__ = ["ROOT", "OUTPUTS", "generate"]
 
@@ -18,6 +18,10 @@ OUTPUTS = {
     "hdl/ipxact/siommu.xml": registers.write_ipxact,
     "docs/registers.md": documents.write_registers,
     "docs/formats.md": documents.write_formats,
+    "docs/pictures/pipeline.svg": pictures.write_pipeline,
+    "docs/pictures/tables.svg": pictures.write_tables,
+    "docs/pictures/read.svg": pictures.write_read,
+    "docs/pictures/fence.svg": pictures.write_fence,
 }
 
 

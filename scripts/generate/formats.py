@@ -5,6 +5,7 @@ import re
 from amaranth.lib import data
 
 from siommu.arch import formats
+from siommu.arch.packing import field_mask
 from siommu.arch.register_map import Field
 
 __all__ = ["CONSTANTS", "ENUMS", "WORDS", "members", "named", "others", "snake", "text"]
@@ -26,7 +27,7 @@ WORDS = {
     "6 Commands": (formats.CommandWord0, formats.FenceWord0, formats.CommandAddress),
 }
 
-# Names of bits without a meaning begin so (see siommu.formats).
+# Names of bits without a meaning begin so (see siommu.arch.formats).
 _OTHERS = ("reserved", "ignored", "zero")
 
 
@@ -43,7 +44,7 @@ def named(struct):
 
 def others(struct):
     """Kind (``"reserved"``, …) to the mask of all bits of ``struct`` that are of that kind."""
-    masks = {kind: formats.field_mask(struct, kind) for kind in _OTHERS}
+    masks = {kind: field_mask(struct, kind) for kind in _OTHERS}
     return {kind: mask for kind, mask in masks.items() if mask}
 
 

@@ -1,5 +1,6 @@
 """``python -m tests.bench.document``: puts the results of `make bench` and `make bench-synth` into
-docs/performance.md, between its markers, and the plots beside it. What was not run stays as it is.
+docs/performance.md, between its markers, the table of all figures before them, and the plots beside
+it. What was not run stays as it is.
 """
 
 import json
@@ -10,6 +11,7 @@ from siommu.generate.files import command, write_whole
 
 from ..regression.simulator import BUILD, ROOT
 from . import report
+from .overview import overview
 from .plots import PLOTS
 
 __all__ = ["insert", "main"]
@@ -56,7 +58,7 @@ def main():
         print("siommu: there are no results; run `make bench` or `make bench-synth` first",
               file=sys.stderr)
         return 1
-    write_whole(DOCUMENT, text)
+    write_whole(DOCUMENT, insert(text, "figures", overview(text)))
     print(f"siommu: wrote {DOCUMENT} from {' and '.join(map(str, done))}")
     return 0
 

@@ -19,8 +19,11 @@ from siommu import Config
 from siommu.arch import formats
 from siommu.arch.config import PRESETS
 from siommu.arch.register_map import register
+from siommu.pipeline.timetable import Stage
 from siommu.top import Siommu
 
+from ..bench.document import insert
+from ..bench.overview import overview
 from ..regression import bench
 from .repository import DOCUMENTS, ROOT, prose, table
 
@@ -49,11 +52,12 @@ def bits(name):
 @functools.cache
 def design():
     """Memories and wires of the default configuration: (module, name) to (words, bits), and to
-    bits. Instances are named from the core on, ``tlb`` or ``miss.parking``."""
+    bits. Instances are named from the core on, ``tlb`` or ``miss.replay``."""
     memories, wires, module = {}, {}, None
     for line in rtlil.convert(Siommu(DEFAULT), name="siommu").splitlines():
         if found := re.match(r"module \\(\S+)", line):
-            module = re.sub(r"^siommu\.control\.(core\.)?", "", found[1])
+            # A number behind a name tells it from a wire's.
+            module = re.sub(r"^siommu\.control\.(core\.)?|\$\d+", "", found[1])
         elif found := re.match(r"\s+memory width (\d+) size (\d+) \\([\w$]+)", line):
             memories[module, found[3].partition("$")[0]] = int(found[2]), int(found[1])
         elif found := re.match(r"\s+wire (?:width (\d+) )?(.*)\\(\w+)$", line):
@@ -89,22 +93,22 @@ def _version():
 #: (document, sentence, the numbers in it: computed when the test runs)
 SAYS = (
     ("README.md", "a hit is answered after {} cycles, from the second-level TLB after {}.",
-     lambda: (declared("RESOLVE") + 1, declared("SECOND_EXIT") + 1)),
+     lambda: (Stage.RESOLVE + 1, Stage.SECOND_EXIT + 1)),
     ("README.md", "while up to {} walks (a parameter) overlap", lambda: (DEFAULT.walks,)),
     ("fpga/README.md", "{} × {} bits for the TLB by default, plus walk slots, {} × {} bits.",
      lambda: (DEFAULT.tlb_entries, register_bits("tlb.tags", "tag_0"), DEFAULT.walk_slots,
               bits("WalkKey"))),
     ("fpga/README.md", "the answer must be CORE_OFF, {} cycles later",
-     lambda: (NUMBERS[declared("RESOLVE") + 1],)),
+     lambda: (NUMBERS[Stage.RESOLVE + 1],)),
     ("fpga/README.md", "about {:,} port bits", lambda: (round(port_bits(), -2),)),
     ("docs/configuration.md", "two registers of {} bits at the ingress",
      lambda: (bits("Request"),)),
     ("docs/configuration.md", "2 × `port_depth` × {} bits of egress queues",
      lambda: (width("dev0_egress.hits", "entries"),)),
-    ("docs/configuration.md", "3 × `port_depth` × {} bits of parking memory",
-     lambda: (width("miss.parking", "elements"),)),
+    ("docs/configuration.md", "3 × `port_depth` × {} bits of replay queues",
+     lambda: (width("miss.replay", "elements"),)),
     ("docs/configuration.md", "hits of the first level, {} cycles;",
-     lambda: (declared("RESOLVE") + 1,)),
+     lambda: (Stage.RESOLVE + 1,)),
     ("docs/configuration.md", "per entry {} tag flip-flops with a comparator, 1 valid bit, {} RAM",
      lambda: (register_bits("tlb.tags", "tag_0"), width("tlb.hits", "ram_0"))),
     ("docs/configuration.md", "per entry {} flip-flops with a comparator, {} RAM bits | | "
@@ -113,17 +117,18 @@ SAYS = (
     ("docs/configuration.md", "per entry {} flip-flops with a comparator, {} RAM bits | | "
      "`l2_entries`", lambda: (register_bits("contexts", "tag_0") + 1, width("contexts", "values"))),
     ("docs/configuration.md", "hits of the second level, {} cycles,",
-     lambda: (declared("SECOND_EXIT") + 1,)),
+     lambda: (Stage.SECOND_EXIT + 1,)),
     ("docs/configuration.md", "{} bits of tag and {} rows of {} bits for eight translations",
      lambda: (width("second_level.tags.way_0", "ram"), NUMBERS[declared("LINE_ROWS")],
               width("second_level.rows", "ram"))),
     ("docs/configuration.md", "block RAM, {} bits per entry",
      lambda: (width("walk_cache.store.way_0", "ram"),)),
     ("docs/configuration.md", "per slot two comparators of {} bits", lambda: (bits("WalkKey"),)),
-    ("docs/configuration.md", "owner {}, state {}, key {}, gathered words {}, outcome {}, "
-     "start {}, line {} bits", lambda: (
-         width("miss", "owners"), width("walker", "states"), width("walker", "keys"),
-         width("walker", "gathered"), width("miss", "outcomes"), width("miss.starts", "entries"),
+    ("docs/configuration.md", "owner {}, state {}, key {}, progress of an entry {}, "
+     "outcome {}, start {}, line {} bits", lambda: (
+         width("miss.store", "owners"), width("walker.records", "of_state"),
+         width("walker.records", "of_key"), width("walker.records", "of_progress"),
+         width("miss.store", "outcomes"), width("miss.starts.starts", "entries"),
          8 * width("lines.buffer", "half_0"))),
     ("docs/configuration.md", "at least 4: {} bits for `small` and `default`, {} for `large`",
      lambda: (PRESETS["small"].axi_id_width, PRESETS["large"].axi_id_width)),
@@ -136,12 +141,12 @@ SAYS = (
      lambda: (2 * declared("SETTLED"),)),
     ("docs/integration.md", "(`default`: {} sets)", lambda: (max(_sets()),)),
     ("docs/theory.md", "A first-level hit is valid {} cycles after its handshake, a second-level "
-     "hit after {}.", lambda: (declared("RESOLVE") + 1, declared("SECOND_EXIT") + 1)),
-    ("docs/theory.md", "- **{} Resolve.** `Resolver` composes", lambda: (declared("RESOLVE"),)),
-    ("docs/theory.md", "- **{} Resolve**, the second exit", lambda: (declared("SECOND_EXIT"),)),
+     "hit after {}.", lambda: (Stage.RESOLVE + 1, Stage.SECOND_EXIT + 1)),
+    ("docs/theory.md", "- **{} Resolve.** `Resolver` composes", lambda: (Stage.RESOLVE,)),
+    ("docs/theory.md", "- **{} Second exit.** Second-level hits", lambda: (Stage.SECOND_EXIT,)),
     ("docs/theory.md", "| first-level hit, MODE = BYPASS, CORE_OFF | 0 | {} |",
-     lambda: (declared("RESOLVE") + 1,)),
-    ("docs/theory.md", "| second-level hit | 0 | {} |", lambda: (declared("SECOND_EXIT") + 1,)),
+     lambda: (Stage.RESOLVE + 1,)),
+    ("docs/theory.md", "| second-level hit | 0 | {} |", lambda: (Stage.SECOND_EXIT + 1,)),
     ("docs/theory.md", "It is in banks of {} entries", lambda: (declared("BANK"),)),
     ("docs/theory.md", "Fills are at least {} cycles apart, so that",
      lambda: (NUMBERS[declared("FILL_SPACING")],)),
@@ -251,6 +256,12 @@ def _rate(walks, bus):
 #: (document, sentence, its numbers), as above; the numbers are those of the last run that is
 #: written into docs/performance.md.
 QUOTES = (
+    ("README.md", "go on: {} hits per cycle (figure 6)",
+     lambda: (measured()["hits of one port, another misses at L = 500"],)),
+    ("README.md", "| hits, translations per cycle | {:.0f} (figure 1)",
+     lambda: (measured()["hits in the first-level TLB, `dev0`"],)),
+    ("README.md", "| reads for a warm miss | {:.0f} (figure 3)",
+     lambda: (measured()["miss, upper levels cached"],)),
     ("README.md", "a hit is answered after {:.0f} cycles, from the second-level TLB after {:.0f}.",
      lambda: (measured()["hit in the first-level TLB, 16 pages, idle core"],
               measured()["page that the first level lost, idle core, slowest of 24"])),
@@ -270,6 +281,26 @@ def test_measurements(document, sentence, numbers):
     said = sentence.format(*numbers())
     assert said in _text(document), \
         f"{document} does not say what docs/performance.md has: {said}"
+
+
+def test_the_first_table_is_that_of_the_results():
+    """docs/performance.md begins with all figures, met and missed, as its tables have them."""
+    text = (ROOT / "docs/performance.md").read_text()
+    assert insert(text, "figures", overview(text)) == text, \
+        "`python -m tests.bench.document` writes the table of all figures anew"
+    rows = [cells for _, cells in table("docs/performance.md", "figure", "bars met", "bars missed")]
+    assert [cells[0] for cells in rows if cells[0].isdigit()] == [
+        str(number) for number in range(1, 13)]
+
+
+def test_lines_of_the_demo():
+    """What README.md shows of the demo stands in the transcript, docs/demo.md."""
+    block = (ROOT / "README.md").read_text().partition("## What the demo shows")[2].split("```")[1]
+    transcript = [" ".join(line.split())
+                  for line in (ROOT / "docs/demo.md").read_text().splitlines()]
+    missing = [line for line in block.strip().splitlines()
+               if " ".join(line.split()) not in transcript]
+    assert not missing, f"docs/demo.md lacks {missing}"
 
 
 def test_no_other_document_names_a_frequency():

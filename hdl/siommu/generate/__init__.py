@@ -1,1 +1,9 @@
-"""From a configuration to a file: Verilog, its names, and the command line."""
+"""From a configuration to a file: Verilog, its names, and the command line.
+
+In the order of the data::
+
+    export                  from a configuration to Verilog text
+    names                   plain names, those of the source
+    files                   files that are whole or absent
+    cli                     ``python -m siommu generate``
+"""
