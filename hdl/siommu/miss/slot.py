@@ -27,7 +27,7 @@ class SlotTaking(data.Struct):
     """What a slot keeps of the operation that takes it."""
 
     port: PORT_BITS
-    way: WAY_BITS           # where the walk cache has room
+    way: WAY_BITS           # where the second level has room for its line
     owned: 1                # the operation waits for the walk: it is not speculative
     multi_page: 1
     prefetches: 1
@@ -72,7 +72,7 @@ class Slot(wiring.Component):
     overdue : Out(ports)
         Ports that may have claims on it although it is settled.
     port, way : Out
-        Whose it is; where the walk cache has room for it.
+        Whose it is; where the second level has room for its line.
     """
 
     def __init__(self, config: Config):

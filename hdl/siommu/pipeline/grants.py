@@ -52,9 +52,9 @@ class Outcome(data.Struct):
 
 
 class FillGrant(data.Struct):
-    """A grant to be written to the first-level TLB. ``walked``: it is the outcome of ``slot``;
-    else it comes from the second level. ``drops``: it is no grant, but a step of an
-    invalidation. A grant of no rights, which a speculative walk may end in, is not written."""
+    """A grant to be written to the first-level TLB. ``walked``: it is the outcome of ``slot``.
+    ``drops``: it is no grant, but a step of an invalidation. Neither: it comes from the second
+    level. A grant of no rights, which a speculative walk may end in, is not written."""
 
     walked: 1
     drops: 1

@@ -13,8 +13,10 @@ compared before a tag was written is found in a later stage, never in an earlier
                          │                └ first level answers        └ second level, walks answer
                          └ a fill, a step of an invalidation: first level, stores
 
-To move a stage, change its number here and the registers of that stage; the rest follows, and
-:func:`siommu.lib.contract.require` tells, in simulation and in the proofs, what does not.
+To move a stage, change its number here and the registers of that stage. The distances below follow.
+Where two parts must agree on a stage, :func:`siommu.lib.contract.require` tells in simulation, and
+in the proofs, what does not. RESOLVE is two events, the first level's answer and the stores' match:
+to part them, give the match a name of its own first.
 """
 
 from enum import IntEnum
@@ -22,7 +24,7 @@ from enum import IntEnum
 from .sizes import LINE_ROWS
 
 __all__ = ["FILL_SPACING", "FILL_VISIBLE", "LAST_STAGE", "LINE_TAGS_MEET", "ROW_AFTER_TAG",
-           "SECOND_LEVEL", "SETTLED", "SLOT_UNCOUNTED", "STORE_MATCH", "Line", "Stage", "Walk"]
+           "SETTLED", "SLOT_UNCOUNTED", "STORE_MATCH", "Line", "Stage", "Walk"]
 
 
 class Stage(IntEnum):
@@ -50,9 +52,6 @@ FILL_SPACING = Stage.RESOLVE - Stage.COMPARE + 1
 #: Stage of a fill behind which no look-up is left that compared before its tag stood there: the
 #: last such look-up compared when the fill was in RESOLVE, and misses are decided in ACT.
 FILL_VISIBLE = Stage.ACT + (Stage.RESOLVE - Stage.COMPARE)
-
-#: Cycles from the second level's hit, which is known in ACT, to its outcome.
-SECOND_LEVEL = Stage.OUTCOME - Stage.ACT
 
 #: Walk slots that are given away and not yet counted, when the last one is, at most: one in each
 #: cycle from the decision whether a slot may be taken, which is known in RESOLVE, until the count
