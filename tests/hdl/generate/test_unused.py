@@ -31,14 +31,14 @@ ALLOWED = {
     "core.tlb.row_write__entry": "carry of the last page number",
 }
 ALLOWED |= {
-    "core.rests_4": "software's port needs no credits",
+    "core.credits__rests_4": "software's port needs no credits",
     "core.second_level.tag_errors": "for whoever looks at waves",
     "core.walker.neighbours.passes_0": "bits of a word that the format ignores",
     "core.walker.neighbours.passes_1": "the same",
     "core.walker.neighbours.passing": "both halves of a row come alike from a bus of 64 bits",
 }
 #: Registers that only contracts look at (``lib/contract.py``), by parts of their names.
-CONTRACTS = ("core.second_level.rows.repl", "core.tlb.recent")
+CONTRACTS = ("core.second_level.rows.repl", "core.tlb.recent", "core.invalidator.request_before")
 
 SCRIPT = """\
 read_verilog siommu.v
