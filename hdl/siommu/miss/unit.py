@@ -115,7 +115,7 @@ class MissUnit(wiring.Component):
         m.submodules.ended = ended = EndedWalks(config)
         m.submodules.join = join = Join(config)
         m.submodules.exit = second_exit = SecondExit(config)
-        m.submodules.rest = rest = Rest(config)
+        m.submodules.rest_stage = rest = Rest(config)
         m.submodules.replay = replay = ReplayQueue(config)
         m.submodules.counts = counts = MissCounts(config)
         self._decide(m, act, slots, budget, replay)

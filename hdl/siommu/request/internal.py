@@ -109,7 +109,8 @@ class Internal(wiring.Component):
         asked, key = self.invalidation, Signal(WalkKey, name="dropped")
         page, sign = asked.page, VPN_BITS - 1
         m.d.comb += [
-            key.ft.eq(asked.ft), key.device.eq(asked.device), key.pasid.eq(asked.pasid),
+            key.ft.eq(asked.ft), key.write.eq(0), key.device.eq(asked.device),
+            key.pasid.eq(asked.pasid),
             key.page.eq(Cat(page[:sign], page[sign].replicate(len(page) - sign))),
         ]
         return key

@@ -88,7 +88,7 @@ class PortEgress(wiring.Component):
         m.submodules.hits = hits = RingQueue(Response, self._depth)
         m.submodules.misses = misses = RingQueue(Response, self._depth)
         m.submodules.credits = credits = Credits(self._depth)
-        m.submodules.marked = marked = MarkedBeats(self._depth)
+        m.submodules.marked_beats = marked = MarkedBeats(self._depth)
         m.submodules.settled = settled = SettledFaults(self._depth)
         leaves, returned = Signal(), Signal()
         some, head = self._order(m, leaves)
