@@ -1,23 +1,22 @@
 """The fetch of a command (§6): one burst of two words."""
 
-from amaranth import Cat, Const, Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from ..arch.config import Config
-from ..arch.formats import COMMAND_BYTES, PAGE_SHIFT, PFN_BITS
+from ..arch.formats import COMMAND_BYTES, PFN_BITS
 from ..bus.axi import Burst, ReadAddress, ReadData
 from ..bus.share import READ_ID
 from ..lib.contract import require
 from ..lib.payload import payload_of
-from .rings import INDEX_BITS
+from .rings import INDEX_BITS, slot_address
 
 __all__ = ["COMMAND_WORDS", "CommandFetch"]
 
 COMMAND_WORDS = COMMAND_BYTES // 8
 COMMAND_SHIFT = exact_log2(COMMAND_BYTES)
-PAGE_COMMANDS = PAGE_SHIFT - COMMAND_SHIFT      #: bits of an index inside of a page
 
 
 class CommandFetch(wiring.Component):
@@ -62,8 +61,7 @@ class CommandFetch(wiring.Component):
         m = Module()
         address, place = self.ar.payload, payload_of(m, self.ar.payload.addr, "place")
         with m.If(self.idle):
-            m.d.sync += place.eq(Cat(Const(0, COMMAND_SHIFT), self.head[:PAGE_COMMANDS],
-                                     self.base + self.head[PAGE_COMMANDS:]))
+            m.d.sync += place.eq(slot_address(self.base, self.head, COMMAND_BYTES))
         m.d.comb += [
             self.ar.valid.eq(self.asks),
             address.id.eq(READ_ID(self._config)),

@@ -6,18 +6,17 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from ..arch.config import Config
-from ..arch.formats import PAGE_SHIFT, PFN_BITS, RECORD_BYTES, FaultWord0
+from ..arch.formats import PFN_BITS, RECORD_BYTES, FaultWord0
 from ..bus.axi import WriteAddress, WriteData
 from ..bus.share import RECORDS_ID
 from ..lib.contract import require
 from ..lib.payload import Payload
 from ..pipeline.events import FaultInfo
-from .rings import INDEX_BITS
+from .rings import INDEX_BITS, slot_address
 
 __all__ = ["RecordWriter"]
 
 RECORD_SHIFT = exact_log2(RECORD_BYTES)
-PAGE_RECORDS = PAGE_SHIFT - RECORD_SHIFT        #: bits of an index inside of a page
 
 
 class RecordWriter(wiring.Component):
@@ -66,8 +65,7 @@ class RecordWriter(wiring.Component):
         with m.If(~self.writing):       # those of the cycle of the decision stay
             m.d.sync += [
                 stamp.eq(self.cycles),
-                address.eq(Cat(Const(0, RECORD_SHIFT), self.index[:PAGE_RECORDS],
-                               self.base + self.index[PAGE_RECORDS:])),
+                address.eq(slot_address(self.base, self.index, RECORD_BYTES)),
             ]
         m.d.sync += [began.eq(self.begins),
                      addressing.eq(began | (addressing & ~self.aw.ready))]
