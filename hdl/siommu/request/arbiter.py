@@ -13,6 +13,7 @@ from ..arch.config import Config
 from ..arch.formats import PAGE_SHIFT, Request
 from ..lib.choose import RoundRobinAhead, one_of
 from ..lib.payload import Payload
+from ..lib.replica import inverted_copy
 from ..lib.structs import assign
 from ..pipeline.boundaries import Reentry
 from ..pipeline.keys import TlbKey, tlb_key
@@ -77,10 +78,9 @@ class Arbiter(wiring.Component):
         m.submodules.turns = turns = RoundRobinAhead(ports + 1)     # the last one: look-aheads
         wants_next = Signal(ports + 1)      # the next cycle
         heads = [self._head(m, index, turns, wants_next) for index in range(ports)]
-        # The grant's complement moves the operations, the grant itself all else: synthesis would
-        # make one of two equal registers, and that would be far from many of its readers.
-        grant_n = Signal(ports + 1, init=-1)
-        m.d.sync += grant_n.eq(~turns.next)
+        # A copy of the grant moves the operations, the grant itself all else: one register would
+        # be far from many of its readers.
+        chosen = inverted_copy(m, turns.next, name="grant_n", init=0)
         look_aheads, retry = self.reentry.look_aheads, self.reentry.retry
         m.d.comb += [
             retry.operation.ready.eq((turns.grant & retry.port).any()),
@@ -92,7 +92,7 @@ class Arbiter(wiring.Component):
         ]
         m.d.sync += self.valid.eq(turns.grant[:ports].any()
                                   | (turns.grant[ports] & look_aheads.valid))
-        self._pass(m, ~grant_n, heads)
+        self._pass(m, chosen, heads)
         return m
 
     def _head(self, m, index, turns, wants_next):
@@ -128,10 +128,9 @@ class Arbiter(wiring.Component):
             _not_looked_up(operation).eq(passing(_not_looked_up, chosen, sources)),
         ]
         if self._config.tlb_entries > BANK:
-            far, looked_up_n = Signal(Operation), Payload(len(looked_up))
-            m.d.sync += looked_up_n.eq(~looked_up)      # the complement, for the same reason
+            far = Signal(Operation)     # a copy, for the same reason
             m.d.comb += [
-                _looked_up(far).eq(~looked_up_n),
+                _looked_up(far).eq(inverted_copy(m, looked_up, name="looked_up_n")),
                 *assign(self.far_key, tlb_key(far, far.addr[PAGE_SHIFT:])),
             ]
 
