@@ -38,8 +38,8 @@ MUTATIONS = {
         "Cat(asked[gib:], key.canonical)", "Cat(asked[gib:], tag.key.canonical)"),
     "far-key-late": Mutation(
         "half of the TLB compares the operation before", "request/arbiter",
-        "looked_up_n.eq(~looked_up)",
-        "looked_up_n.eq(~_looked_up(operation))"),
+        "inverted_copy(m, looked_up, name=\"looked_up_n\")",
+        "inverted_copy(m, _looked_up(operation), name=\"looked_up_n\")"),
     "slot-given-twice": Mutation(
         "a walk slot that was taken stays at hand", "miss/free_slots",
         "empty = ~filled | Cat(took & turn, took & ~turn)",
