@@ -142,8 +142,8 @@ MUTATIONS = {
         "usable = ~self.restarted[index]"),
     "newest-is-speculative": Mutation(
         "who follows a look-ahead in the next cycle takes its fault", "miss/slot_look_up",
-        "last_page.eq(same_place(key_ahead, key) & owned)",
-        "last_page.eq(same_place(key_ahead, key))"),
+        "place.eq(same_place(select_key, act_key) & owned)",
+        "place.eq(same_place(select_key, act_key))"),
     "prefetch-without-end": Mutation(
         "a prefetch that is given up goes on", "miss/look_ahead",
         "            with m.If(more):            # not abandoned meanwhile\n",
@@ -286,8 +286,8 @@ MUTATIONS = {
         "over_line.eq(wanted & complete)", "over_line.eq(wanted)"),
     "look-ahead-answers": Mutation(
         "a look-ahead that hits is answered to the port", "response/first_exit",
-        "listens.eq((selected_valid & ~selected.speculative) << selected.port)",
-        "listens.eq(selected_valid << selected.port)"),
+        "listens.eq((valid[Stage.ANSWER - 1] & ~soon.speculative) << soon.port)",
+        "listens.eq(valid[Stage.ANSWER - 1] << soon.port)"),
     "look-ahead-misses-a-line": Mutation(
         "a look-ahead asks for the same line again", "miss/look_ahead",
         "m.d.sync += [sent.eq(0), ahead.eq(ahead + 1), self.act.leads.eq(0),",

@@ -6,7 +6,8 @@ An operation passes one stage a cycle (``pipeline/timetable.py``)::
                look-aheads; promotions when nothing else was there
     COMPARE    first-level tags │ address of the second level and of the walk cache
     SELECT     first-level entry│ (block RAM)
-    RESOLVE    entry -> response│ second-level tags, walk cache, walk slots, contexts compared
+    ANSWER     entry -> response│
+    MATCH                       │ second-level tags, walk cache, walk slots, contexts compared
     ACT …      what is not answered: ``miss/``
 
 A first-level hit's response is valid in cycle 5, a second-level hit's in cycle 9. No stage ever
@@ -170,7 +171,7 @@ class Core(wiring.Component):
         ]
 
     def _look_up(self, m, arbiter, internal, tlb, first_exit, tracker, miss):
-        """COMPARE to RESOLVE: the first level, beside it operations and fills."""
+        """COMPARE to MATCH: the first level, beside it operations and fills."""
         operation, fill = arbiter.operation, internal.sent
         connect(m, fill, tracker.fill)
         m.d.comb += [
@@ -183,13 +184,13 @@ class Core(wiring.Component):
             first_exit.valid.eq(arbiter.valid), first_exit.operation.eq(operation),
             first_exit.mode.eq(self.settings.mode), first_exit.hit.eq(tlb.look_up.hit),
             first_exit.outcome.eq(tlb.look_up.outcome), first_exit.last.eq(tlb.look_up.last),
-            miss.ahead.eq(first_exit.ahead), miss.look_up.eq(first_exit.look_up),
+            miss.in_select.eq(first_exit.in_select), miss.look_up.eq(first_exit.look_up),
             tracker.stale.eq(miss.walks.stale), miss.filled.eq(tracker.filled),
         ]
 
     def _stores(self, m, arbiter, second, regions, first_exit, miss, lines):
         """The second level and the walk cache, whose look-ups begin in COMPARE."""
-        operation, resolved = arbiter.operation, first_exit.look_up.operation
+        operation, in_match = arbiter.operation, first_exit.look_up.operation
         page = operation.addr[PAGE_SHIFT:]
         m.d.comb += assign(regions.key, region_key(operation, page))
         if second is None:
@@ -198,15 +199,15 @@ class Core(wiring.Component):
         connect(m, lines.second_fill, second.fill)
         m.d.comb += [
             *assign(look_up.key, line_key(operation, page)),
-            *assign(look_up.compared, line_key(resolved, resolved.addr[PAGE_SHIFT:])),
-            look_up.page.eq(resolved.addr[PAGE_SHIFT:]), look_up.write.eq(resolved.write),
-            look_up.skip.eq(resolved.skip_second_level),
+            *assign(look_up.compared, line_key(in_match, in_match.addr[PAGE_SHIFT:])),
+            look_up.page.eq(in_match.addr[PAGE_SHIFT:]), look_up.write.eq(in_match.write),
+            look_up.skip.eq(in_match.skip_second_level),
             answer.hit.eq(look_up.hit), answer.way.eq(look_up.place),
             answer.outcome.eq(look_up.outcome), answer.damaged.eq(look_up.damaged),
         ]
 
     def _contexts(self, m, walker, devices, contexts, first_exit, miss):
-        """The context caches, which are looked up in RESOLVE, and filled by the walker."""
+        """The context caches, which are looked up in MATCH, and filled by the walker."""
         operation, upper = first_exit.look_up.operation, miss.upper
         connect(m, walker.device_fill, devices.fill)
         connect(m, walker.context_fill, contexts.fill)

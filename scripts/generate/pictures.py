@@ -66,9 +66,9 @@ class _Clock:
 
 def _rows(clock):
     clock.row(0, "first-level hit")
-    clock.stages(Stage.HANDSHAKE, Stage.RESOLVE)
-    clock.box(Stage.RESOLVE + 1, 1, "R", GREEN)
-    clock.note(Stage.RESOLVE + 2, f"response valid after {Stage.RESOLVE + 1} cycles")
+    clock.stages(Stage.HANDSHAKE, Stage.ANSWER)
+    clock.box(Stage.ANSWER + 1, 1, "R", GREEN)
+    clock.note(Stage.ANSWER + 2, f"response valid after {Stage.ANSWER + 1} cycles")
 
     clock.row(34, "second-level hit")
     clock.stages(Stage.HANDSHAKE, Stage.SECOND_EXIT)
@@ -108,22 +108,22 @@ def _rows(clock):
 
     handshake = Miss.fill - Stage.ARBITRATE
     clock.row(248, "fill, first level")
-    clock.stages(Stage.ARBITRATE, Stage.RESOLVE, handshake)
-    written = handshake + Stage.RESOLVE
+    clock.stages(Stage.ARBITRATE, Stage.ANSWER, handshake)
+    written = handshake + Stage.TAGS
     clock.note(written + 1, "tag on")
 
     clock.row(282, "last look-up that misses")
     since = written - Stage.COMPARE
     clock.stages(Stage.HANDSHAKE, Stage.ACT, since)
     clock.row(316, "first one that hits")
-    clock.stages(Stage.HANDSHAKE, Stage.RESOLVE, since + 1)
-    clock.box(since + 2 + Stage.RESOLVE, 1, "R", GREEN)
-    return since + 3 + Stage.RESOLVE
+    clock.stages(Stage.HANDSHAKE, Stage.ANSWER, since + 1)
+    clock.box(since + 2 + Stage.ANSWER, 1, "R", GREEN)
+    return since + 3 + Stage.ANSWER
 
 
 def write_pipeline(path):
     """Hit, miss and fill on one clock, by the timetable."""
-    cycles = Miss.fill + 2 * Stage.RESOLVE + 1
+    cycles = Miss.fill + 2 * Stage.ANSWER + 1
     drawing = Drawing("Hit, miss and fill, by the cycles since the handshake of a request",
                       _Clock.LEFT + cycles * _Clock.STEP + 14, 478)
     drawing.text(10, 20, "cycle", size=10, fill="#666")

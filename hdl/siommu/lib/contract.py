@@ -3,9 +3,12 @@
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from amaranth import Cat, Signal, Value
 from amaranth.hdl import Assert
 
-__all__ = ["contracts", "require"]
+from .payload import later
+
+__all__ = ["contracts", "require", "require_follows"]
 
 _CHECKED = ContextVar("siommu_contracts", default=True)
 
@@ -19,6 +22,19 @@ def require(m, condition, sentence):
     """
     if _CHECKED.get():
         m.d.sync += Assert(condition, sentence)
+
+
+def require_follows(m, value, source, cycles, sentence):
+    """States that ``value`` is always what ``source`` was ``cycles`` ago: two parts, each with
+    registers of its own, have the same operation in mind.
+
+    The registers that it takes to know are there only where the statement is.
+    """
+    if _CHECKED.get():
+        value, source = Value.cast(value), Value.cast(source)
+        known = Signal(cycles, name="contract_known")       # nothing is, of before the beginning
+        m.d.sync += known.eq(Cat(1, known))
+        require(m, ~known.all() | (value == later(m, source, cycles, name="contract")), sentence)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ path, and the comparison of its bits with nothing.
 
 from amaranth import Signal, Value
 
-__all__ = ["Payload", "payload_of"]
+__all__ = ["Payload", "later", "payload_of"]
 
 
 def Payload(shape=1, *, name=None):     # noqa: N802 - stands where ``Signal`` does
@@ -21,3 +21,13 @@ def payload_of(m, output, name=None):
                   reset_less=True)
     m.d.comb += output.eq(held)
     return held
+
+
+def later(m, value, cycles, *, name):
+    """What ``value`` was ``cycles`` ago: itself, if 0. The registers in between, ``name`` and a
+    number, have no reset."""
+    for ago in range(1, cycles + 1):
+        held = Payload(Value.cast(value).shape(), name=f"{name}_{ago}")
+        m.d.sync += held.eq(value)
+        value = held
+    return value

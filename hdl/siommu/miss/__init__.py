@@ -2,7 +2,7 @@
 
 In the order of the data::
 
-    slot_look_up            RESOLVE: which walk slots an operation can join
+    slot_look_up            MATCH: which walk slots an operation can join
     act                     ACT: to the second exit, join, take a slot, or wait
     free_slots, slot_budget which slot is taken next, and which operation may take one
     slot, walk_slots        the life of one slot; all of them

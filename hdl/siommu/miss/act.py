@@ -41,13 +41,13 @@ class Act(wiring.Component):
     Members
     -------
     look_up : In(LookUp)
-        In RESOLVE. The members that follow are looked at in ACT.
+        In MATCH. The members that follow are looked at in ACT.
     second_hit, region_hit : In(1)
         The second level has the page; the walk cache has its region.
     any_joinable, any_free, permitted : In(1)
         There is a slot to join; to take; and it may be taken.
     settled, faulty : In(slots)
-        In RESOLVE: slots whose outcome is known to all, or is a fault.
+        In MATCH: slots whose outcome is known to all, or is a fault.
     next_index : In(SLOT_BITS)
         The slot to be taken.
     operation : Out(Operation), valid, answered, unanswered, takes : Out(1)

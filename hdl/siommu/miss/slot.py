@@ -19,8 +19,8 @@ from ..pipeline.timetable import Stage
 __all__ = ["Slot", "SlotEvents", "SlotTaking"]
 
 #: Cycles for which a slot has to be settled before it is released: an operation that found it
-#: joinable just before, in RESOLVE, joins in OUTCOME, and its claim is counted in the next cycle.
-RESTED = Stage.OUTCOME - Stage.RESOLVE + 1
+#: joinable just before, in MATCH, joins in OUTCOME, and its claim is counted in the next cycle.
+RESTED = Stage.OUTCOME - Stage.MATCH + 1
 
 
 class SlotTaking(data.Struct):

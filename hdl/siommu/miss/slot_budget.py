@@ -29,7 +29,7 @@ class SlotBudget(wiring.Component):
     Members
     -------
     coming : In(1), coming_port : In(PORT_BITS), coming_reserved : In(1)
-        An operation is in RESOLVE, of this port, with a slot promised to it.
+        An operation is in MATCH, of this port, with a slot promised to it.
     takes : In(1), reserved : In(1)
         The operation in ACT takes a slot; one was promised to it.
     permitted : Out(1)

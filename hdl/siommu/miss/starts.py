@@ -25,10 +25,10 @@ class StartQueue(wiring.Component):
 
     Members
     -------
-    takes : In(1), slot : In(SLOT_BITS), operation : In(Operation), upper : In(UpperLevels)
-        The operation in ACT takes the slot, and what the caches answered to it.
-    before : In(Operation)
-        In RESOLVE.
+    takes : In(1), slot : In(SLOT_BITS), in_act : In(Operation), upper : In(UpperLevels)
+        ``in_act`` takes the slot, and what the caches answered to it.
+    in_match : In(Operation)
+        In MATCH.
     flush : In(1), distrust : In(Distrust)
         What the caches answered in this cycle and in the one before is not trusted; nor, while an
         invalidation is under way, what they know of its address spaces.
@@ -40,8 +40,8 @@ class StartQueue(wiring.Component):
         super().__init__({
             "takes": In(1),
             "slot": In(SLOT_BITS),
-            "operation": In(Operation),
-            "before": In(Operation),
+            "in_act": In(Operation),
+            "in_match": In(Operation),
             "upper": In(UpperLevels),
             "flush": In(1),
             "distrust": In(Distrust),
@@ -53,18 +53,18 @@ class StartQueue(wiring.Component):
         m.submodules.starts = starts = RingQueue(WalkStart, self._config.walk_slots)
         start, upper = starts.w.payload, self.upper
         flushed, covered, trusted = Signal(), Signal(), Signal()
-        by, before = self.distrust.covered, self.before
+        by, asked = self.distrust.covered, self.in_match
         m.d.sync += [
             flushed.eq(self.flush),
-            covered.eq(self.distrust.active & (~by.by_ft | (before.ft == by.ft))
-                       & (~by.by_device | (before.device == by.device))
-                       & (~by.by_pasid | (before.pasid == by.pasid))),
+            covered.eq(self.distrust.active & (~by.by_ft | (asked.ft == by.ft))
+                       & (~by.by_device | (asked.device == by.device))
+                       & (~by.by_pasid | (asked.pasid == by.pasid))),
         ]
         m.d.comb += [
             trusted.eq(~self.flush & ~flushed & ~covered),
             starts.w.valid.eq(self.takes), start.slot.eq(self.slot),
-            start.speculative.eq(self.operation.speculative),
-            *assign(start.key, walk_key(self.operation)), *assign(start.reach, reach(start.key)),
+            start.speculative.eq(self.in_act.speculative),
+            *assign(start.key, walk_key(self.in_act)), *assign(start.reach, reach(start.key)),
             start.device_hit.eq(upper.device_hit & trusted), start.device.eq(upper.device),
             start.context_hit.eq(upper.context_hit & trusted), start.context.eq(upper.context),
             start.region_hit.eq(upper.region_hit & trusted), start.region.eq(upper.region),

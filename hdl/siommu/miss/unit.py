@@ -58,8 +58,8 @@ class MissUnit(wiring.Component):
 
     Members
     -------
-    ahead : In(Operation), look_up : In(LookUp)
-        In SELECT; in RESOLVE.
+    in_select : In(Operation), look_up : In(LookUp)
+        In SELECT; in MATCH.
     upper : In(UpperLevels), second : In(SecondLevelAnswer)
         What the other caches answer to the operation in ACT.
     flush : In(1), distrust : In(Distrust)
@@ -82,7 +82,7 @@ class MissUnit(wiring.Component):
         self._config = config
         ports, slots = config.requesters, config.walk_slots
         super().__init__({
-            "ahead": In(Operation),
+            "in_select": In(Operation),
             "look_up": In(LookUp),
             "upper": In(UpperLevels),
             "second": In(SecondLevelAnswer),
@@ -134,7 +134,7 @@ class MissUnit(wiring.Component):
 
     def _decide(self, m, act, slots, budget, replay):
         """ACT, beside the slots and their budget."""
-        before, operation, states = self.look_up.operation, act.operation, slots.states
+        in_match, operation, states = self.look_up.operation, act.operation, slots.states
         m.d.comb += [
             act.look_up.eq(self.look_up), act.second_hit.eq(self.second.hit),
             act.region_hit.eq(self.upper.region_hit), act.any_joinable.eq(slots.any_joinable),
@@ -142,16 +142,16 @@ class MissUnit(wiring.Component):
             act.settled.eq(states.settled), act.faulty.eq(states.faulty),
             act.next_index.eq(slots.next_index),
 
-            slots.flush.eq(self.flush), slots.ahead.eq(self.ahead), slots.before.eq(before),
-            slots.operation.eq(operation), slots.takes.eq(act.takes),
+            slots.flush.eq(self.flush), slots.in_select.eq(self.in_select),
+            slots.in_match.eq(in_match), slots.in_act.eq(operation), slots.takes.eq(act.takes),
             slots.taking.port.eq(operation.port), slots.taking.way.eq(self.second.way),
             slots.taking.owned.eq(~operation.speculative),
             slots.taking.multi_page.eq(operation.pages != 0),
             slots.taking.prefetches.eq(act.sent.prefetches & operation.speculative),
             slots.claims.leave.eq(act.leave),
 
-            budget.coming.eq(self.look_up.valid), budget.coming_port.eq(before.port),
-            budget.coming_reserved.eq(before.reserved), budget.takes.eq(act.takes),
+            budget.coming.eq(self.look_up.valid), budget.coming_port.eq(in_match.port),
+            budget.coming_reserved.eq(in_match.reserved), budget.takes.eq(act.takes),
             budget.reserved.eq(operation.reserved), budget.returned.eq(slots.returned),
             budget.returned_port.eq(slots.returned_port), budget.wants.eq(replay.wants),
             budget.promised.eq(replay.slot_taken),
@@ -161,7 +161,7 @@ class MissUnit(wiring.Component):
         """Walks that begin."""
         m.d.comb += [
             starts.takes.eq(act.takes), starts.slot.eq(slots.next_index),
-            starts.operation.eq(act.operation), starts.before.eq(self.look_up.operation),
+            starts.in_act.eq(act.operation), starts.in_match.eq(self.look_up.operation),
             starts.upper.eq(self.upper), starts.flush.eq(self.flush),
         ]
         connect(m, flipped(self.distrust), starts.distrust)

@@ -54,7 +54,7 @@ class WalkSlots(wiring.Component):
 
     Members
     -------
-    ahead, before, operation : In(Operation), joinable, certain, any_joinable : Out
+    in_select, in_match, in_act : In(Operation), joinable, certain, any_joinable : Out
         Of :class:`.slot_look_up.SlotLookUp`.
     takes : In(1), taking : In(SlotTaking)
         The operation in ACT takes the slot ``next_index``.
@@ -77,9 +77,9 @@ class WalkSlots(wiring.Component):
         self._config = config
         slots = config.walk_slots
         super().__init__({
-            "ahead": In(Operation),
-            "before": In(Operation),
-            "operation": In(Operation),
+            "in_select": In(Operation),
+            "in_match": In(Operation),
+            "in_act": In(Operation),
             "joinable": Out(slots),
             "certain": Out(slots),
             "any_joinable": Out(1),
@@ -132,8 +132,8 @@ class WalkSlots(wiring.Component):
             self.claims.overdue.eq(reduce(or_, (slot.overdue for slot in slots))),
         ]
         m.d.comb += [
-            look_up.ahead.eq(self.ahead), look_up.before.eq(self.before),
-            look_up.operation.eq(self.operation), look_up.next.eq(free.next),
+            look_up.in_select.eq(self.in_select), look_up.in_match.eq(self.in_match),
+            look_up.in_act.eq(self.in_act), look_up.next.eq(free.next),
             look_up.takes.eq(self.takes), look_up.valid.eq(valid),
             *(getattr(look_up, name).eq(every(name)) for name in (
                 "stale", "settled", "restarted", "speculative")),

@@ -48,7 +48,7 @@ class Operation(data.Struct):
 
 
 class LookUp(data.Struct):
-    """What the stages up to RESOLVE found out about an operation: ``answered`` by the first level
+    """What the stages up to MATCH found out about an operation: ``answered`` by the first level
     (or because it needs no table), of which ``more`` pages are left behind a run of ``run`` + 1."""
 
     valid: 1

@@ -8,15 +8,19 @@ compared before a tag was written is found in a later stage, never in an earlier
 ::
 
     0         1          2        3       4        5    6     7        8      9, 10
-    handshake arbitrate  compare  select  resolve  act  join  outcome  exit   park ──> retry
-                         │                │                            │
-                         │                └ first level answers        └ second level, walks answer
+    handshake arbitrate  compare  select  answer   act  join  outcome  exit   park ──> retry
+                         │                tags                         │
+                         │                match                        └ second level, walks answer
                          └ a fill, a step of an invalidation: first level, stores
 
-To move a stage, change its number here and the registers of that stage. The distances below follow.
-Where two parts must agree on a stage, :func:`siommu.lib.contract.require` tells in simulation, and
-in the proofs, what does not. RESOLVE is two events, the first level's answer and the stores' match:
-to part them, give the match a name of its own first.
+Three things happen in stage 4, each with a name of its own: the first level answers (ANSWER), its
+tags change (TAGS), and the stores compare (MATCH). Each can be moved without the others, within the
+bounds below.
+
+To move a stage, change its number here, and the registers of the part that the stage belongs to:
+of ANSWER, those of ``tlb/hit_path.py``. Everything else follows from the numbers, or says what
+does not fit: at the import of this module, and with :func:`siommu.lib.contract.require` in
+simulation and in the proofs.
 """
 
 from enum import IntEnum
@@ -34,7 +38,9 @@ class Stage(IntEnum):
     ARBITRATE = 1       #: an operation, a fill or a step of an invalidation is chosen
     COMPARE = 2         #: first-level tags; address of the stores
     SELECT = 3          #: first-level entry; the stores' block RAM
-    RESOLVE = 4         #: the first level answers; the stores compare
+    ANSWER = 4          #: the first level answers (``tlb/hit_path.py``)
+    TAGS = 4            #: a fill's tag is written, and what it overlaps goes (``tlb/fill_path.py``)
+    MATCH = 4           #: the stores compare, and the walk slots (``store/``)
     ACT = 5             #: what is not answered: the stores' hits, slots, waiting
     JOIN = 6            #: the slot that is joined; the second level's row
     OUTCOME = 7         #: outcomes of walks are read; the row's parity
@@ -45,18 +51,25 @@ class Stage(IntEnum):
 
 LAST_STAGE = Stage.PARK
 
+if not Stage.COMPARE < Stage.ANSWER <= Stage.MATCH:
+    raise ValueError("the first level answers behind COMPARE, and not behind MATCH: ACT is told")
+if not Stage.COMPARE < Stage.TAGS <= Stage.ACT:
+    raise ValueError("the tags change behind COMPARE, and not behind ACT, where misses are decided")
+if Stage.ACT - Stage.MATCH != 1:
+    raise ValueError("ACT takes what the stores found from the registers behind MATCH")
+
 #: Cycles between two fills of the first level: the second one's compare must see the tag of the
-#: first one, which is written in RESOLVE.
-FILL_SPACING = Stage.RESOLVE - Stage.COMPARE + 1
+#: first one.
+FILL_SPACING = Stage.TAGS - Stage.COMPARE + 1
 
 #: Stage of a fill behind which no look-up is left that compared before its tag stood there: the
-#: last such look-up compared when the fill was in RESOLVE, and misses are decided in ACT.
-FILL_VISIBLE = Stage.ACT + (Stage.RESOLVE - Stage.COMPARE)
+#: last such look-up compared when the fill was in TAGS, and misses are decided in ACT.
+FILL_VISIBLE = Stage.TAGS + (Stage.ACT - Stage.COMPARE)
 
 #: Walk slots that are given away and not yet counted, when the last one is, at most: one in each
-#: cycle from the decision whether a slot may be taken, which is known in RESOLVE, until the count
+#: cycle from the decision whether a slot may be taken, which is known in MATCH, until the count
 #: of the free ones, two cycles behind ACT, knows of it.
-SLOT_UNCOUNTED = 2 * (Stage.JOIN - Stage.RESOLVE)
+SLOT_UNCOUNTED = 2 * (Stage.JOIN - Stage.MATCH)
 
 
 class Walk(IntEnum):
@@ -70,7 +83,7 @@ class Walk(IntEnum):
 
 
 #: Cycles from a look-up in a set-associative store to its match.
-STORE_MATCH = Stage.RESOLVE - Stage.COMPARE
+STORE_MATCH = Stage.MATCH - Stage.COMPARE
 
 #: Cycles from a tag's being written in the second level until a row of its line may be: a look-up
 #: that compares in the cycle of the tag's write is the last one that may see the old tag, it reads
@@ -104,4 +117,4 @@ LINE_TAGS_MEET = Line.TAG_ON - Line.TAG_OFF
 #: these ways once at most, one behind the other: an operation all stages; the line of a walk that
 #: it ended; the fill of that line the first level. (What waits in a queue meanwhile is decided
 #: about when it leaves: whether it is stale is looked at then.)
-SETTLED = LAST_STAGE + Line.TAG_ON + Stage.RESOLVE
+SETTLED = LAST_STAGE + Line.TAG_ON + Stage.TAGS

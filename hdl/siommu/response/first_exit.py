@@ -1,4 +1,4 @@
-"""The first exit: operations beside the first level, from COMPARE to RESOLVE, and their answers."""
+"""The first exit: operations beside the first level, from COMPARE to MATCH, and their answers."""
 
 from amaranth import Module, Signal
 from amaranth.lib import wiring
@@ -6,11 +6,12 @@ from amaranth.lib.wiring import In, Out
 
 from ..arch.config import Config
 from ..arch.formats import Cause, Mode, Response, Size
-from ..lib.payload import Payload
+from ..lib.payload import Payload, later
 from ..lib.structs import assign
 from ..pipeline.grants import Outcome
 from ..pipeline.operation import LookUp, Operation
 from ..pipeline.sizes import LINE_BITS
+from ..pipeline.timetable import Stage
 from .resolve import Resolver, ends_by, lengths, mapped
 
 __all__ = ["FirstExit"]
@@ -31,11 +32,11 @@ class FirstExit(wiring.Component):
         What is left of a disabled port's requests ends here, without an answer: its egress drops
         the beat.
     hit : In(1), outcome : In(Outcome), last : In(LINE_BITS)
-        The first level's answer, in RESOLVE.
+        The first level's answer, in ANSWER.
     beat : Out(Response), answers : Out(ports)
-        In RESOLVE; one-hot: the port that it is for.
-    ahead : Out(Operation), look_up : Out(LookUp)
-        In SELECT; in RESOLVE, for the miss unit.
+        In ANSWER; one-hot: the port that it is for.
+    in_select : Out(Operation), look_up : Out(LookUp)
+        In SELECT; in MATCH, for the miss unit.
     first_hit : Out(1)
         A port's run was found in the first level, in the cycle before.
     """
@@ -53,7 +54,7 @@ class FirstExit(wiring.Component):
             "last": In(LINE_BITS),
             "beat": Out(Response),
             "answers": Out(ports),
-            "ahead": Out(Operation),
+            "in_select": Out(Operation),
             "look_up": Out(LookUp),
             "first_hit": Out(1),
         })
@@ -61,20 +62,25 @@ class FirstExit(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         ports, found = self._config.requesters, self.look_up
-        selected, resolved = Payload(Operation), Payload(Operation)
-        selected_valid, resolved_valid = Signal(), Signal()
-        m.d.comb += self.ahead.eq(selected)
-        m.d.sync += [selected_valid.eq(self.valid), selected.eq(self.operation),
-                     resolved_valid.eq(selected_valid), resolved.eq(selected)]
+        valid, operations = {Stage.COMPARE: self.valid}, {Stage.COMPARE: self.operation}
+        for stage in range(Stage.COMPARE + 1, Stage.MATCH + 1):
+            name = Stage(stage).name.lower()
+            operations[stage] = Payload(Operation, name=f"{name}_operation")
+            valid[stage] = Signal(name=f"{name}_valid")
+            m.d.sync += [valid[stage].eq(valid[stage - 1]),
+                         operations[stage].eq(operations[stage - 1])]
+        m.d.comb += self.in_select.eq(operations[Stage.SELECT])
+        operation = operations[Stage.ANSWER]
 
         # Step 1 of §4, known before the TLB's answer.
+        soon = operations[Stage.ANSWER - 1]
         off, bypasses, listens = Signal(), Signal(), Signal(ports)  # one-hot: the port told
-        enabled = (self.port_enable >> selected.port)[0]
+        enabled = (self.port_enable >> soon.port)[0]
         translates = (self.mode == Mode.TRANSLATE) & enabled
         m.d.sync += [
             off.eq(~translates & ((self.mode != Mode.BYPASS) | ~enabled)),
             bypasses.eq(~translates),
-            listens.eq((selected_valid & ~selected.speculative) << selected.port),
+            listens.eq((valid[Stage.ANSWER - 1] & ~soon.speculative) << soon.port),
         ]
         outcome, answered = Signal(Outcome), Signal()
         m.d.comb += [outcome.eq(self.outcome), answered.eq(self.hit | bypasses)]
@@ -85,16 +91,17 @@ class FirstExit(wiring.Component):
                          outcome.rights.write.eq(1)]
 
         m.submodules.resolver = resolver = Resolver()
-        m.d.sync += assign(resolver.lengths, lengths(selected))
+        m.d.sync += assign(resolver.lengths, lengths(soon))
         m.d.comb += [
-            resolver.operation.eq(resolved), resolver.outcome.eq(outcome),
+            resolver.operation.eq(operation), resolver.outcome.eq(outcome),
             *assign(resolver.mapped, mapped(outcome)),
             resolver.short.eq(ends_by(resolver.lengths, self.last)),
             self.beat.eq(resolver.beat), self.answers.eq(listens & answered.replicate(ports)),
-            found.valid.eq(resolved_valid), found.answered.eq(answered),
-            found.more.eq(resolver.more), found.run.eq(resolver.beat.pages),
-            found.operation.eq(resolved),
+            found.valid.eq(valid[Stage.MATCH]), found.operation.eq(operations[Stage.MATCH]),
+            *(found[name].eq(later(m, value, Stage.MATCH - Stage.ANSWER, name=name))
+              for name, value in (("answered", answered), ("more", resolver.more),
+                                  ("run", resolver.beat.pages))),
         ]
         m.d.sync += self.first_hit.eq(listens[:self._config.ports].any() & self.hit & ~bypasses
-                                      & ~resolved.has_waited())
+                                      & ~operation.has_waited())
         return m

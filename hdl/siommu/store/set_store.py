@@ -21,6 +21,7 @@ from amaranth.utils import exact_log2
 from ..lib.contract import require
 from ..lib.payload import Payload
 from ..pipeline.sizes import WAY_BITS
+from ..pipeline.timetable import STORE_MATCH
 from .set_index import pair_count
 from .set_scan import Scan, StoreScan, set_number_bits
 from .set_way import StoreWay
@@ -29,6 +30,11 @@ from .set_write import RowWriter, StoreWrite
 __all__ = ["FEW_SETS", "SetStore", "StoreLookUp"]
 
 FEW_SETS = 32           #: as many sets, or fewer, are cheaper in LUT RAM
+REGISTERS = 2           #: between a key and its match: the block RAM's, those of the pairs of bits
+
+if STORE_MATCH != REGISTERS:
+    raise ValueError(f"a look-up in a store takes {REGISTERS} cycles; the timetable has "
+                     f"{STORE_MATCH} from COMPARE to MATCH")
 
 
 class StoreLookUp(wiring.Signature):

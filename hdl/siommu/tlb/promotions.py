@@ -50,9 +50,9 @@ class Promotions(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         came, request = self.promotion, self.request
-        # What was looked up before a flush must not come back after it: a look-up in RESOLVE saw
+        # What was looked up before a flush must not come back after it: a look-up in MATCH saw
         # the state of before, and answers in SECOND_EXIT.
-        forgets, flushes = Signal(), Signal(Stage.SECOND_EXIT - Stage.RESOLVE + 1)
+        forgets, flushes = Signal(), Signal(Stage.SECOND_EXIT - Stage.MATCH + 1)
         taken = Signal()
         m.d.comb += [forgets.eq(self.forget | self.distrust),
                      taken.eq(came.valid & ~forgets & ~flushes.any())]

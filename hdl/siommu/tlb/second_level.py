@@ -24,12 +24,14 @@ from amaranth.utils import exact_log2
 from ..arch.config import Config
 from ..arch.formats import Cause, Size
 from ..lib.choose import lowest, one_hot_index
+from ..lib.contract import require_follows
 from ..lib.payload import Payload
 from ..pipeline.events import Invalidation
 from ..pipeline.grants import Outcome
 from ..pipeline.keys import LineKey
 from ..pipeline.lines import LineFill, LineRights
 from ..pipeline.sizes import LINE_BITS, LINE_PAGES, WAY_BITS
+from ..pipeline.timetable import STORE_MATCH
 from ..store.set_index import ignored_pairs, space_index
 from ..store.set_scan import Scan
 from ..store.set_store import SetStore
@@ -138,6 +140,8 @@ class SecondLevelTlb(wiring.Component):
         index, page = Payload(max(bits, 1), name="index"), Payload(LINE_BITS, name="page")
 
         # Compare.
+        require_follows(m, look_up.compared, look_up.key, STORE_MATCH,
+                        "the second level's look-up is that of the operation in MATCH")
         m.d.comb += tags.look_up.key.eq(look_up.key)
         for way, rights in enumerate(tags.look_up.values):
             allowed = Mux(look_up.write, rights.writable,

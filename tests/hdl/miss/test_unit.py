@@ -50,7 +50,7 @@ class Bench:
         self.dut, self.ctx, self.rng, self.world = dut, ctx, rng, world
         self.second_level = second_level
         self.first = set()                  # pages that the first level holds
-        self.stages = [None] * 4            # operations in SELECT, RESOLVE, ACT, JOIN
+        self.stages = [None] * 4            # operations in SELECT, MATCH, ACT, JOIN
         self.open = {}                      # (port, tag) -> pages that are not answered
         self.walks = {}                     # slot -> [key, cycles left, phase]
         self.events = deque()               # (cycle, name, slot, ...)
@@ -120,9 +120,9 @@ class Bench:
     async def cycle(self):
         ctx, dut = self.ctx, self.dut
         self.stages = [self.enter(), *self.stages[:3]]
-        select, resolve, act, join = self.stages
-        ctx.set(dut.ahead, select or {})
-        self.resolve(resolve)
+        select, match, act, join = self.stages
+        ctx.set(dut.in_select, select or {})
+        self.match(match)
         second = act is not None and act.get("second")
         ctx.set(dut.second.hit, bool(second))
         ctx.set(dut.upper.region_hit, 1)
@@ -135,8 +135,8 @@ class Bench:
             beat, port = ctx.get(dut.answers.beat.payload), ctx.get(dut.answers.port)
             self.answer(port, beat.tag, beat.pages, beat.cause, beat.addr >> 12)
 
-    def resolve(self, operation):
-        """The first level answers in RESOLVE, with the run that it knows."""
+    def match(self, operation):
+        """The first level answers in MATCH, with the run that it knows."""
         ctx, dut = self.ctx, self.dut
         if operation is None:
             ctx.set(dut.look_up, {})

@@ -1,6 +1,7 @@
 """The life of walk slots: who may join one, who is answered by it, and when it is free again."""
 
 import pytest
+from amaranth import Elaboratable, Module
 
 from siommu.arch.config import Config
 from siommu.miss.walk_slots import WalkSlots
@@ -11,13 +12,27 @@ CONFIG = Config(device_ports=2, cpu_port=False, walks=2)
 KEY = {"ft": 1, "write": 1, "device": 3, "pasid": 4, "page": 0x5678}
 
 
+class Stages(Elaboratable):
+    """The slots behind the stages of the pipeline: an operation in SELECT is in MATCH a cycle
+    later, and in ACT after another one."""
+
+    def __init__(self, slots):
+        self.slots = slots
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.slots = slots = self.slots
+        m.d.sync += [slots.in_match.eq(slots.in_select), slots.in_act.eq(slots.in_match)]
+        return m
+
+
 def run(scenario, config=CONFIG, cycles=1000):
     dut = WalkSlots(config)
 
     async def bench(ctx):
         await ctx.tick().repeat(3)      # the next free slots are sought ahead
         await scenario(ctx, dut)
-    simulate(dut, bench, cycles=cycles)
+    simulate(Stages(dut), bench, cycles=cycles)
 
 
 def operation(page=None, **fields):
@@ -32,8 +47,8 @@ def signals(dut):
     """What a test drives, by the names of events."""
     taking, ended, claims = dut.taking, dut.ended, dut.claims
     return {
-        "takes": dut.takes, "key": dut.operation, "owned": taking.owned, "port": taking.port,
-        "way": taking.way, "multi_page": taking.multi_page, "look_up": dut.ahead,
+        "takes": dut.takes, "owned": taking.owned, "port": taking.port,
+        "way": taking.way, "multi_page": taking.multi_page, "look_up": dut.in_select,
         "restarted": dut.restarted.valid, "restarted_slot": dut.restarted.slot,
         "finished": ended.valid, "finished_slot": ended.slot, "granted": ended.granted,
         "from_line": ended.from_line, "served": ended.served, "filled": dut.filled.valid,
@@ -43,13 +58,17 @@ def signals(dut):
     }
 
 
-async def pulse(ctx, dut, **values):
+async def pulse(ctx, dut, key=None, **values):
+    """Drives ``values`` for a cycle, in which the operation ``key`` is in ACT."""
     known = signals(dut)
+    if key is not None:
+        await pulse(ctx, dut, look_up=key)
+        await ctx.tick()
     for name, value in values.items():
         ctx.set(known[name], value)
     await ctx.tick()
     for name in values:
-        ctx.set(known[name], {} if name in ("key", "look_up") else 0)
+        ctx.set(known[name], {} if name == "look_up" else 0)
 
 
 async def take(ctx, dut, **values):
@@ -123,7 +142,7 @@ def test_who_joins_in_the_last_cycle_keeps_the_slot():
     async def scenario(ctx, dut):
         slot = await take(ctx, dut, port=1)
         await pulse(ctx, dut, answered=1, answered_slot=slot)
-        ctx.set(dut.ahead, operation())
+        ctx.set(dut.in_select, operation())
         await ctx.tick()
         await pulse(ctx, dut, finished=1, finished_slot=slot, granted=0)
         assert ctx.get(dut.joinable) == 1 << slot, "looked up while it was open"
@@ -153,13 +172,11 @@ def test_a_slot_that_is_taken_meanwhile():
                                              pasid=10 + slot, tries=strict)
                         other = operation(pasid=99)
                         first = operation(pasid=10 + slot, speculative=speculative)
-                        # in SELECT, RESOLVE, ACT; one cycle after the other
+                        # in SELECT, MATCH, ACT; one cycle after the other
                         line = [other] * 3 + [first] + [other] * (distance - 1) + [follower] \
                             + [other] * 4
                         for now in range(len(line) - 2):
-                            ctx.set(dut.operation, line[now])
-                            ctx.set(dut.before, line[now + 1])
-                            ctx.set(dut.ahead, line[now + 2])
+                            ctx.set(dut.in_select, line[now + 2])
                             ctx.set(dut.takes, now == 3)
                             ctx.set(dut.taking.owned, not speculative)
                             if now == 3 + distance:
@@ -337,7 +354,7 @@ def test_random_lives():
                     assert free_again[before["port"]] >= 0, "not said to be released"
                 lives[slot] = {"port": rng.randrange(4), "claims": 0,
                                "todo": ["finished", "answered", "filled"]}
-                pulses |= {"takes": 1, "owned": 1, "key": operation(), "port": lives[slot]["port"]}
+                pulses |= {"takes": 1, "owned": 1, "port": lives[slot]["port"]}
                 taken += 1
             for slot, life in lives.items():
                 if 1 << slot == free and pulses["takes"]:
