@@ -91,9 +91,9 @@ MUTATIONS = {
         "a fault to which a cached context led is reported", "walk/step",
         "cached.eq(state.cached & ~state.speculative)", "cached.eq(0)"),
     "canonical-of-4-levels": Mutation(
-        "bit 47 is not looked at when an address is checked", "pipeline/tables",
-        "sign48, sign57 = key.page[35:], key.page[44:]",
-        "sign48, sign57 = key.page[36:], key.page[44:]"),
+        "bit 47 is not looked at when an address is checked", "pipeline/paging",
+        "_all_equal(page[width - 1 - PAGE_SHIFT:])",
+        "_all_equal(page[width - PAGE_SHIFT - (width > 48):])"),
     "tag-without-size": Mutation(
         "a 4 KiB entry matches its whole 2 MiB", "tlb/entry",
         "& (equal.line | covered.line) & shared_page)", ")"),
@@ -263,12 +263,12 @@ MUTATIONS = {
         "_alike(lower_next, upper_next)"),
     "region-write-of-one-level": Mutation(
         "the walk cache keeps W of the last level alone", "walk/step",
-        "\"table\": entry.pfn, \"write\": says.write,",
-        "\"table\": entry.pfn, \"write\": entry.write,"),
+        "\"write\": says.write, \"no_read\"",
+        "\"write\": entry.write, \"no_read\""),
     "region-no-read-of-one-level": Mutation(
         "the walk cache keeps NR of the last level alone", "walk/step",
-        "\"no_read\": says.no_read, \"devid\": state.devid",
-        "\"no_read\": entry.no_read, \"devid\": state.devid"),
+        "\"write\": says.write, \"no_read\": says.no_read,",
+        "\"write\": says.write, \"no_read\": entry.no_read,"),
     "neighbour-without-levels-above": Mutation(
         "a neighbour is granted writes that the levels above forbid", "walk/leaf",
         "granted & above.write & entry.write", "granted & entry.write"),

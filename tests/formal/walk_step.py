@@ -150,7 +150,8 @@ class TableEntryProof(Component):
 
         # The same word as somebody's neighbour: it grants a read, or a write, exactly if a walk
         # that asked for it would have ended in a grant.
-        neighbour, entry = Signal(LeafPage), decode_leaf(word, ft=ft)
+        neighbour = Signal(LeafPage)
+        entry = decode_leaf(word, ft=ft, entry_format=state.entry_format)
         m.d.comb += assign(neighbour, leaf_page(
             entry, fits=entry.is_of(ft=ft, devid=state.devid), above=state,
             check_ad=self.check_ad))

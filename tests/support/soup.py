@@ -89,5 +89,5 @@ def reach_of(key):
     def canonical(bits):
         return int(page >> bits - 13 in (0, (1 << 52 - (bits - 13)) - 1))
 
-    return {"canonical_48": canonical(48), "canonical_57": canonical(57),
+    return {"canonical": canonical(48) | canonical(57) << 1,
             "beyond_7": int(pasid >= 1 << 7), "beyond_16": int(pasid >= 1 << 16)}

@@ -17,6 +17,8 @@ __all__ = ["verilog"]
 _DIRECTIONS = {In: PortDirection.Input, Out: PortDirection.Output}
 #: Yosys's dummy that each ``always @*`` reads, so that the block runs once at time 0.
 _TRIGGER = re.compile(r"^(  reg )(\\\$auto\$verilog_backend\S+ ) = 0;$", re.M)
+#: A field of no bits, which a configuration without it has: Verilog has no such wire.
+_EMPTY = re.compile(r"^  (?:wire|reg) \[-1:0\] .*;\n", re.M)
 
 
 def verilog(config: Config, checked: bool = False) -> str:
@@ -39,4 +41,5 @@ def verilog(config: Config, checked: bool = False) -> str:
              for name, member in core.signature.members.items()}
     text = _verilog.convert(fragment, name="siommu", emit_src=False, strip_internal_attrs=True,
                             ports=ports)
-    return plain_names(_TRIGGER.sub(r"\1\2;\n  initial \2<= 0;", text))
+    text = _EMPTY.sub("", _TRIGGER.sub(r"\1\2;\n  initial \2<= 0;", text))
+    return plain_names(text)

@@ -4,6 +4,7 @@ from amaranth.lib import data
 
 from ..arch.formats import DEVID_BITS, PFN_BITS
 from .keys import WalkKey
+from .paging import ADDRESS_WIDTHS, FORMAT_BITS, Paging, canonical
 from .sizes import ENTRY_ADDR_BITS, SLOT_BITS, WAY_BITS
 
 __all__ = ["DeviceInfo", "ContextInfo", "RegionInfo", "UpperLevels", "Reach", "reach",
@@ -26,16 +27,17 @@ class ContextInfo(data.Struct):
     """A PASID context (§3.2) for one FT, with its device's DEVID: all that a table walk needs."""
 
     root: PFN_BITS
-    l5: 1
+    paging: Paging
     deny: 2
     devid: DEVID_BITS
 
 
 class RegionInfo(data.Struct):
-    """The level-1 table of 2 MiB, with W and NR of the levels above and its device's DEVID: what
-    the walk cache keeps."""
+    """The level-1 table of 2 MiB, with the format of its entries, W and NR of the levels above and
+    its device's DEVID: what the walk cache keeps."""
 
     table: PFN_BITS
+    entry_format: FORMAT_BITS
     write: 1
     no_read: 1
     devid: DEVID_BITS
@@ -55,24 +57,18 @@ class UpperLevels(data.Struct):
 
 
 class Reach(data.Struct):
-    """What can be said of the key of a walk: whether its address is canonical for 48 and 57 bits,
-    and whether its PASID has bits beyond the 7th and the 16th."""
+    """What can be said of the key of a walk: for which widths its address is canonical, and whether
+    its PASID has bits beyond the 7th and the 16th."""
 
-    canonical_48: 1
-    canonical_57: 1
+    canonical: len(ADDRESS_WIDTHS)
     beyond_7: 1
     beyond_16: 1
 
 
 def reach(key):
     """The :class:`Reach` of ``key``, as a dictionary."""
-    sign48, sign57 = key.page[35:], key.page[44:]
-    return {"canonical_48": _all_equal(sign48), "canonical_57": _all_equal(sign57),
-            "beyond_7": key.pasid[7:] != 0, "beyond_16": key.pasid[16:] != 0}
-
-
-def _all_equal(bits):
-    return bits.all() | ~bits.any()
+    return {"canonical": canonical(key.page), "beyond_7": key.pasid[7:] != 0,
+            "beyond_16": key.pasid[16:] != 0}
 
 
 class WalkStart(data.Struct):

@@ -6,9 +6,9 @@ from amaranth.lib.wiring import In, Out
 
 from ..arch.formats import DEVID_BITS, DirectoryEntry
 from ..pipeline.keys import WalkKey
+from ..pipeline.paging import LEVELS, table_index
 from . import entry as page_entry
 from .directory import context_index, low_index
-from .entry import LEVELS, table_index
 from .state import ReservedBits, Table, WalkState, WordDecode
 
 __all__ = ["WordDecoder"]
@@ -61,7 +61,7 @@ class WordDecoder(wiring.Component):
             says.failed.eq(self.error),
         ]
         entry = page_entry.decode(self.word, level=state.level, ft=self.key.ft,
-                                  reserved=self.reserved.page)
+                                  entry_format=state.entry_format, reserved=self.reserved.page)
         self._upper_tables(m, directory, entry, paging)
         self._page_table(m, entry, paging)
         self._next_read(m, entry, paging)

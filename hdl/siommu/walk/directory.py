@@ -15,12 +15,10 @@ from ..arch.formats import (
     PAGE_SHIFT,
     PFN_BITS,
 )
-from .entry import table_index
 from .state import Table
 
 __all__ = ["DirectoryBounds", "DirectoryRange", "context_index", "device_entry",
-           "index_below_device", "low_index", "out_of_range", "root_index", "table_below_device",
-           "unreachable"]
+           "index_below_device", "low_index", "out_of_range", "table_below_device", "unreachable"]
 
 #: Device entries of a page, as bits of DEVICE.
 DEVICE_INDEX_BITS = PAGE_SHIFT - exact_log2(DDT_ENTRY_BYTES)
@@ -104,8 +102,3 @@ def unreachable(levels, reach):
     """The PASID has bits beyond those that ``levels`` of directory look at (step 3 of §4).
     ``reach`` is the :class:`siommu.pipeline.tables.Reach` of the walk's key."""
     return ~levels[1] & Mux(levels[0], reach.beyond_16, reach.beyond_7)
-
-
-def root_index(l5, page):
-    """Index of the entry of a root table, of 5 levels or of 4, that is on the way to ``page``."""
-    return Mux(l5, table_index(page, 5), table_index(page, 4))

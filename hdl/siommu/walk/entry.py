@@ -2,8 +2,8 @@
 
 The walk and the neighbours of a leaf ask a :class:`PageEntry` and know no bit of a format. A
 format is a module of two functions: ``reserved_by_level(word)`` and ``decode(word, *, level, ft)``.
-Another one (RISC-V, §3.4) is one more such module, and a choice between the two here, by a field
-that the walk's state would bring along from the context.
+Another one (RISC-V, §3.4) is one more such module in :data:`FORMATS`, and the number by which
+:mod:`siommu.pipeline.paging` asks for it.
 
 What a field means is the same in every format, so that the walk's steps need not know which one
 it reads:
@@ -16,15 +16,20 @@ it reads:
 
 from amaranth import Cat, Const, Mux, Value
 from amaranth.lib import data
-from amaranth.utils import bits_for
+from amaranth.utils import bits_for, ceil_log2
 
-from ..arch.formats import DEVID_BITS, INDEX_BITS, PFN_BITS, Disposition, Size
+from ..arch.formats import DEVID_BITS, PFN_BITS, Disposition, Size
+from ..pipeline.paging import FORMAT_BITS, LEVELS
 from . import entry_x86
 
-__all__ = ["LEVELS", "PageEntry", "decode", "reported", "reserved_by_level",
-           "table_index"]
+__all__ = ["FORMATS", "PageEntry", "decode", "reported", "reserved_by_level"]
 
-LEVELS = 5              #: most levels of a page table; 1 is that of 4 KiB leaves
+#: By the number that :func:`siommu.pipeline.paging.page_format` gives.
+FORMATS = (entry_x86,)
+
+if ceil_log2(len(FORMATS)) != FORMAT_BITS:
+    raise ValueError(f"FORMAT_BITS is {FORMAT_BITS}; {len(FORMATS)} formats of entries take "
+                     f"{ceil_log2(len(FORMATS))}")
 
 
 class PageEntry(data.Struct):
@@ -59,14 +64,15 @@ class PageEntry(data.Struct):
 
 
 def reserved_by_level(word):
-    """Whether ``word``, an entry, has a reserved bit set: a bit for each level, level 1 first.
-    It does not depend on the walk, and so may be asked before it is known whose word it is."""
-    return entry_x86.reserved_by_level(word)
+    """Whether ``word``, an entry, has a reserved bit set: for each format a bit for each level,
+    level 1 first. It does not depend on the walk, and so may be asked before it is known whose word
+    it is."""
+    return Cat(each.reserved_by_level(word) for each in FORMATS)
 
 
-def decode(word, *, level, ft, reserved=None):
-    """The :class:`PageEntry` that ``word`` is at ``level`` (1 to 5, a value of 3 bits or a number),
-    for a request of ``ft``.
+def decode(word, *, level, ft, entry_format, reserved=None):
+    """The :class:`PageEntry` that ``word`` is at ``level`` (1 to 5, a value of 3 bits or a number)
+    of a table of ``entry_format``, for a request of ``ft``.
 
     ``reserved``: what :func:`reserved_by_level` said of the word, if it was asked before.
     Combinational; a field that is not asked costs nothing.
@@ -75,7 +81,11 @@ def decode(word, *, level, ft, reserved=None):
         level = Const(level, bits_for(LEVELS))
     if reserved is None:
         reserved = reserved_by_level(word)
-    fields = entry_x86.decode(word, level=level, ft=ft)
+    decoded = [each.decode(word, level=level, ft=ft) for each in FORMATS]
+    fields = {name: _of_format([each[name] for each in decoded], entry_format)
+              for name in decoded[0]}
+    reserved = _of_format([reserved.word_select(number, LEVELS)
+                           for number in range(len(FORMATS))], entry_format)
     return _struct(PageEntry, {**fields, "reserved": _at_level(reserved, level),
                                "disposition": reported(fields["disposition"])})
 
@@ -85,9 +95,12 @@ def reported(disposition):
     return Mux(disposition.all(), Disposition.DENY.value, disposition)
 
 
-def table_index(page, level):
-    """The bits of the page number ``page`` that index a table of ``level``, a constant."""
-    return page[INDEX_BITS * (level - 1):INDEX_BITS * level]
+def _of_format(values, entry_format):
+    """The one of ``values``, one for each format, that is for ``entry_format``."""
+    if len(values) == 1:
+        return values[0]
+    values = [Value.cast(value) for value in values]
+    return Cat(values).word_select(entry_format, len(values[0]))
 
 
 def _at_level(bits, level):

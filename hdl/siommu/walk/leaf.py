@@ -11,9 +11,9 @@ __all__ = ["LEAF_LEVEL", "decode_leaf", "leaf_page"]
 LEAF_LEVEL = 1          #: the level of the leaves of 4 KiB, which come by lines
 
 
-def decode_leaf(word, *, ft):
+def decode_leaf(word, *, ft, entry_format):
     """The :class:`PageEntry` that ``word`` is among the 4 KiB leaves."""
-    return decode(word, level=LEAF_LEVEL, ft=ft)
+    return decode(word, level=LEAF_LEVEL, ft=ft, entry_format=entry_format)
 
 
 def leaf_page(entry: PageEntry, *, fits, above, check_ad):

@@ -11,6 +11,7 @@ from ..lib.event import Event
 from ..lib.payload import Payload
 from ..lib.structs import assign
 from ..pipeline.lines import LineWords
+from ..pipeline.paging import FORMAT_BITS
 from ..pipeline.sizes import LINE_BITS, SLOT_BITS
 from .leaf import decode_leaf, leaf_page
 from .state import Beat, WalkState
@@ -27,9 +28,10 @@ class LinePlace(data.Struct):
     enable: 2
 
 
-class UpperRights(data.Struct):
-    """W and NR of the levels above a leaf."""
+class AboveLeaf(data.Struct):
+    """What the levels above a leaf say of it: by which format it is read, W and NR."""
 
+    entry_format: FORMAT_BITS
     write: 1
     no_read: 1
 
@@ -74,7 +76,7 @@ class Neighbours(wiring.Component):
 
         # Its pages are yet to be known.
         passing, passes = Payload(LinePlace), Signal()
-        above, ft, broken = Payload(UpperRights), Payload(), Payload()
+        above, ft, broken = Payload(AboveLeaf), Payload(), Payload()
         place, pages = Payload(LinePlace), Payload(self.words.pages.shape())
         m.d.comb += [*assign(self.words, {name: place[name] for name in ("slot", "row", "enable")}),
                      self.words.pages.eq(pages)]
@@ -83,17 +85,19 @@ class Neighbours(wiring.Component):
         m.d.sync += [
             passes.eq(self.beat.valid & beat.of_line), passing.slot.eq(beat.slot),
             passing.row.eq(number[1:]), passing.enable.eq(enable),
-            above.write.eq(self.state.write), above.no_read.eq(self.state.no_read),
+            above.entry_format.eq(self.state.entry_format), above.write.eq(self.state.write),
+            above.no_read.eq(self.state.no_read),
             ft.eq(self.ft), broken.eq(beat.error), valid.eq(passes), place.eq(passing),
         ]
         for half, word in enumerate(words):
             passing_word, fits = Payload(len(word), name=f"passes_{half}"), \
                 Payload(name=f"fits_{half}")
-            leaf = decode_leaf(word, ft=self.ft)
+            leaf = decode_leaf(word, ft=self.ft, entry_format=self.state.entry_format)
             m.d.sync += [passing_word.eq(word),
                          fits.eq(leaf.is_of(ft=self.ft, devid=self.state.devid))]
             m.d.sync += assign(pages[half], leaf_page(
-                decode_leaf(passing_word, ft=ft), fits=fits, above=above, check_ad=self.check_ad))
+                decode_leaf(passing_word, ft=ft, entry_format=above.entry_format), fits=fits,
+                above=above, check_ad=self.check_ad))
         with m.If(broken):              # an error on a neighbour is no fault (§5.1)
             m.d.sync += [field.eq(0) for page in pages for field in (page.read, page.write)]
         return m

@@ -8,9 +8,16 @@ from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..pipeline.paging import (
+    ADDRESS_WIDTHS,
+    page_format,
+    root_index,
+    root_level,
+    table_index,
+    widths,
+)
 from ..pipeline.tables import WalkStart
-from .directory import index_below_device, root_index, table_below_device, unreachable
-from .entry import table_index
+from .directory import index_below_device, table_below_device, unreachable
 from .leaf import LEAF_LEVEL
 from .state import Table, WalkState
 
@@ -18,29 +25,27 @@ __all__ = ["StartFacts", "StartStep", "start_facts"]
 
 
 class StartFacts(data.Struct):
-    """What can be said of a walk that is to begin: whether its address is canonical; what it might
-    begin at: not at a level-1 table, at a context of 48 or 57 bits, at a device entry that lets it
-    pass; and whether that one's directory reaches its PASID (``within``)."""
+    """What can be said of a walk that is to begin: for which widths its address is canonical; what
+    it might begin at: not at a level-1 table, at a context whose addresses have one of these
+    widths, at a device entry that lets it pass; and whether that one's directory reaches its PASID
+    (``within``)."""
 
-    canonical_48: 1
-    canonical_57: 1
+    canonical: len(ADDRESS_WIDTHS)
     no_region: 1
-    context_48: 1
-    context_57: 1
+    context: len(ADDRESS_WIDTHS)
     device: 1
     within: 1
 
 
 def start_facts(walk):
     """The :class:`StartFacts` of ``walk``, a ``WalkStart``, as a dictionary."""
-    reach, device, l5 = walk.reach, walk.device, walk.context.l5
+    reach, device = walk.reach, walk.device
+    by_context = ~walk.region_hit & walk.context_hit
     # A bypass is looked up in memory, so that no walk has its outcome at its start.
     passes = Mux(walk.key.ft, device.sto_en & ~device.sto_bypass,
                  device.mem_en & ~device.mem_bypass)
-    return {"canonical_48": reach.canonical_48, "canonical_57": reach.canonical_57,
-            "no_region": ~walk.region_hit,
-            "context_48": ~walk.region_hit & walk.context_hit & ~l5,
-            "context_57": ~walk.region_hit & walk.context_hit & l5,
+    return {"canonical": reach.canonical, "no_region": ~walk.region_hit,
+            "context": widths(walk.context.paging) & by_context.replicate(len(ADDRESS_WIDTHS)),
             "device": ~walk.region_hit & ~walk.context_hit & walk.device_hit & passes,
             "within": ~unreachable(device.levels, reach)}
 
@@ -75,8 +80,7 @@ class StartStep(wiring.Component):
         region, context, device = walk.region, walk.context, walk.device
         by_context, by_device = Signal(), Signal()
         m.d.comb += [
-            by_context.eq((facts.context_48 & facts.canonical_48)
-                          | (facts.context_57 & facts.canonical_57)),
+            by_context.eq((facts.context & facts.canonical).any()),
             by_device.eq(facts.device & facts.within),
             self.restart.eq(facts.no_region & ~by_context & ~by_device),
             self.read.eq(~self.restart | ~self.out_of_range),
@@ -91,14 +95,16 @@ class StartStep(wiring.Component):
                 Mux(by_device, below, 0)
                 | Mux(walk.region_hit | by_context, Table.PAGE_TABLE.value, 0)),
             following.line.eq(walk.region_hit),
-            following.level.eq(Mux(walk.region_hit, LEAF_LEVEL, Mux(context.l5, 5, 4))),
+            following.level.eq(Mux(walk.region_hit, LEAF_LEVEL, root_level(context.paging))),
+            following.entry_format.eq(
+                Mux(walk.region_hit, region.entry_format, page_format(context.paging))),
             following.devid.eq(Mux(walk.region_hit, region.devid,
                                    Mux(walk.context_hit, context.devid, device.devid))),
             following.write.eq(~walk.region_hit | region.write),
             following.no_read.eq(walk.region_hit & region.no_read),
             following.entry.eq(Cat(Const(0, 3), Mux(
                 walk.region_hit, Cat(table_index(key.page, LEAF_LEVEL), region.table), Mux(
-                    walk.context_hit, Cat(root_index(context.l5, key.page), context.root),
+                    walk.context_hit, Cat(root_index(context.paging, key.page), context.root),
                     Cat(index_below_device(device.levels, key.pasid), device.pfn))))),
         ]
         return m

@@ -22,15 +22,15 @@ from ..arch.formats import (
     PAGE_SHIFT,
     PFN_BITS,
     ContextDeny,
-    ContextRoot,
     DeviceWord0,
     DeviceWord1,
     DirectoryEntry,
 )
 from ..pipeline.keys import WalkKey
+from ..pipeline.paging import FORMAT_BITS, LEVELS, Paging, reserved_in_root
 from ..pipeline.sizes import ENTRY_ADDR_BITS, LINE_BITS, LINE_PAGES, SLOT_BITS, WAY_BITS
 from ..pipeline.tables import Reach
-from .entry import LEVELS
+from .entry import FORMATS
 from .entry import reserved_by_level as page_reserved_by_level
 
 __all__ = ["Beat", "CLEARED_PER_ENTRY", "EntryProgress", "NextRead", "ReservedBits", "Table",
@@ -51,15 +51,17 @@ class Table(enum.Enum, shape=3):
 class WalkState(data.Struct):
     """Where a walk stands while its read is under way.
 
-    ``level`` has a meaning for a page table only. ``line``: the read is of a leaf, with the line
-    around it. ``write`` and ``no_read`` are the rights of the levels above. ``cached``: a cached
-    context or table was trusted on the way, so that only a restart may end in a fault (§4).
+    ``level`` and ``entry_format`` have a meaning for a page table only. ``line``: the read is of a
+    leaf, with the line around it. ``write`` and ``no_read`` are the rights of the
+    levels above. ``cached``: a cached context or table was trusted on the way, so that only a
+    restart may end in a fault (§4).
     ``speculative``: no request waits for the outcome. ``quiet``: the device's faults are not
     recorded, which counts unless ``cached``.
     """
 
     table: Table
     level: 3
+    entry_format: FORMAT_BITS
     line: 1
     entry: ENTRY_ADDR_BITS
     devid: DEVID_BITS
@@ -100,7 +102,7 @@ class EntryProgress(data.Struct):
     sto_bypass: 1
     quiet: 1
     levels: 2
-    l5: 1
+    paging: Paging
     deny: 2
 
 
@@ -114,7 +116,8 @@ class ReservedBits(data.Struct):
 
     ``upper``: any of bits 63 to 52, which are reserved in all but page tables. The others are of
     the bits below: words 0 and 1 of a device entry, an entry of the PASID directory, a context's
-    root, its dispositions, its last word. ``page``: of a page-table entry, a bit for each level.
+    root, its dispositions, its last word. ``page``: of a page-table entry, what
+    :func:`siommu.walk.entry.reserved_by_level` says.
     """
 
     upper: 1
@@ -124,7 +127,7 @@ class ReservedBits(data.Struct):
     root: 1
     deny: 1
     any: 1
-    page: LEVELS
+    page: len(FORMATS) * LEVELS
 
 
 class WordDecode(data.Struct):
@@ -241,7 +244,7 @@ def beats_per_line(data_width):
 def reserved_bits(word):
     """The :class:`ReservedBits` of ``word``, as a dictionary."""
     first, second = data.View(DeviceWord0, word), data.View(DeviceWord1, word)
-    directory, root = data.View(DirectoryEntry, word), data.View(ContextRoot, word)
+    directory = data.View(DirectoryEntry, word)
     upper = PAGE_SHIFT + PFN_BITS       # the lowest bit above a page number
     below = upper - len(word)
     return {
@@ -249,7 +252,7 @@ def reserved_bits(word):
         "device_0": (first.reserved_11_8 != 0) | (first.pdt_levels == 3),
         "device_1": second.reserved_63_10[:below] != 0,
         "directory": directory.reserved_11_1 != 0,
-        "root": root.reserved_11_2 != 0,
+        "root": reserved_in_root(word),
         "deny": data.View(ContextDeny, word).reserved_63_4[:below] != 0,
         "any": word[:upper] != 0,
         "page": page_reserved_by_level(word),

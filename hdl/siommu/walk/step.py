@@ -18,9 +18,10 @@ from ..lib.choose import first_of
 from ..lib.event import Event
 from ..lib.structs import assign
 from ..pipeline.grants import Outcome
+from ..pipeline.paging import Paging, is_canonical, page_format, paging_of, root_index, root_level
 from ..pipeline.tables import ContextInfo, DeviceInfo, RegionInfo
 from . import entry as page_entry
-from .directory import index_below_device, root_index, table_below_device, unreachable
+from .directory import index_below_device, table_below_device, unreachable
 from .entry import reported
 from .state import CLEARED_PER_ENTRY, EntryProgress, Table, WalkState, WalkWord
 
@@ -69,7 +70,8 @@ class WordStep(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         says, progress, state = self.word.says, self.word.progress, self.word.state
-        entry = page_entry.decode(self.word.content, level=state.level, ft=self.word.key.ft)
+        entry = page_entry.decode(self.word.content, level=state.level, ft=self.word.key.ft,
+                                  entry_format=state.entry_format)
         # A fault goes before a grant, and that before the next read. One to which a cache led is
         # looked up again, from the beginning (§4). Only a speculative walk, for which no request
         # waits, ends with it all the same; the line that it read is worth keeping, as that of a
@@ -148,16 +150,17 @@ class WordStep(wiring.Component):
         after, progress, key = self.progress, self.word.progress, self.word.key
         root = data.View(ContextRoot, self.word.content)
         denied = data.View(ContextDeny, self.word.content)
+        asked = Signal(Paging, name="asked_paging")
+        m.d.comb += assign(asked, paging_of(root))
         with m.If(progress.word[1]):
             m.d.comb += after.deny.eq(Mux(key.ft, denied.sto_deny, denied.mem_deny))
         with m.Elif(progress.word[0] == key.ft):
-            reach = self.word.reach
             m.d.comb += [
-                after.present.eq(root.v), after.l5.eq(root.l5), after.pfn.eq(root.root),
+                after.present.eq(root.v), after.paging.eq(asked),
+                after.pfn.eq(root.root),
                 # step 4
-                after.unreachable.eq(
-                    root.v & ~Mux(root.l5, reach.canonical_57, reach.canonical_48)),
-                after.index.eq(root_index(root.l5, key.page)),
+                after.unreachable.eq(root.v & ~is_canonical(asked, self.word.reach.canonical)),
+                after.index.eq(root_index(asked, key.page)),
             ]
         with m.Else():
             m.d.comb += after.other.eq(root.v)
@@ -178,7 +181,7 @@ class WordStep(wiring.Component):
         m.d.comb += [
             following.eq(state),
             following.table.eq(table),
-            following.level.eq(Mux(says.context, Mux(progress.l5, 5, 4), says.level)),
+            following.level.eq(Mux(says.context, root_level(progress.paging), says.level)),
             following.line.eq(says.line),
             # of several words, those before this one tell
             following.entry.eq(Cat(Const(0, 3),
@@ -190,7 +193,8 @@ class WordStep(wiring.Component):
             m.d.comb += [following.devid.eq(data.View(DeviceWord1, self.word.content).devid),
                          following.quiet.eq(progress.quiet)]
         with m.If(says.context):
-            m.d.comb += following.deny.eq(progress.deny)
+            m.d.comb += [following.deny.eq(progress.deny),
+                         following.entry_format.eq(page_format(progress.paging))]
         with m.If(says.alone):
             m.d.comb += [following.level.eq(state.level), following.entry.eq(state.entry),
                          following.write.eq(state.write), following.no_read.eq(state.no_read)]
@@ -260,8 +264,9 @@ class WordStep(wiring.Component):
             device.payload.devid.eq(data.View(DeviceWord1, self.word.content).devid),
             *assign(device.payload, {name: progress[name] for name in (
                 "mem_en", "sto_en", "mem_bypass", "sto_bypass", "levels", "pfn")}),
-            *assign(context.payload, {"root": progress.pfn, "l5": progress.l5,
+            *assign(context.payload, {"root": progress.pfn, "paging": progress.paging,
                                       "deny": progress.deny, "devid": state.devid}),
-            *assign(region.payload, {"table": entry.pfn, "write": says.write,
-                                     "no_read": says.no_read, "devid": state.devid}),
+            *assign(region.payload, {"table": entry.pfn, "entry_format": state.entry_format,
+                                     "write": says.write, "no_read": says.no_read,
+                                     "devid": state.devid}),
         ]

@@ -1,11 +1,14 @@
 """What every format of page-table entries shares: when it is asked, dispositions, indexes."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Const, Module, Signal
 
 from siommu.arch.formats import Disposition
-from siommu.walk.entry import LEVELS, decode, reported, reserved_by_level, table_index
+from siommu.pipeline.paging import FORMAT_BITS, LEVELS, table_index
+from siommu.walk.entry import decode, reported, reserved_by_level
 
 from ...support.simulate import simulate
+
+FORMAT = Const(0, FORMAT_BITS)
 
 
 def test_reserved_may_be_asked_before():
@@ -15,8 +18,8 @@ def test_reserved_may_be_asked_before():
     before = Signal(LEVELS)
     m.d.comb += [
         before.eq(reserved_by_level(word)),
-        early.eq(decode(word, level=level, ft=0, reserved=before).reserved),
-        late.eq(decode(word, level=level, ft=0).reserved),
+        early.eq(decode(word, level=level, ft=0, entry_format=FORMAT, reserved=before).reserved),
+        late.eq(decode(word, level=level, ft=0, entry_format=FORMAT).reserved),
     ]
     m.d.sync += Signal().eq(0)
 
@@ -34,7 +37,7 @@ def test_reserved_may_be_asked_before():
 def test_whose_leaf_it_is():
     m = Module()
     word, ft, devid, fits = Signal(64), Signal(), Signal(10), Signal()
-    m.d.comb += fits.eq(decode(word, level=1, ft=ft).is_of(ft=ft, devid=devid))
+    m.d.comb += fits.eq(decode(word, level=1, ft=ft, entry_format=FORMAT).is_of(ft=ft, devid=devid))
     m.d.sync += Signal().eq(0)
 
     async def bench(ctx):

@@ -1,11 +1,12 @@
 """Entries of x86-64 page tables (§3.3), decoded: literal words for every bit, level and FT."""
 
 import pytest
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Const, Module, Signal
 from amaranth.lib import data
 
 from siommu.arch.formats import Size
-from siommu.walk.entry import LEVELS, PageEntry, decode
+from siommu.pipeline.paging import FORMAT_BITS, LEVELS
+from siommu.walk.entry import PageEntry, decode
 
 from ...support.simulate import simulate
 
@@ -17,7 +18,7 @@ def decoded(cases):
     """Decodes each of ``cases`` (word, level, ft); for each, the fields as a dictionary."""
     m = Module()
     word, level, ft, entry = Signal(64), Signal(3), Signal(), Signal(PageEntry)
-    m.d.comb += entry.eq(decode(word, level=level, ft=ft))
+    m.d.comb += entry.eq(decode(word, level=level, ft=ft, entry_format=Const(0, FORMAT_BITS)))
     m.d.sync += Signal().eq(0)
     found = []
 

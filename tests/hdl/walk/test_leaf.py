@@ -30,7 +30,7 @@ def test_neighbours_of_a_leaf():
     m = Module()
     page, state, word = Signal(LeafPage), Signal(WalkState), Signal(64)
     ft, check_ad = Signal(), Signal()
-    leaf = decode_leaf(word, ft=ft)
+    leaf = decode_leaf(word, ft=ft, entry_format=state.entry_format)
     m.d.comb += assign(page, leaf_page(
         leaf, fits=leaf.is_of(ft=ft, devid=state.devid), above=state, check_ad=check_ad))
     m.d.sync += Signal().eq(0)

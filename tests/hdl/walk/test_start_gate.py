@@ -47,15 +47,15 @@ def test_what_is_known_of_a_start():
 
     async def bench(ctx):
         device = {"mem_en": 1, "levels": 1}
-        reach = {"canonical_57": 1, "beyond_16": 1}
+        reach = {"canonical": 2, "beyond_16": 1}
         for start, facts in (
                 ({}, {"no_region": 1, "within": 1}),
                 ({"region_hit": 1, "context_hit": 1, "device_hit": 1, "device": device},
                  {"within": 1}),
-                ({"context_hit": 1, "context": {"l5": 1}, "reach": reach},
-                 {"no_region": 1, "context_57": 1, "canonical_57": 1, "within": 1}),
+                ({"context_hit": 1, "context": {"paging": {"l5": 1}}, "reach": reach},
+                 {"no_region": 1, "context": 2, "canonical": 2, "within": 1}),
                 ({"device_hit": 1, "device": device, "reach": reach},
-                 {"no_region": 1, "device": 1, "canonical_57": 1})):
+                 {"no_region": 1, "device": 1, "canonical": 2})):
             ctx.set(dut.start.valid, 1)
             ctx.set(dut.start.payload, start)
             assert ctx.get(dut.start.ready)

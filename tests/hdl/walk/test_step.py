@@ -136,7 +136,8 @@ def test_canonical_addresses(l5, page, canonical):
     found = decide(before=[root(l5=l5), root(l5=1 - l5), pack(ContextDeny, mem_deny=1, sto_deny=2)],
                    state={**CONTEXT, "devid": 9}, walk={"key": {"page": page}})
     assert found["context_fill"]
-    assert (found["context"].root, found["context"].l5, found["context"].deny) == (0x888, l5, 1)
+    context = found["context"]
+    assert (context.root, context.paging.l5, context.deny) == (0x888, l5, 1)
     if canonical:
         index = page >> (36 if l5 else 27) & 0x1FF
         check_read(found, 0x888000 + 8 * index, 1)
@@ -155,7 +156,7 @@ def test_context_words(ft):
                        state={"table": Table.CONTEXT}, gathered={"word": word})
         said = found["gathers"]
         needed = word == ft
-        assert (said.present, said.l5, said.pfn, said.other) == (
+        assert (said.present, said.paging.l5, said.pfn, said.other) == (
             (1, 1, 0x12345, 0) if needed else (0, 0, 0, 1))
     found = decide(last=0, word=0b1001, walk=key, state={"table": Table.CONTEXT},
                    gathered={"word": 2})

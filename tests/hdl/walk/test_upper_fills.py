@@ -29,14 +29,14 @@ def test_keys_and_values():
         for name in NAMES:
             ctx.set(getattr(dut, name).valid, 1)
         ctx.set(dut.device.payload, {"mem_en": 1, "pfn": 0x777, "devid": 5})
-        ctx.set(dut.context.payload, {"root": 0x888, "l5": 1, "devid": 6})
+        ctx.set(dut.context.payload, {"root": 0x888, "paging": {"l5": 1}, "devid": 6})
         ctx.set(dut.region.payload, {"table": 0x999, "write": 1, "devid": 7})
         assert await found(ctx, dut) == list(NAMES)
         device, context, region = (ctx.get(getattr(dut, f"{name}_fill").payload)
                                    for name in NAMES)
         assert (device.key, device.value.pfn, device.value.devid) == (0x1234, 0x777, 5)
         assert (context.key.ft, context.key.device, context.key.pasid) == (1, 0x1234, 0x5_4321)
-        assert (context.value.root, context.value.l5, context.value.devid) == (0x888, 1, 6)
+        assert (context.value.root, context.value.paging.l5, context.value.devid) == (0x888, 1, 6)
         key = region.key
         assert (key.ft, key.device, key.pasid, key.canonical) == (1, 0x1234, 0x5_4321, 1)
         assert key.region == KEY["page"] >> 9 & (1 << 36) - 1
