@@ -3,7 +3,7 @@
 from siommu.arch import formats
 from siommu.generate.files import write_whole
 from siommu.pipeline.sizes import LINE_PAGES, LINE_ROWS
-from siommu.pipeline.timetable import SETTLED, Line, Stage, Walk
+from siommu.pipeline.timetable import DRAIN, Line, Stage, Walk
 
 from .drawing import INK, MEMORY, PLAIN, REQUESTER, SOFT, Drawing
 
@@ -250,9 +250,9 @@ def write_fence(path):
     bar(40, fenced + 4, 948, "drains", MEMORY)
     drawing.text(948, 30, "the SSD, then uses the pages anew", size=11, anchor="end", fill="#444")
     lane(84, "command queue")
-    bar(84, invalidates, 366, f"settle: {SETTLED} cycles")
+    bar(84, invalidates, 366, f"drain: {DRAIN} cycles")
     bar(84, 366, 536, "steps through the caches")
-    bar(84, 536, done, f"settle: {SETTLED} cycles")
+    bar(84, 536, done, f"drain: {DRAIN} cycles")
     bar(84, done, 774, "stale walks")
     bar(84, 774, fenced, "marked beats")
     lane(128, "walks of before")

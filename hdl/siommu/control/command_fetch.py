@@ -11,7 +11,7 @@ from ..bus.axi import Burst, ReadAddress, ReadData
 from ..bus.share import READ_ID
 from ..lib.contract import require
 from ..lib.payload import payload_of
-from .rings import INDEX_BITS, slot_address
+from .rings import RING_INDEX_BITS, slot_address
 
 __all__ = ["COMMAND_WORDS", "CommandFetch"]
 
@@ -28,7 +28,7 @@ class CommandFetch(wiring.Component):
 
     Members
     -------
-    base : In(PFN_BITS), head : In(INDEX_BITS), idle : In(1)
+    base : In(PFN_BITS), head : In(RING_INDEX_BITS), idle : In(1)
         While ``idle``, the command's address follows these; then it stays.
     asks : In(1)
         The address is on offer.
@@ -46,7 +46,7 @@ class CommandFetch(wiring.Component):
         ids, width = config.axi_id_width, config.axi_data_width
         super().__init__({
             "base": In(PFN_BITS),
-            "head": In(INDEX_BITS),
+            "head": In(RING_INDEX_BITS),
             "idle": In(1),
             "asks": In(1),
             "reading": In(1),

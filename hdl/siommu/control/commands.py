@@ -3,7 +3,7 @@
 ::
 
     fetch ──> decide ──┬─> INVAL     the invalidator goes through the caches
-      ▲                ├─> FENCE     old walks answered ──> settle ──> old beats taken ──> store
+      ▲                ├─> FENCE     old walks answered ──> drain ──> old beats taken ──> store
       │                ├─> PREFETCH  requests of the software port, one for each piece
       │                └─> illegal   the queue stops
       └── retire: CQ_HEAD
@@ -22,19 +22,19 @@ from ..arch.formats import PFN_BITS, CommandAddress, CommandWord0
 from ..bus.axi import ReadAddress, ReadData, WriteAddress, WriteData
 from ..lib.payload import Payload
 from ..pipeline.events import BeatMark, InvalidationControl, Prefetch
-from ..pipeline.timetable import SETTLED
+from ..pipeline.timetable import DRAIN
 from .command_decode import CommandDecode
 from .command_fetch import CommandFetch
 from .command_state import CommandState
 from .fence_store import FenceStore
-from .rings import INDEX_BITS, following, ring_mask
+from .rings import RING_INDEX_BITS, following, ring_mask
 
 __all__ = ["CommandQueue", "CommandRegisters", "CommandState", "CompletedCommands"]
 
-#: Cycles of SETTLING before the mark is set: it counts two cycles later, behind a register here and
+#: Cycles of DRAINING before the mark is set: it counts two cycles later, behind a register here and
 #: one at the ports, and by then what was decided before has happened.
-MARK = SETTLED - 2
-#: Cycles of SETTLING before the mark is looked at: one until it is set, two until it is known.
+MARK = DRAIN - 2
+#: Cycles of DRAINING before the mark is looked at: one until it is set, two until it is known.
 MARK_KNOWN = MARK + 3
 #: Cycles of STOPPED: the status bit is set meanwhile, and the queue sees it.
 STATUS_SET = 3
@@ -47,7 +47,7 @@ class CommandRegisters(wiring.Signature):
     -------
     enable, base, log2, tail, stopped : Out
         CQ_CTRL.ENABLE, CQ_BASE, CQ_LOG2, CQ_TAIL; CQ_ILLEGAL or CQ_ERROR is set.
-    head : In(INDEX_BITS), busy : In(1)
+    head : In(RING_INDEX_BITS), busy : In(1)
         CQ_HEAD; STATUS.COMMANDS.
     illegal, error, fence : In(1)
         For one cycle: sets the bit of CQ_STATUS.
@@ -58,9 +58,9 @@ class CommandRegisters(wiring.Signature):
             "enable": Out(1),
             "base": Out(PFN_BITS),
             "log2": Out(5),
-            "tail": Out(INDEX_BITS),
+            "tail": Out(RING_INDEX_BITS),
             "stopped": Out(1),
-            "head": In(INDEX_BITS),
+            "head": In(RING_INDEX_BITS),
             "busy": In(1),
             "illegal": In(1),
             "error": In(1),
@@ -159,7 +159,7 @@ class CommandQueue(wiring.Component):
     def _head(self, m, state):
         """CQ_HEAD; whether the queue is on, and whether it was turned off under the command."""
         registers, on, gave_up = self.registers, Signal(name="on"), Signal(name="gave_up")
-        mask = Payload(INDEX_BITS, name="mask")     # it changes while the queue is off
+        mask = Payload(RING_INDEX_BITS, name="mask")     # it changes while the queue is off
         m.d.sync += [on.eq(registers.enable), mask.eq(ring_mask(registers.log2))]
         with m.If(~registers.enable):
             m.d.sync += gave_up.eq(1)
@@ -213,7 +213,7 @@ class CommandQueue(wiring.Component):
                          self.registers.fence.eq(store.fence.signal & ~gave_up)]
         with m.Case(CommandState.OLD_WALKS):
             with m.If(~self.invalidation.outdated):
-                m.d.sync += state.eq(CommandState.SETTLING)
+                m.d.sync += state.eq(CommandState.DRAINING)
         with m.Case(CommandState.OLD_BEATS):
             with m.If(~remains):
                 m.d.sync += state.eq(CommandState.STORING)
@@ -231,14 +231,14 @@ class CommandQueue(wiring.Component):
 
     def _wait(self, m, state):
         """States that last for a number of cycles."""
-        waited = Signal(range(SETTLED + 2), name="waited")
-        settling, stopped = state == CommandState.SETTLING, state == CommandState.STOPPED
+        waited = Signal(range(DRAIN + 2), name="waited")
+        draining, stopped = state == CommandState.DRAINING, state == CommandState.STOPPED
         m.d.sync += waited.eq(waited + 1)
-        with m.If(~settling & ~stopped):
+        with m.If(~draining & ~stopped):
             m.d.sync += waited.eq(0)
-        with m.If(settling & (waited == MARK)):
+        with m.If(draining & (waited == MARK)):
             m.d.sync += self.mark.set.eq(1)
-        with m.If(settling & (waited == MARK_KNOWN)):
+        with m.If(draining & (waited == MARK_KNOWN)):
             m.d.sync += state.eq(CommandState.OLD_BEATS)
         with m.If(stopped & (waited == STATUS_SET)):
             m.d.sync += state.eq(CommandState.IDLE)

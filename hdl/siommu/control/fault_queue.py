@@ -26,7 +26,7 @@ from .fault_quota import QUOTA_BITS, RecordQuota
 from .fault_ring import RecordResponses, RecordRing
 from .fault_wait import WaitingFaults
 from .record_writer import RecordWriter
-from .rings import INDEX_BITS
+from .rings import RING_INDEX_BITS
 
 __all__ = ["FaultQueue", "FaultRegisters"]
 
@@ -41,7 +41,7 @@ class FaultRegisters(wiring.Signature):
     head_written : Out(1)
         FQ_HEAD has changed, and every port may add ``quota`` records again, as it may when the
         queue is turned on. A decision of this very cycle still goes by what was before.
-    tail : In(INDEX_BITS)
+    tail : In(RING_INDEX_BITS)
         FQ_TAIL.
     overflow, error, record, limited : In(1)
         For one cycle: sets the bit of FQ_STATUS.
@@ -52,11 +52,11 @@ class FaultRegisters(wiring.Signature):
             "enable": Out(1),
             "base": Out(PFN_BITS),
             "log2": Out(5),
-            "head": Out(INDEX_BITS),
+            "head": Out(RING_INDEX_BITS),
             "quota": Out(QUOTA_BITS),
             "failed": Out(1),
             "head_written": Out(1),
-            "tail": In(INDEX_BITS),
+            "tail": In(RING_INDEX_BITS),
             "overflow": In(1),
             "error": In(1),
             "record": In(1),
@@ -127,25 +127,25 @@ class FaultQueue(wiring.Component):
         return m
 
     def _decide(self, m, decides, adds, waiting, quota, ring, responses, writer):
-        """One record is decided about: its neighbours' changes have settled, and so has what was
-        compared. What it waits for is looked at one cycle ahead."""
+        """One record is decided about: its neighbours' changes have taken effect, and what they
+        change was compared anew. What it waits for is looked at one cycle ahead."""
         registers, broken = self.registers, responses.broken
         silent, refused, renewed, lost = (Signal() for _ in range(4))
-        rested, unsettled = Signal(), Signal()
+        rested, unsteady = Signal(), Signal()
         m.d.comb += [
             silent.eq(waiting.oldest.quiet | ~ring.on),
             refused.eq(broken | quota.spent | ring.full),
             adds.eq(decides & ~silent & ~refused),
             lost.eq(decides & ~silent & refused),
             quota.renews.eq(renewed),
-            unsettled.eq(writer.writing | waiting.take | registers.head_written | renewed
+            unsteady.eq(writer.writing | waiting.take | registers.head_written | renewed
                          | ~waiting.ready | responses.mends | ring.starts),
         ]
         m.d.sync += [
             renewed.eq(registers.head_written | ring.starts),
             waiting.take.eq((decides & ~adds) | writer.last),
-            rested.eq(~unsettled & ~decides),
-            decides.eq(~unsettled & ~decides & rested & responses.room & ring.current),
+            rested.eq(~unsteady & ~decides),
+            decides.eq(~unsteady & ~decides & rested & responses.room & ring.current),
             self.recorded.eq(quota.ports & decides.replicate(self._config.ports)),
             registers.limited.eq(decides & ~silent & ~broken & quota.spent),
             registers.overflow.eq(decides & ~silent & ~broken & ~quota.spent & ring.full),

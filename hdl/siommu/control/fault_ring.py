@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..lib.contract import require
 from ..lib.payload import Payload
-from .rings import INDEX_BITS, following, ring_mask
+from .rings import RING_INDEX_BITS, following, ring_mask
 
 __all__ = ["IN_FLIGHT", "RecordResponses", "RecordRing"]
 
@@ -19,7 +19,7 @@ class RecordRing(wiring.Component):
 
     Members
     -------
-    enable : In(1), log2 : In(5), head : In(INDEX_BITS)
+    enable : In(1), log2 : In(5), head : In(RING_INDEX_BITS)
         FQ_CTRL.ENABLE, FQ_LOG2, FQ_HEAD.
     idle : In(1), decides : In(1)
         No record is on its way; one is being decided about.
@@ -29,9 +29,9 @@ class RecordRing(wiring.Component):
         The queue works; it does with an old ring; it is neither to be turned on nor off.
     starts : Out(1)
         It is turned on in this cycle, with an empty ring.
-    next : Out(INDEX_BITS), full : Out(1)
+    next : Out(RING_INDEX_BITS), full : Out(1)
         Where the next record goes; the ring was full in the cycle before.
-    tail : Out(INDEX_BITS)
+    tail : Out(RING_INDEX_BITS)
         FQ_TAIL.
     """
 
@@ -39,7 +39,7 @@ class RecordRing(wiring.Component):
         super().__init__({
             "enable": In(1),
             "log2": In(5),
-            "head": In(INDEX_BITS),
+            "head": In(RING_INDEX_BITS),
             "idle": In(1),
             "decides": In(1),
             "adds": In(1),
@@ -49,16 +49,16 @@ class RecordRing(wiring.Component):
             "stale": Out(1),
             "current": Out(1),
             "starts": Out(1),
-            "next": Out(INDEX_BITS),
+            "next": Out(RING_INDEX_BITS),
             "full": Out(1),
-            "tail": Out(INDEX_BITS),
+            "tail": Out(RING_INDEX_BITS),
         })
 
     def elaborate(self, platform):
         m = Module()
         was_off, wanted = Signal(), Signal()
-        tail, behind_next = Signal(INDEX_BITS), Signal(INDEX_BITS)
-        mask = Payload(INDEX_BITS, name="mask")     # it changes while the queue is off
+        tail, behind_next = Signal(RING_INDEX_BITS), Signal(RING_INDEX_BITS)
+        mask = Payload(RING_INDEX_BITS, name="mask")     # it changes while the queue is off
         m.d.sync += [
             mask.eq(ring_mask(self.log2)), behind_next.eq(following(self.next, mask)),
             self.full.eq(behind_next == self.head),

@@ -5,7 +5,7 @@ joined by nobody and fills no cache. From then on, until the end, look-ups in th
 are not trusted for the address spaces that are covered, so that no later walk builds upon what is
 about to be dropped. Then the caches are gone through::
 
-    begins ──> settle ──> step, step, … ──> settle ──> done
+    begins ──> drain ──> step, step, … ──> drain ──> done
     stale      fills of   each an operation   look-ups of before
     walks      before     of the pipeline     have left it
                have
@@ -25,7 +25,7 @@ from ..lib.contract import require
 from ..lib.payload import Payload
 from ..pipeline.events import Invalidation
 from ..pipeline.sizes import LINE_BITS
-from ..pipeline.timetable import SETTLED
+from ..pipeline.timetable import DRAIN
 from ..tlb.second_level import line_sets
 
 __all__ = ["Invalidator"]
@@ -42,7 +42,7 @@ class _State(enum.Enum, shape=3):
 class Invalidator(wiring.Component):
     """Goes through the caches.
 
-    An invalidation takes 2 · ``SETTLED`` cycles and a few, plus at most 13 cycles for each set of
+    An invalidation takes 2 · ``DRAIN`` cycles and a few, plus at most 13 cycles for each set of
     the largest store (6 or 7 when no walk fills a cache meanwhile); for a single line, plus 13
     cycles.
 
@@ -90,7 +90,7 @@ class Invalidator(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        state, waited = Signal(_State), Signal(range(SETTLED + 1))
+        state, waited = Signal(_State), Signal(range(DRAIN + 1))
         request, passing = self.request, Signal()
         m.d.sync += [
             self.exact.eq(request.by_device & request.by_pasid & request.by_ft & request.by_addr
@@ -105,7 +105,7 @@ class Invalidator(wiring.Component):
                 with m.If(self.start):
                     m.d.sync += [state.eq(_State.BEGINNING), self.active.eq(1), self.begins.eq(1)]
             with m.Case(_State.BEGINNING):
-                with m.If(waited == SETTLED - 1):
+                with m.If(waited == DRAIN - 1):
                     m.d.sync += [state.eq(_State.ASKING), self.drop.eq(request.context)]
             with m.Case(_State.ASKING):
                 with m.If(self.taken):
@@ -119,7 +119,7 @@ class Invalidator(wiring.Component):
             with m.Case(_State.ENDING):
                 with m.If(self.scanning):
                     m.d.sync += waited.eq(0)
-                with m.Elif(waited == SETTLED - 1):
+                with m.Elif(waited == DRAIN - 1):
                     m.d.sync += [state.eq(_State.IDLE), self.done.eq(1), self.active.eq(0)]
 
         before = Payload(Invalidation, name="request_before")

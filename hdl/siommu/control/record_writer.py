@@ -12,7 +12,7 @@ from ..bus.share import RECORDS_ID
 from ..lib.contract import require
 from ..lib.payload import Payload
 from ..pipeline.events import FaultInfo
-from .rings import INDEX_BITS, slot_address
+from .rings import RING_INDEX_BITS, slot_address
 
 __all__ = ["RecordWriter"]
 
@@ -33,7 +33,7 @@ class RecordWriter(wiring.Component):
         are those of this cycle; address and data are on offer from the next one on.
     fault : In(FaultInfo)
         It stays until ``last``.
-    base : In(PFN_BITS), index : In(INDEX_BITS)
+    base : In(PFN_BITS), index : In(RING_INDEX_BITS)
         Where the record goes: the ring, and which slot of it.
     cycles : In(64)
         The record's time stamp.
@@ -48,7 +48,7 @@ class RecordWriter(wiring.Component):
             "begins": In(1),
             "fault": In(FaultInfo),
             "base": In(PFN_BITS),
-            "index": In(INDEX_BITS),
+            "index": In(RING_INDEX_BITS),
             "cycles": In(64),
             "writing": Out(1),
             "last": Out(1),

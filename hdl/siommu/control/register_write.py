@@ -11,7 +11,7 @@ from ..bus.axi import Resp
 from ..lib.arithmetic import above
 from ..lib.payload import Payload, payload_of
 from .register_kinds import INDEXES, of_kind
-from .rings import INDEX_BITS, ring_mask
+from .rings import RING_INDEX_BITS, ring_mask
 
 __all__ = ["RegisterStarts", "RegisterWrites", "word_layout"]
 
@@ -77,7 +77,7 @@ class RegisterWrites(wiring.Component):
                   "MODE": self._works(stored["CTRL"][:2])}
         m.d.sync += self.starts.eq(0)
         accepted = []
-        size, index = Signal(4), Signal(INDEX_BITS)     # an index counts modulo its ring's size
+        size, index = Signal(4), Signal(RING_INDEX_BITS)     # it counts modulo its ring's size
         m.d.comb += index.eq(content & ring_mask(size))
         for entry in of_kind("stored", "events"):
             selected, written = (Signal(name=f"{name}_{entry.name}")

@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..arch.config import Config
 from ..lib.payload import Payload
-from ..pipeline.operation import LookUp, Operation
+from ..pipeline.operation import LookedUp, Operation
 from ..pipeline.sizes import SLOT_BITS
 from .fate import Acted, Carried, Fate
 
@@ -40,7 +40,7 @@ class Act(wiring.Component):
 
     Members
     -------
-    look_up : In(LookUp)
+    look_up : In(LookedUp)
         In MATCH. The members that follow are looked at in ACT.
     second_hit, region_hit : In(1)
         The second level has the page; the walk cache has its region.
@@ -62,7 +62,7 @@ class Act(wiring.Component):
     def __init__(self, config: Config):
         slots = config.walk_slots
         super().__init__({
-            "look_up": In(LookUp),
+            "look_up": In(LookedUp),
             "second_hit": In(1),
             "region_hit": In(1),
             "any_joinable": In(1),
@@ -84,7 +84,7 @@ class Act(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        found, before, operation = Payload(LookUp), self.look_up.operation, self.operation
+        found, before, operation = Payload(LookedUp), self.look_up.operation, self.operation
         m.d.sync += [found.eq(self.look_up), self.valid.eq(self.look_up.valid)]
         m.d.comb += [operation.eq(found.operation), self.answered.eq(self.valid & found.answered)]
 

@@ -79,13 +79,13 @@ class SlotBudget(wiring.Component):
         wanted, waiting = Signal(), Signal()    # an operation waits: in the cycle before, in this
         m.d.comb += waiting.eq(self.wants.any())
         m.d.sync += wanted.eq(waiting)
-        some, ample, settled = self._free(m, unused)
+        some, ample, current = self._free(m, unused)
         may_take_soon = Signal(ports)           # whatever is not counted yet
         for index in range(ports):
             below, far_below = self._load(m, index, promised, took, unused)
             m.d.comb += [
-                self.may_promise[index].eq(some & below & settled),
-                self.may_take[index].eq(some & below & settled & ~wanted),
+                self.may_promise[index].eq(some & below & current),
+                self.may_take[index].eq(some & below & current & ~wanted),
                 may_take_soon[index].eq(ample & far_below & ~wanted),
             ]
         now, soon = Signal(), Signal()
@@ -94,7 +94,7 @@ class SlotBudget(wiring.Component):
             now.eq((self.may_take >> self.coming_port)[0] & ~waiting),
             soon.eq(self.coming_reserved | ((may_take_soon >> self.coming_port)[0] & ~waiting)),
         ]
-        m.d.comb += self.permitted.eq(soon | (now & settled))
+        m.d.comb += self.permitted.eq(soon | (now & current))
         return m
 
     def _free(self, m, unused):
@@ -102,7 +102,7 @@ class SlotBudget(wiring.Component):
         uncounted, and the count is of this cycle."""
         most = self._config.walk_slots
         free, some = Signal(range(most + 1), init=most), Signal(init=1)
-        ample, settled = Signal(init=most >= SLOT_UNCOUNTED), Signal()
+        ample, current = Signal(init=most >= SLOT_UNCOUNTED), Signal()
         free_next, back = Signal.like(free), Signal(2)
         taken, given = Signal(), Signal()
         m.d.sync += [
@@ -110,10 +110,10 @@ class SlotBudget(wiring.Component):
             # what comes back is counted one cycle later still
             back.eq(self.returned + unused.any()),
         ]
-        m.d.comb += [settled.eq(~taken & ~given), free_next.eq(free + back - (taken + given))]
+        m.d.comb += [current.eq(~taken & ~given), free_next.eq(free + back - (taken + given))]
         m.d.sync += [free.eq(free_next), some.eq(free_next != 0),
                      ample.eq(free_next >= SLOT_UNCOUNTED)]
-        return some, ample, settled
+        return some, ample, current
 
     def _load(self, m, index, promised, took, unused):
         """Whether the port holds fewer slots than it may, and whether it will whatever is

@@ -9,7 +9,7 @@ from ..lib.event import Event
 from ..lib.structs import assign
 from ..pipeline.grants import Outcome
 from ..pipeline.keys import walk_key
-from ..pipeline.lines import MeasuredRun, WalkRecord
+from ..pipeline.lines import MeasuredRun, WalkOfLine
 from ..pipeline.operation import Operation
 from ..pipeline.sizes import LINE_BITS, SLOT_BITS
 from ..pipeline.walks import WalkFinished
@@ -37,13 +37,13 @@ class SlotStore(wiring.Component):
         Keeps the slot's outcome.
     slot : In(SLOT_BITS), outcome : Out(Outcome), extent : Out(LINE_BITS)
         In the next cycle.
-    measured : In(stream.Signature(MeasuredRun)), lines : In(WalkRecord)
+    measured : In(stream.Signature(MeasuredRun)), lines : In(WalkOfLine)
         Keeps an extent; what the line scan reads, combinational, but for ``way``.
     """
 
     def __init__(self, config: Config):
         self._slots = config.walk_slots
-        lines = {name: member for name, member in WalkRecord().members.items() if name != "way"}
+        lines = {name: member for name, member in WalkOfLine().members.items() if name != "way"}
         super().__init__({
             "place": In(SLOT_BITS),
             "operation": In(Operation),

@@ -30,8 +30,8 @@ from ..pipeline.boundaries import (
     WalkUser,
 )
 from ..pipeline.events import FaultInfo, SlotEvent
-from ..pipeline.lines import MeasuredRun, WalkRecord
-from ..pipeline.operation import LookUp, Operation
+from ..pipeline.lines import MeasuredRun, WalkOfLine
+from ..pipeline.operation import LookedUp, Operation
 from ..pipeline.tables import UpperLevels
 from .act import Act
 from .counts import MissCounts, MissEvents
@@ -58,14 +58,14 @@ class MissUnit(wiring.Component):
 
     Members
     -------
-    in_select : In(Operation), look_up : In(LookUp)
+    in_select : In(Operation), look_up : In(LookedUp)
         In SELECT; in MATCH.
     upper : In(UpperLevels), second : In(SecondLevelAnswer)
         What the other caches answer to the operation in ACT.
     flush : In(1), distrust : In(Distrust)
         Walks in flight become stale, and what the caches answer in this cycle is not trusted; an
         invalidation is under way.
-    walks : Out(WalkUser), lines : In(WalkRecord), measured : In(stream.Signature(MeasuredRun))
+    walks : Out(WalkUser), lines : In(WalkOfLine), measured : In(stream.Signature(MeasuredRun))
         To and from the walker and the line scan.
     filled : In(SlotEvent)
         No look-up that missed before the first level's fill is still on its way here.
@@ -83,13 +83,13 @@ class MissUnit(wiring.Component):
         ports, slots = config.requesters, config.walk_slots
         super().__init__({
             "in_select": In(Operation),
-            "look_up": In(LookUp),
+            "look_up": In(LookedUp),
             "upper": In(UpperLevels),
             "second": In(SecondLevelAnswer),
             "flush": In(1),
             "distrust": In(Distrust),
             "walks": Out(WalkUser(slots)),
-            "lines": In(WalkRecord()),
+            "lines": In(WalkOfLine()),
             "measured": In(stream.Signature(MeasuredRun, always_ready=True)),
             "filled": In(SlotEvent),
             "port_enable": In(ports),

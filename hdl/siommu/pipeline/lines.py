@@ -9,7 +9,7 @@ from .keys import LineKey, WalkKey
 from .sizes import LINE_BITS, LINE_PAGES, SLOT_BITS, WAY_BITS
 
 __all__ = ["GrantedWalk", "LeafPage", "LineFill", "LinePage", "LineRights", "LineRow", "LineTag",
-           "LineWords", "MeasuredRun", "WalkRecord"]
+           "LineWords", "MeasuredRun", "WalkOfLine"]
 
 
 class LeafPage(data.Struct):
@@ -99,7 +99,7 @@ class LineFill(wiring.Signature):
         })
 
 
-class WalkRecord(wiring.Signature):
+class WalkOfLine(wiring.Signature):
     """What is kept of an ended walk, combinational from its ``slot``.
 
     Members

@@ -5,7 +5,7 @@ from amaranth.lib import data
 from ..arch.formats import ADDR_BITS, DEVICE_BITS, PAGES_BITS, PASID_BITS, TAG_BITS
 from .sizes import PORT_BITS, SLOT_BITS
 
-__all__ = ["JOINS_NOTHING", "LookUp", "Operation"]
+__all__ = ["JOINS_NOTHING", "LookedUp", "Operation"]
 
 #: ``tries`` of an operation that gets a walk of its own.
 JOINS_NOTHING = 3
@@ -47,7 +47,7 @@ class Operation(data.Struct):
         return self.claims | self.reserved | self.tries.any() | self.skip_second_level
 
 
-class LookUp(data.Struct):
+class LookedUp(data.Struct):
     """What the stages up to MATCH found out about an operation: ``answered`` by the first level
     (or because it needs no table), of which ``more`` pages are left behind a run of ``run`` + 1."""
 

@@ -28,7 +28,7 @@ from enum import IntEnum
 from .sizes import LINE_ROWS
 
 __all__ = ["FILL_SPACING", "FILL_VISIBLE", "LAST_STAGE", "LINE_TAGS_MEET", "ROW_AFTER_TAG",
-           "SETTLED", "SLOT_UNCOUNTED", "STORE_MATCH", "Line", "Stage", "Walk"]
+           "DRAIN", "SLOT_UNCOUNTED", "STORE_MATCH", "Line", "Stage", "Walk"]
 
 
 class Stage(IntEnum):
@@ -117,4 +117,4 @@ LINE_TAGS_MEET = Line.TAG_ON - Line.TAG_OFF
 #: these ways once at most, one behind the other: an operation all stages; the line of a walk that
 #: it ended; the fill of that line the first level. (What waits in a queue meanwhile is decided
 #: about when it leaves: whether it is stale is looked at then.)
-SETTLED = LAST_STAGE + Line.TAG_ON + Stage.TAGS
+DRAIN = LAST_STAGE + Line.TAG_ON + Stage.TAGS

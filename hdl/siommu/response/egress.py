@@ -12,7 +12,7 @@ from ..lib.queues import RingQueue
 from ..pipeline.events import BeatMark
 from .credits import CreditAccount, Credits
 
-__all__ = ["Egress", "MarkedBeats", "PortEgress", "SettledFaults", "SoftwareEgress"]
+__all__ = ["Egress", "MarkedBeats", "PortEgress", "ReleasedFaults", "SoftwareEgress"]
 
 
 class BeatOrder(data.Struct):
@@ -66,7 +66,7 @@ class PortEgress(wiring.Component):
     refused: an operation takes a credit before it enters the core, and a credit is a place in
     these queues. A beat written in cycle *n* is offered in cycle *n* + 1.
 
-    A fault of the miss path is offered once its record has been settled (``recorded``), so that no
+    A fault of the miss path is offered once its record was decided about (``recorded``), so that no
     more faults wait for their records than the port may have requests outstanding.
 
     Parameters
@@ -89,7 +89,7 @@ class PortEgress(wiring.Component):
         m.submodules.misses = misses = RingQueue(Response, self._depth)
         m.submodules.credits = credits = Credits(self._depth)
         m.submodules.marked_beats = marked = MarkedBeats(self._depth)
-        m.submodules.settled = settled = SettledFaults(self._depth)
+        m.submodules.released = released = ReleasedFaults(self._depth)
         leaves, returned = Signal(), Signal()
         some, head = self._order(m, leaves)
         from_hits, ready = Signal(), Signal()
@@ -98,7 +98,7 @@ class PortEgress(wiring.Component):
             misses.w.valid.eq(self.miss.valid), misses.w.payload.eq(self.miss.payload),
 
             from_hits.eq(head.hit),
-            ready.eq(some & (from_hits | ~head.fault | settled.some)),
+            ready.eq(some & (from_hits | ~head.fault | released.some)),
             self.port.valid.eq(ready & self.enable),
             self.port.payload.eq(Mux(from_hits, hits.r.payload.as_value(),
                                      misses.r.payload.as_value())),
@@ -106,8 +106,8 @@ class PortEgress(wiring.Component):
             hits.r.ready.eq(leaves & from_hits),
             misses.r.ready.eq(leaves & ~from_hits),
 
-            settled.recorded.eq(self.recorded),
-            settled.leaves.eq(leaves & head.fault & ~from_hits),
+            released.recorded.eq(self.recorded),
+            released.leaves.eq(leaves & head.fault & ~from_hits),
             marked.hit.eq(self.hit.valid), marked.miss.eq(self.miss.valid),
             marked.returned.eq(returned), credits.returned.eq(returned),
         ]
@@ -178,7 +178,7 @@ class MarkedBeats(wiring.Component):
         return m
 
 
-class SettledFaults(wiring.Component):
+class ReleasedFaults(wiring.Component):
     """Counts the faults of the miss path that have their record and have not left.
 
     Parameters
@@ -202,14 +202,14 @@ class SettledFaults(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        settled, leaves, recorded = Signal(range(self._depth + 1)), self.leaves, self.recorded
+        released, leaves, recorded = Signal(range(self._depth + 1)), self.leaves, self.recorded
         one, two = Signal(), Signal()       # at least: in the next cycle, if none leaves in this
-        m.d.comb += [one.eq(settled.any() | recorded),
-                     two.eq(settled[1:].any() | (settled[0] & recorded))]
+        m.d.comb += [one.eq(released.any() | recorded),
+                     two.eq(released[1:].any() | (released[0] & recorded))]
         with m.If(leaves & ~recorded):
-            m.d.sync += settled.eq(settled - 1)
+            m.d.sync += released.eq(released - 1)
         with m.Elif(~leaves & recorded):
-            m.d.sync += settled.eq(settled + 1)
+            m.d.sync += released.eq(released + 1)
         m.d.sync += self.some.eq(Mux(leaves, two, one))
         return m
 

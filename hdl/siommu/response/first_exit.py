@@ -9,7 +9,7 @@ from ..arch.formats import Cause, Mode, Response, Size
 from ..lib.payload import Payload, later
 from ..lib.structs import assign
 from ..pipeline.grants import Outcome
-from ..pipeline.operation import LookUp, Operation
+from ..pipeline.operation import LookedUp, Operation
 from ..pipeline.sizes import LINE_BITS
 from ..pipeline.timetable import Stage
 from .resolve import Resolver, ends_by, lengths, mapped
@@ -35,7 +35,7 @@ class FirstExit(wiring.Component):
         The first level's answer, in ANSWER.
     beat : Out(Response), answers : Out(ports)
         In ANSWER; one-hot: the port that it is for.
-    in_select : Out(Operation), look_up : Out(LookUp)
+    in_select : Out(Operation), look_up : Out(LookedUp)
         In SELECT; in MATCH, for the miss unit.
     first_hit : Out(1)
         A port's run was found in the first level, in the cycle before.
@@ -55,7 +55,7 @@ class FirstExit(wiring.Component):
             "beat": Out(Response),
             "answers": Out(ports),
             "in_select": Out(Operation),
-            "look_up": Out(LookUp),
+            "look_up": Out(LookedUp),
             "first_hit": Out(1),
         })
 

@@ -29,7 +29,7 @@ from ..lib.plru import TreePlru
 from ..pipeline.sizes import LINE_BITS
 from ..pipeline.timetable import FILL_SPACING
 from .fill_path import Drop, Fill, FillPath
-from .hit_path import HitPath, LookUp
+from .hit_path import FirstLookUp, HitPath
 from .tags import TagArray
 
 __all__ = ["FirstLevelTlb"]
@@ -49,7 +49,7 @@ class FirstLevelTlb(wiring.Component):
 
     Members
     -------
-    look_up : In(LookUp)
+    look_up : In(FirstLookUp)
         One in every cycle in which there is no fill and no drop.
     fill : In(Fill), drop : In(Drop)
         At least ``FILL_SPACING`` cycles lie between two of them. A drop takes whatever lies in
@@ -64,7 +64,7 @@ class FirstLevelTlb(wiring.Component):
         self._entries = config.tlb_entries
         self.tags = TagArray(config.tlb_entries)
         super().__init__({
-            "look_up": In(LookUp()),
+            "look_up": In(FirstLookUp()),
             "fill": In(Fill()),
             "drop": In(Drop()),
             "flush": In(1),

@@ -20,10 +20,10 @@ from .entry import EntryRow, bank_ranges
 from .fill_path import RowWrite
 from .tags import Compared
 
-__all__ = ["HitPath", "LookUp"]
+__all__ = ["HitPath", "FirstLookUp"]
 
 
-class LookUp(wiring.Signature):
+class FirstLookUp(wiring.Signature):
     """A look-up in the first-level TLB, one in every cycle.
 
     Members
@@ -66,7 +66,7 @@ class HitPath(wiring.Component):
         In the select stage; ``changes``: the operation there is no look-up.
     row_write : In(RowWrite(entries))
     hit : Out(1), outcome : Out(Outcome), last : Out(LINE_BITS), entry : Out(range(entries))
-        In the answer stage: see ``LookUp``; ``entry`` is the one that was hit.
+        In the answer stage: see ``FirstLookUp``; ``entry`` is the one that was hit.
     """
 
     def __init__(self, entries):

@@ -12,7 +12,7 @@ from ..lib.payload import Payload, payload_of
 from ..lib.structs import assign
 from ..pipeline.grants import Outcome, Rights
 from ..pipeline.keys import LineKey, WalkKey, line_key
-from ..pipeline.lines import GrantedWalk, WalkRecord
+from ..pipeline.lines import GrantedWalk, WalkOfLine
 from ..pipeline.sizes import LINE_BITS, SLOT_BITS, WAY_BITS
 from ..pipeline.timetable import LINE_TAGS_MEET, Line
 from .line_schedule import at
@@ -59,7 +59,7 @@ class LineRecords(wiring.Component):
     -------
     since : In(Line.TAG_ON), next : In(GrantedWalk)
         From ``LineSchedule``.
-    walk : Out(WalkRecord)
+    walk : Out(WalkOfLine)
         Of ``next``.
     stale : In(walk_slots)
         Slots whose lines must not be kept any more.
@@ -74,7 +74,7 @@ class LineRecords(wiring.Component):
         super().__init__({
             "since": In(int(Line.TAG_ON)),
             "next": In(GrantedWalk),
-            "walk": Out(WalkRecord()),
+            "walk": Out(WalkOfLine()),
             "stale": In(config.walk_slots),
             "first": Out(FirstHalf),
             "second": Out(SecondHalf),

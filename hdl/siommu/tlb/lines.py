@@ -18,7 +18,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..arch.config import Config
 from ..pipeline.grants import FillRequest
-from ..pipeline.lines import GrantedWalk, LineFill, LineWords, MeasuredRun, WalkRecord
+from ..pipeline.lines import GrantedWalk, LineFill, LineWords, MeasuredRun, WalkOfLine
 from ..pipeline.sizes import LINE_BITS
 from ..pipeline.timetable import Line
 from .line_buffer import LineBuffer
@@ -43,7 +43,7 @@ class TableLines(wiring.Component):
         From the walker.
     granted : In(stream.Signature(GrantedWalk))
         One every ``Line.PITCH`` cycles begins, and there is room for one of each slot.
-    walk : Out(WalkRecord)
+    walk : Out(WalkOfLine)
         Of the walk that begins next.
     stale : In(walk_slots)
         Slots whose lines must not be kept any more.
@@ -62,7 +62,7 @@ class TableLines(wiring.Component):
         super().__init__({
             "words": In(LineWords),
             "granted": In(stream.Signature(GrantedWalk)),
-            "walk": Out(WalkRecord()),
+            "walk": Out(WalkOfLine()),
             "stale": In(config.walk_slots),
             "fill": Out(stream.Signature(FillRequest)),
             "measured": Out(stream.Signature(MeasuredRun, always_ready=True)),

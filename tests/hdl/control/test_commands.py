@@ -10,7 +10,7 @@ from siommu.arch.formats import CommandAddress, CommandWord0, FenceWord0, Opcode
 from siommu.arch.packing import pack
 from siommu.bus.share import FENCES_ID, READ_ID
 from siommu.control.commands import CommandQueue
-from siommu.pipeline.timetable import SETTLED
+from siommu.pipeline.timetable import DRAIN
 
 from ...support.simulate import seeded, simulate
 
@@ -334,7 +334,7 @@ def test_a_fence_waits():
                     for event in bench.done:
                         when.setdefault(event[0], cycles)
                     assert cycles < 500
-                assert when["mark"] - began >= outdated + SETTLED - 2
+                assert when["mark"] - began >= outdated + DRAIN - 2
                 assert when["store"] - when["mark"] >= marked
                 for _ in range(5):
                     await bench.cycle(ctx)

@@ -4,7 +4,7 @@ import pytest
 
 from siommu.arch.config import Config
 from siommu.control.invalidate import Invalidator
-from siommu.pipeline.timetable import SETTLED
+from siommu.pipeline.timetable import DRAIN
 
 from ...support.simulate import seeded, simulate
 
@@ -35,7 +35,7 @@ async def invalidate(ctx, dut, rng, request):
         ctx.set(dut.taken, taken)
         ctx.set(dut.arrives, arrives)
         if arrives:
-            assert since > SETTLED, "what was decided before has landed"
+            assert since > DRAIN, "what was decided before has landed"
             assert not steps or since - last >= 5
             steps.append((ctx.get(dut.step), ctx.get(dut.exact)))
             last = since
@@ -47,7 +47,7 @@ async def invalidate(ctx, dut, rng, request):
             quiet = since
         if ctx.get(dut.done):
             assert not ctx.get(dut.active)
-            assert since - quiet >= SETTLED, "look-ups of before have left the pipeline"
+            assert since - quiet >= DRAIN, "look-ups of before have left the pipeline"
             await ctx.tick()
             assert not ctx.get(dut.done), "for one cycle"
             return steps, drops
