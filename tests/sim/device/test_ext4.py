@@ -1,10 +1,14 @@
 import os
 import random
+from contextlib import suppress
 
 import pytest
+from hypothesis import strategies as st
 
 from sim.device import ext4
 from sim.device.ext4 import Ext4Error, Ext4Image, Extent, MissingTools
+
+from ...support.properties import holds_for
 
 PAGE = 4096
 
@@ -209,6 +213,48 @@ def test_an_image_that_was_cut_is_refused(image, length):
     os.truncate(image.path, length)
     with pytest.raises(Ext4Error, match="ends too early|shorter than the file system"):
         Ext4Image(image.path)
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    """An image for many examples, its blocks that are no file's content, and its files."""
+    root = tmp_path_factory.mktemp("sound")
+    (root / "files" / "folder").mkdir(parents=True)
+    for number in range(40):
+        (root / "files" / "folder" / f"file {number}").write_bytes(bytes(5000 * number))
+    image = Ext4Image.make(root / "files", root / "image", size=4 << 20)
+    image.write_fragmented(root / "files" / "folder" / "file 39", "/folder/pieces", 1)
+    content = image.path.read_bytes()
+    used = [block for block in range(len(content) // PAGE)
+            if any(content[block * PAGE:(block + 1) * PAGE])]
+    return image, used, [f"/folder/file {number}" for number in (0, 9, 39)] + ["/folder/pieces"]
+
+
+@holds_for(examples=200, damage=st.lists(st.tuples(
+    st.integers(0, 1 << 16), st.integers(0, PAGE - 1), st.integers(0, 255)), min_size=1,
+    max_size=6))
+def test_no_damage_leads_to_anything_but_a_sentence(sound, damage):
+    """Bytes changed wherever the image has any: a file is read, absent, or refused; no other error
+    comes out, and nothing goes on without end."""
+    image, used, paths = sound
+    with open(image.path, "r+b") as file:
+        before = []
+        for block, offset, value in damage:
+            place = used[block % len(used)] * PAGE + offset
+            file.seek(place)
+            before.append((place, file.read(1)))
+            file.seek(place)
+            file.write(bytes([value]))
+        file.flush()
+        try:
+            for path in paths:
+                with suppress(OSError, Ext4Error):
+                    for extent in image.inode(path).extents:
+                        assert extent.count and extent.block + extent.count <= 4 << 20 >> 12
+        finally:
+            for place, value in reversed(before):
+                file.seek(place)
+                file.write(value)
 
 
 def test_refusals(image, folder, tmp_path):
