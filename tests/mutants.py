@@ -41,7 +41,7 @@ def _first_failure(arguments, environment):
 PARTS = {
     "tlb/first_level": ("entry", "tags", "fill_path", "hit_path"),
     "tlb/second_level": ("line_store",),
-    "store/set_store": ("set_index", "set_way", "set_write", "set_scan"),
+    "store/set_store": ("set_way", "set_write", "set_scan"),
     "tlb/lines": ("line_schedule", "line_buffer", "line_record", "line_runs", "line_fill"),
     "response/egress": ("credits",),
     "control/commands": ("command_fetch", "command_decode", "fence_store"),

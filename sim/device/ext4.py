@@ -1,4 +1,5 @@
-"""Real ext4 file systems, without mounting and without root: e2fsprogs on an image file.
+"""Real ext4 file systems, without mounting and without root: e2fsprogs on an image file, which
+``ext4_inodes`` reads.
 
 The image is what the SSD holds. Content moves through the SSD; names, owners, extents and the
 allocation of blocks are e2fsprogs' business here, as they are the kernel's in a real system.
@@ -10,49 +11,17 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 from siommu.generate.files import whole
 
-__all__ = ["Ext4Error", "Ext4Image", "Extent", "Inode", "MissingTools"]
+from .ext4_inodes import PAGE, Ext4Error, Extent, Inode, read_inodes
 
-PAGE = 4096
-TOOLS = ("mke2fs", "debugfs", "e2fsck", "dumpe2fs")
+__all__ = ["Ext4Error", "Ext4Image", "Extent", "Inode", "MissingTools"]
 
 
 class MissingTools(RuntimeError):
     """e2fsprogs is not installed."""
-
-
-class Ext4Error(RuntimeError):
-    """A tool of e2fsprogs reports an error."""
-
-
-@dataclass(frozen=True)
-class Extent:
-    """``count`` pages of a file from ``page`` on, in the file system's blocks from ``block`` on.
-
-    ``written`` is false for blocks that are allocated but read as zeros.
-    """
-
-    page: int
-    block: int
-    count: int
-    written: bool = True
-
-
-@dataclass(frozen=True)
-class Inode:
-    """What the kernel needs of an inode. ``kind`` is regular, directory, symlink, …"""
-
-    number: int
-    kind: str
-    mode: int
-    uid: int
-    gid: int
-    size: int
-    extents: tuple
 
 
 def find_tool(name):
@@ -103,17 +72,13 @@ class Ext4Image:
     ------
     Ext4Error
         It is no ext4 file system, or has other blocks.
-    MissingTools
-        e2fsprogs is not installed.
     """
 
     def __init__(self, path, read_only=False):
         self.path = Path(path)
         self.read_only = read_only
-        header, _ = _run("dumpe2fs", "-h", self.path)
-        size = re.search(r"^Block size:\s+(\d+)", header, re.M)
-        if size is None or int(size[1]) != PAGE:
-            raise Ext4Error(f"{self.path} must have blocks of {PAGE} bytes")
+        with read_inodes(self.path):
+            pass
 
     @classmethod
     def make(cls, folder, path, size=None):
@@ -156,59 +121,27 @@ class Ext4Image:
         ------
         OSError
             FileNotFoundError or NotADirectoryError.
+        Ext4Error
+            The image is damaged on the way.
         """
-        if not path.startswith("/"):
-            raise FileNotFoundError(f"{path!r} is not an absolute path")
-        parts = [part for part in path.split("/") if part]
-        inodes = []
-        for depth in range(len(parts) + 1):
-            if inodes and inodes[-1].kind != "directory":
-                raise NotADirectoryError(f"/{'/'.join(parts[:depth - 1])} is not a directory")
-            inodes.append(self.inode("/" + "/".join(parts[:depth])))
-        return inodes
+        with read_inodes(self.path) as inodes:
+            return inodes.walk(path)
 
     def inode(self, path):
-        """The inode at an absolute path, or (an integer) with a number."""
-        name = f"<{path}>" if isinstance(path, int) else _quote(path)
-        try:
-            text = self._debugfs(f"stat {name}")
-        except Ext4Error as error:
-            if "not found" in str(error):
-                raise FileNotFoundError(f"{path} does not exist") from None
-            raise
-
-        def find(pattern, base=10):
-            match = re.search(pattern, text)
-            if match is None:
-                raise Ext4Error(f"debugfs does not show {pattern!r} of {path}:\n{text}")
-            return int(match[1], base)
-        number = find(r"Inode: (\d+)")
-        kind = re.search(r"Type: (\S.*?)\s+Mode:", text)[1]
-        extents = self._extents(number) if kind == "regular" else ()
-        return Inode(number, kind, find(r"Mode:\s+(\d+)", 8), find(r"User:\s+(\d+)"),
-                     find(r"Group:\s+(\d+)"), find(r"Size: (\d+)"), extents)
-
-    def _extents(self, number):
-        text = self._debugfs(f"dump_extents <{number}>")
-        if "Level Entries" not in text:
-            raise Ext4Error(f"inode {number} is not mapped by extents")
-        extents = []
-        # Level/depth entry/entries logical-logical physical-physical length [Uninit]; the lines
-        # of index nodes have a level above the depth and no last physical block.
-        for match in re.finditer(r"^\s*(\d+)/\s*(\d+)\s+\d+/\s*\d+\s+(\d+)\s*-\s*\d+\s+(\d+)"
-                                 r"\s*-\s*\d+\s+(\d+) *(Uninit)?\s*$", text, re.M):
-            level, depth, page, block, count = map(int, match.groups()[:5])
-            if level == depth:
-                extents.append(Extent(page, block, count, match[6] is None))
-        return tuple(extents)
+        """The inode at an absolute path, or (an integer) with a number; raises as ``walk``."""
+        if not isinstance(path, int):
+            return self.walk(path)[-1]
+        with read_inodes(self.path) as inodes:
+            return inodes.number(path)
 
     def content(self, path):
         """The bytes of a file, as debugfs reads them from the image."""
+        quoted = _quote(path)
         if not self.inode(path).size:
             return b""
         with tempfile.TemporaryDirectory() as folder:
             target = Path(folder) / "content"
-            self._debugfs(f"dump {_quote(path)} {_quote(str(target))}")
+            self._debugfs(f"dump {quoted} {_quote(str(target))}")
             return target.read_bytes()
 
     def check(self):
@@ -288,8 +221,8 @@ class Ext4Image:
         return {page: held[page] for page in pages}
 
     def _blocks(self, number):
-        return {extent.page + index: extent.block + index for extent in self._extents(number)
-                for index in range(extent.count)}
+        return {extent.page + index: extent.block + index
+                for extent in self.inode(number).extents for index in range(extent.count)}
 
     def mark_written(self, number, blocks):
         """``blocks``, {page: block} of ``allocate``, hold the file's content from now on."""

@@ -151,8 +151,8 @@ class FileTable:
     def _write_chunk(self, attachment, index):
         table, vaddr, read, write = attachment
         place = table.entry_address(vaddr + index * span_bytes(2), 2, create=True)
-        if index in self._absent:
-            self.memory.write_u64(place, self._absent[index] << 1)
+        if index not in self._chunks:
+            self.memory.write_u64(place, self._absent.get(index, 0) << 1)
             return
         addr, large = self._chunks[index]
         rights = dict(w=write, nr=not read)
@@ -162,7 +162,8 @@ class FileTable:
     def add_attachment(self, table, vaddr, read, write):
         """Enters the file at ``vaddr`` of ``table``, which calls this from ``attach``."""
         self._attached.append((table, vaddr, bool(read), bool(write)))
-        for index in (*self._chunks, *self._absent):
+        # All of them: what was detached from there before may have left a disposition.
+        for index in range(self.reserve):
             self._write_chunk(self._attached[-1], index)
 
     def drop_attachment(self, table, vaddr):

@@ -6,7 +6,7 @@ import random
 from amaranth.lib import memory
 from amaranth.sim import Simulator
 
-__all__ = ["simulate", "seeded", "one_bit_off", "recorded_memories"]
+__all__ = ["Running", "simulate", "seeded", "one_bit_off", "recorded_memories"]
 
 
 def simulate(dut, *testbenches, cycles=None):
@@ -35,6 +35,42 @@ def simulate(dut, *testbenches, cycles=None):
                 break
     missing = [testbench.__name__ for testbench in testbenches if testbench not in finished]
     assert not missing, f"not finished after {cycles} cycles: {', '.join(missing)}"
+
+
+class Running:
+    """A simulation of ``dut`` that goes on from one call to the next, for tests that try many
+    examples: to compile it for each of them would take longer than the examples.
+
+    Called with a testbench, it runs it to its end, for at most ``cycles`` cycles. What the
+    testbench raises is raised to the caller; the next call finds the state that it left.
+    """
+
+    def __init__(self, dut, cycles=10_000):
+        self._simulator, self._cycles = Simulator(dut), cycles
+        self._simulator.add_clock(1e-6)
+        self._simulator.add_testbench(self._serve)
+        self._testbench = self._error = None
+
+    async def _serve(self, ctx):
+        while True:
+            if self._testbench is not None:
+                try:
+                    await self._testbench(ctx)
+                except Exception as error:      # a failure must not end the simulation
+                    self._error = error
+                self._testbench = None
+            await ctx.tick()
+
+    def __call__(self, testbench):
+        self._testbench, self._error = testbench, None
+        for _ in range(4 * self._cycles):       # steps are changes of the clock and of delays
+            self._simulator.advance()
+            if self._testbench is None:
+                break
+        else:
+            raise AssertionError(f"not finished after {self._cycles} cycles")
+        if self._error is not None:
+            raise self._error
 
 
 def seeded(name):

@@ -1,6 +1,7 @@
 """The TLB against a model that keeps every fill ever made and says what must not be answered."""
 
 import pytest
+from hypothesis import strategies as st
 
 from siommu.arch.config import Config
 from siommu.arch.formats import Size
@@ -8,7 +9,8 @@ from siommu.pipeline.sizes import LINE_PAGES
 from siommu.pipeline.timetable import FILL_SPACING
 from siommu.tlb.first_level import FirstLevelTlb
 
-from ...support.simulate import seeded, simulate
+from ...support.properties import holds_for
+from ...support.simulate import Running, seeded, simulate
 
 SPAN = {Size.PAGE_4K: 1, Size.PAGE_2M: 1 << 9, Size.PAGE_1G: 1 << 18}
 KEY = {"ft": 1, "device": 7, "pasid": 0x12345, "vpn": 0x1_2345_6789, "canonical": 1}
@@ -353,60 +355,88 @@ def covered(invalidation, key, size):
     return key["vpn"] >> bits == (invalidation["page"] & (1 << 45) - 1) >> bits
 
 
-def test_invalidations():
-    """Random invalidations over random entries: what is covered is gone, another address space
-    keeps everything, and so does another gigabyte."""
-    rng = seeded("tlb/invalidations")
+#: Pages that share a line, 2 MiB, 1 GiB with another one, or nothing.
+NEAR = [0, 1, 7, 8, 16, 1 << 6, 1 << 9, 1 << 12, 1 << 17, 1 << 18, 1 << 20, 1 << 44]
+#: Most of them are in one address space, where ranges decide.
+KEYS = st.builds(
+    lambda near, **fields: dict(KEY, vpn=KEY["vpn"] ^ near, **fields), near=st.sampled_from(NEAR),
+    ft=st.sampled_from((1, 1, 1, 0)), device=st.sampled_from((7, 7, 7, 8)),
+    pasid=st.sampled_from((1, 1, 1, 2)))
+ENTRIES = st.lists(st.tuples(KEYS, st.sampled_from((
+    Size.PAGE_4K, Size.PAGE_4K, Size.PAGE_2M, Size.PAGE_1G, Size.BYPASS))), min_size=1, max_size=6)
+SELECTORS = ("by_ft", "by_device", "by_pasid", "by_addr")
+
+
+#: Every size beside the target, in another line and in another space: no chance decides here.
+BESIDE = [(dict(KEY, vpn=KEY["vpn"] ^ near, **other), size) for near, size, other in (
+    (0, Size.PAGE_4K, {}), (8, Size.PAGE_4K, {}), (1 << 6, Size.PAGE_4K, {"pasid": 2}),
+    (1 << 9, Size.PAGE_2M, {}), (1 << 18, Size.PAGE_1G, {}), (0, Size.BYPASS, {"device": 8}))]
+
+
+def invalidation(key, n, selectors):
+    """An invalidation of the 2^``n`` pages around that of ``key``, with a bit for each selector."""
+    return {"context": 0, "ft": key["ft"], "device": key["device"], "pasid": key["pasid"], "n": n,
+            "page": key["vpn"] >> n << n,
+            **{name: selectors >> bit & 1 for bit, name in enumerate(SELECTORS)}}
+
+
+def may_be_dropped(wanted, key, size):
+    """Whether ``covered`` by what the hardware makes of a range: the first of line, 2 MiB, 1 GiB,
+    everything that holds it."""
+    rounded = next(bits for bits in (3, 9, 18, 52) if bits >= wanted["n"])
+    return covered({**wanted, "n": rounded}, key, size)
+
+
+@pytest.fixture(scope="module")
+def tlb():
+    """A first level, and the simulation that it runs in."""
     dut = FirstLevelTlb(Config(tlb_entries=8))
+    return dut, Running(dut)
+
+
+@holds_for(examples=100, entries=ENTRIES, target=KEYS, of_entry=st.integers(0, 8),
+           selectors=st.integers(0, 15),
+           always=[{"entries": BESIDE, "target": KEY, "of_entry": 6, "selectors": selectors}
+                   for selectors in range(16)])
+def test_invalidations(tlb, entries, target, of_entry, selectors):
+    """Whatever the entries are, and whatever is invalidated, in ranges that grow: what is covered
+    is gone, and what is not covered even by the rounded range is there."""
+    dut, run = tlb
+    if of_entry < len(entries):     # what is there is more often looked for
+        target = entries[of_entry][0]
+
+    async def drop(ctx, wanted):
+        ctx.set(dut.drop.invalidation, wanted)
+        ctx.set(dut.look_up.key, dict(target, vpn=wanted["page"] & (1 << 45) - 1))
+        ctx.set(dut.drop.valid, 1)
+        await ctx.tick()
+        ctx.set(dut.drop.valid, 0)
+        await ctx.tick().repeat(4)
+
+    async def remaining(ctx, held):
+        """Those of the entries that are there themselves, and not one that overlaps them."""
+        found = [(await look_up(ctx, dut, key), number, key, size) for number, key, size in held]
+        return [(number, key, size) for answer, number, key, size in found
+                if answer is not None and (answer[0] >> 20, answer[2]) == (number, size)]
 
     async def bench(ctx):
-        kept = dropped = 0
-        for _ in range(150):
-            ctx.set(dut.flush, 1)
-            await ctx.tick()
-            ctx.set(dut.flush, 0)
-            entries = []
-            for number in range(6):
-                size = rng.choice((Size.PAGE_4K, Size.PAGE_4K, Size.PAGE_2M, Size.PAGE_1G,
-                                   Size.BYPASS))
-                key = dict(KEY, ft=rng.randrange(2), device=rng.choice((7, 8)),
-                           pasid=rng.choice((1, 2)),
-                           vpn=KEY["vpn"] ^ rng.choice((0, 1, 7, 8, 1 << 9, 1 << 12, 1 << 20,
-                                                        1 << 44)))
-                await fill(ctx, dut, key, small(key, number) if size == Size.PAGE_4K
-                           else large(number, size))
-                entries.append((key, size, number))
-
-            async def there(key, size, number):
-                """The entry itself: it was not replaced by one that overlaps it."""
-                found = await look_up(ctx, dut, key)
-                return found is not None and found[0] == number and found[2] == size
-            entries = [entry for entry in entries if await there(*entry)]
-            if not entries:
-                continue
-            n = rng.choice((0, 0, 1, 3, 4, 9, 10, 18, 19, 30, 45, 52))
-            target, *_ = rng.choice(entries)
-            wanted = {"context": 0, "ft": target["ft"], "device": target["device"],
-                      "pasid": target["pasid"], "n": n, "page": target["vpn"] >> n << n,
-                      **{f"by_{name}": rng.randrange(2)
-                         for name in ("ft", "device", "pasid", "addr")}}
-            ctx.set(dut.drop.invalidation, wanted)
-            ctx.set(dut.look_up.key, dict(target, vpn=wanted["page"] & (1 << 45) - 1))
-            ctx.set(dut.drop.valid, 1)
-            await ctx.tick()
-            ctx.set(dut.drop.valid, 0)
-            await ctx.tick().repeat(4)
-            for key, size, number in entries:
-                found = await there(key, size, number)
+        ctx.set(dut.flush, 1)
+        await ctx.tick()
+        ctx.set(dut.flush, 0)
+        for number, (key, size) in enumerate(entries):
+            # Above bit 19 the page tells whose it is, whatever the size.
+            await fill(ctx, dut, key, small(key, number << 20) if size == Size.PAGE_4K
+                       else large(number << 20, size))
+        held = await remaining(ctx, [(number, *entry) for number, entry in enumerate(entries)])
+        assert held, "the newest one is there"
+        for n in (0, 1, 2, 3, 4, 8, 9, 10, 17, 18, 19, 30, 45, 52):
+            wanted = invalidation(target, n, selectors)
+            await drop(ctx, wanted)
+            left = await remaining(ctx, held)
+            for number, key, size in held:
                 if covered(wanted, key, size):
-                    assert not found, (wanted, key, size)
-                    dropped += 1
-                elif any(wanted[f"by_{name}"] and key[name] != wanted[name]
-                         for name in ("ft", "device")) or (
-                             wanted["by_addr"] and n <= 18 and size != Size.BYPASS
-                             and key["vpn"] >> 18 != wanted["page"] >> 18):
-                    assert found, (wanted, key, size)
-                    kept += 1
-        assert kept > 50 and dropped > 50, (kept, dropped)
-
-    simulate(dut, bench, cycles=40_000)
+                    assert (number, key, size) not in left, (wanted, key, size)
+                elif not may_be_dropped(wanted, key, size):
+                    assert (number, key, size) in left, (wanted, key, size)
+            held = left
+    run(bench)

@@ -182,6 +182,17 @@ def test_file_table_is_shared(memory):
     file.destroy()
 
 
+def test_an_attachment_leaves_nothing_of_the_one_before(memory):
+    file = FileTable(memory, devid=9, reserve=2)
+    file.map(0, 0x10000)
+    table = PageTable(memory)
+    table.attach(VA, file)
+    table.detach(VA, file, disposition=Disposition.OS)
+    assert [table.entry(VA + index * span_bytes(2), 2) for index in (0, 1)] == [2, 2]
+    table.attach(VA, file)
+    assert table.entry(VA, 2) & 1 and table.entry(VA + span_bytes(2), 2) == 0
+
+
 def test_large_chunks(memory):
     file = FileTable(memory, devid=1, reserve=3)
     file.map_large(CHUNK, 0x4020_0000)
