@@ -90,6 +90,13 @@ MUTATIONS = {
     "cached-fault": Mutation(
         "a fault to which a cached context led is reported", "walk/step",
         "cached.eq(state.cached & ~state.speculative)", "cached.eq(0)"),
+    "absent-by-entry": Mutation(
+        "what a context says of absent entries is not looked at", "walk/step",
+        "absent = Mux(state.absent.any(), reported(state.absent), entry.disposition)",
+        "absent = entry.disposition"),
+    "absent-of-files": Mutation(
+        "MEM_ABSENT counts for the storage table too", "walk/step",
+        "after.absent.eq(Mux(key.ft, 0, denied.mem_absent))", "after.absent.eq(denied.mem_absent)"),
     "canonical-of-4-levels": Mutation(
         "bit 47 is not looked at when an address is checked", "pipeline/paging",
         "_all_equal(page[width - 1 - PAGE_SHIFT:])",

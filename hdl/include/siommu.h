@@ -152,6 +152,17 @@ enum siommu_disposition {
 	SIOMMU_DISPOSITION_REMAP = 2,
 };
 
+/*
+ * What a context says of absent entries of its memory table (§3.2): NOT_PRESENT has this
+ * disposition whatever the entry says, unless it is left to the entry.
+ */
+enum siommu_absent {
+	SIOMMU_ABSENT_BY_ENTRY = 0,
+	SIOMMU_ABSENT_OS       = 1,
+	SIOMMU_ABSENT_REMAP    = 2,
+	SIOMMU_ABSENT_DENY     = 3,
+};
+
 /* The mapping behind a run's first page (§2.1, rsp_size). */
 enum siommu_size {
 	SIOMMU_SIZE_PAGE_4K = 0,
@@ -387,22 +398,29 @@ static inline struct siommu_context_root_fields siommu_context_root_decode(uint6
 	return fields;
 }
 
-/* Word 2 of a PASID context: dispositions of permission faults (§3.2). */
-#define SIOMMU_CONTEXT_DENY_MEM_DENY_SHIFT 0
-#define SIOMMU_CONTEXT_DENY_MEM_DENY_MASK  UINT64_C(0x3)
-#define SIOMMU_CONTEXT_DENY_STO_DENY_SHIFT 2
-#define SIOMMU_CONTEXT_DENY_STO_DENY_MASK  UINT64_C(0xc)
-#define SIOMMU_CONTEXT_DENY_RESERVED_MASK  UINT64_C(0xfffffffffffffff0)
+/*
+ * Word 2 of a PASID context: dispositions of permission faults, and of what is absent from the
+ * memory table, an Absent (§3.2).
+ */
+#define SIOMMU_CONTEXT_DENY_MEM_DENY_SHIFT   0
+#define SIOMMU_CONTEXT_DENY_MEM_DENY_MASK    UINT64_C(0x3)
+#define SIOMMU_CONTEXT_DENY_STO_DENY_SHIFT   2
+#define SIOMMU_CONTEXT_DENY_STO_DENY_MASK    UINT64_C(0xc)
+#define SIOMMU_CONTEXT_DENY_MEM_ABSENT_SHIFT 4
+#define SIOMMU_CONTEXT_DENY_MEM_ABSENT_MASK  UINT64_C(0x30)
+#define SIOMMU_CONTEXT_DENY_RESERVED_MASK    UINT64_C(0xffffffffffffffc0)
 
 struct siommu_context_deny_fields {
 	uint8_t mem_deny;
 	uint8_t sto_deny;
+	uint8_t mem_absent;
 };
 
 static inline uint64_t siommu_context_deny_encode(struct siommu_context_deny_fields fields)
 {
 	return SIOMMU_FIELD_PREP(CONTEXT_DENY_MEM_DENY, fields.mem_deny) |
-	       SIOMMU_FIELD_PREP(CONTEXT_DENY_STO_DENY, fields.sto_deny);
+	       SIOMMU_FIELD_PREP(CONTEXT_DENY_STO_DENY, fields.sto_deny) |
+	       SIOMMU_FIELD_PREP(CONTEXT_DENY_MEM_ABSENT, fields.mem_absent);
 }
 
 static inline struct siommu_context_deny_fields siommu_context_deny_decode(uint64_t word)
@@ -411,6 +429,7 @@ static inline struct siommu_context_deny_fields siommu_context_deny_decode(uint6
 
 	fields.mem_deny = (uint8_t)SIOMMU_FIELD_GET(CONTEXT_DENY_MEM_DENY, word);
 	fields.sto_deny = (uint8_t)SIOMMU_FIELD_GET(CONTEXT_DENY_STO_DENY, word);
+	fields.mem_absent = (uint8_t)SIOMMU_FIELD_GET(CONTEXT_DENY_MEM_ABSENT, word);
 	return fields;
 }
 
@@ -739,6 +758,12 @@ static inline uint64_t siommu_context_deny(enum siommu_disposition memory,
 {
 	return SIOMMU_FIELD_PREP(CONTEXT_DENY_MEM_DENY, memory) |
 	       SIOMMU_FIELD_PREP(CONTEXT_DENY_STO_DENY, storage);
+}
+
+/* The same word: what is done about absent entries of the memory table. To be ORed to the above. */
+static inline uint64_t siommu_context_absent(enum siommu_absent memory)
+{
+	return SIOMMU_FIELD_PREP(CONTEXT_DENY_MEM_ABSENT, memory);
 }
 
 /* Bytes that one entry of this level maps. */

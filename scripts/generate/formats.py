@@ -15,7 +15,8 @@ CONSTANTS = ("PAGE_SHIFT", "PAGE_BYTES", "INDEX_BITS", "TABLE_ENTRIES", "ENTRY_B
              "DDT_ENTRY_BYTES", "CONTEXT_BYTES", "MAX_LEVEL", "DEVICE_BITS", "PASID_BITS",
              "DEVID_BITS", "COMMAND_BYTES", "RECORD_BYTES", "PREFETCH_MAX_N")
 
-ENUMS = (formats.Cause, formats.Disposition, formats.Size, formats.Mode, formats.Opcode)
+ENUMS = (formats.Cause, formats.Disposition, formats.Absent, formats.Size, formats.Mode,
+         formats.Opcode)
 
 #: The words in memory, by the section that specifies them.
 WORDS = {

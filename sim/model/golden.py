@@ -6,8 +6,8 @@ lines that do them. ``tests/docs/test_quotes.py`` looks the quotations up.
 The model shares with the RTL the names of causes and sizes and nothing else: bit positions and
 reserved masks are written out here once more, from §3, so that a slip in the declarations shows.
 
-RISC-V tables (§3.4) and MEM_ABSENT are not modelled, because the core does not have them: what §4
-says of them is quoted nowhere here, but for the sentences that it shares with other tables.
+RISC-V tables (§3.4) are not modelled, because the core does not have them: what §4 says of them is
+quoted nowhere here, but for the sentences that it shares with other tables.
 """
 
 from siommu.arch.formats import Cause, Disposition, Mode, Size
@@ -206,9 +206,8 @@ class GoldenModel:
         context = walk.read(LEVEL_PASID, base + 32 * _bits(access.pasid, 6, 0), 4)
         # §4.3: "Read the context: reserved bits → ENTRY_RESERVED;"
         # §3.2: "In a core without RISC-V tables a MEM_FMT ≠ 0 always does."
-        # MEM_ABSENT is reserved in this core as well.
         if (not _only(context[0], (1, 0), (51, 12)) or not _only(context[1], (1, 0), (51, 12))
-                or not _only(context[2], (3, 0)) or context[3]):
+                or not _only(context[2], (5, 0)) or context[3]):
             raise _Fault(Cause.ENTRY_RESERVED)
         # §4.3: "absent → PASID_INVALID or TABLE_ABSENT."
         # §3.2: "A context with MEM_V = 0 and STO_V = 0 is PASID_INVALID; one whose needed root
@@ -223,6 +222,9 @@ class GoldenModel:
         root = context[1 if access.ft else 0]
         # §5: "READ_DENIED and WRITE_DENIED from the context"
         deny = _disposition(_bits(context[2], 3, 2) if access.ft else _bits(context[2], 1, 0))
+        # §3.2: "disposition of NOT_PRESENT, FT = 0. 0 = that of the entry; 1 = OS, 2 = REMAP
+        # whatever the entry says; 3 = DENY."
+        absent = 0 if access.ft else _bits(context[2], 5, 4)
         depth = 5 if _bit(root, 1) else 4
         # §4.4: "The address is not canonical for the table's depth (bits 63:38, 63:47 or 63:56, for
         # 3, 4 or 5 levels, not all equal) → NON_CANONICAL."
@@ -241,8 +243,10 @@ class GoldenModel:
             # §4.5: "P = 0 (V = 0) → NOT_PRESENT."
             # §3.3: "If 0, bits 2:1 are the entry's disposition (§5) and every other bit is
             # software's"
+            # §5: "NOT_PRESENT takes it from bits 2:1 of the entry, in either format, unless
+            # MEM_ABSENT says otherwise;"
             if not _bit(entry, 0):
-                raise _Fault(Cause.NOT_PRESENT, _disposition(_bits(entry, 2, 1)))
+                raise _Fault(Cause.NOT_PRESENT, _disposition(absent or _bits(entry, 2, 1)))
             # §4.5: "A reserved bit → ENTRY_RESERVED."
             # §3.3: "at level 2 or 3: this is a leaf (2 MiB, 1 GiB). At levels 4 and 5 reserved. At
             # level 1 ignored"

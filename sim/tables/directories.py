@@ -1,6 +1,7 @@
 """Builds the device directory (§3.1) and the PASID directory with its contexts (§3.2)."""
 
 from siommu.arch.formats import (
+    Absent,
     ContextDeny,
     ContextRoot,
     DeviceWord0,
@@ -128,7 +129,7 @@ class PasidDirectory:
         return None if base is None else base + 32 * (pasid & 127)
 
     def set(self, pasid, *, mem=None, sto=None, mem_deny=Disposition.DENY,
-            sto_deny=Disposition.DENY):
+            sto_deny=Disposition.DENY, mem_absent=Absent.BY_ENTRY):
         """Writes the context of ``pasid``: its tables (``PageTable`` or ``None``), dispositions."""
         addr = self.context_address(pasid, create=True)
 
@@ -137,7 +138,8 @@ class PasidDirectory:
                 if table else 0
         self.memory.write(addr, b"".join(word.to_bytes(8, "little") for word in (
             root(mem), root(sto),
-            pack(ContextDeny, mem_deny=code(mem_deny), sto_deny=code(sto_deny)), 0)))
+            pack(ContextDeny, mem_deny=code(mem_deny), sto_deny=code(sto_deny),
+                 mem_absent=code(mem_absent)), 0)))
 
     def remove(self, pasid):
         """Empties the context of ``pasid``, if it exists."""

@@ -79,7 +79,7 @@ class TableEntryProof(Component):
         with m.If(self.error):
             ends(Cause.TABLE_ERROR)
         with m.Elif(~p):
-            ends(Cause.NOT_PRESENT, reported(word[1:3]))
+            ends(Cause.NOT_PRESENT, reported(Mux(state.absent == 0, word[1:3], state.absent)))
         with m.Elif(reserved):
             ends(Cause.ENTRY_RESERVED)
         with m.Elif(~u):
@@ -135,6 +135,7 @@ class TableEntryProof(Component):
                 Assert(following.no_read == no_read_any),
                 Assert(following.devid == state.devid),
                 Assert(following.deny == state.deny),
+                Assert(following.absent == state.absent),
                 Assert(words_minus_one(following.table) == 0),
                 Assert(~step.restart),
                 Assert(following.line == (level == 2)),

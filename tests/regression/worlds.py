@@ -125,7 +125,8 @@ class World:
                 tables.append(PageTable(self.memory, self.rng.choice((4, 4, 5))))
                 self._tables.append(tables[-1])
         pasids.set(pasid, mem=tables[0], sto=tables[1], mem_deny=self._disposition(),
-                   sto_deny=self._disposition())
+                   sto_deny=self._disposition(),
+                   mem_absent=self._disposition() if self._chance(.4) else 0)
         if pasid not in self.pasids:
             self.pasids.append(pasid)
         context = pasids.context_address(pasid)

@@ -40,7 +40,8 @@ VECTORS = [
     (ContextRoot, 0x000F_FFFF_FFFF_F002, {"l5": 1, "root": 0xFFFFFFFFFF}),
     (ContextRoot, 0xFFF0_0000_0000_0FFC, {"reserved_11_2": 0x3FF, "reserved_63_52": 0xFFF}),
     (ContextDeny, 0x0000_0000_0000_0009, {"mem_deny": 1, "sto_deny": 2}),
-    (ContextDeny, 0xFFFF_FFFF_FFFF_FFF0, {"reserved_63_4": (1 << 60) - 1}),
+    (ContextDeny, 0x0000_0000_0000_0024, {"sto_deny": 1, "mem_absent": 2}),
+    (ContextDeny, 0xFFFF_FFFF_FFFF_FFC0, {"reserved_63_6": (1 << 58) - 1}),
     # §3.3
     (TableEntry, 0x0000_0000_0000_0001, {"p": 1}),
     (TableEntry, 0x0000_0000_0000_0002, {"w": 1}),
@@ -101,7 +102,7 @@ VECTORS = [
 RESERVED_MASKS = [
     (DeviceWord0, 0xFFF0_0000_0000_0F00), (DeviceWord1, 0xFFFF_FFFF_FFFF_FC00),
     (DirectoryEntry, 0xFFF0_0000_0000_0FFE), (ContextRoot, 0xFFF0_0000_0000_0FFC),
-    (ContextDeny, 0xFFFF_FFFF_FFFF_FFF0), (TableEntry, 0), (FaultWord0, 0), (CommandWord0, 0),
+    (ContextDeny, 0xFFFF_FFFF_FFFF_FFC0), (TableEntry, 0), (FaultWord0, 0), (CommandWord0, 0),
     (FenceWord0, 0), (CommandAddress, 0),
 ]
 

@@ -16,7 +16,7 @@ __all__ = [
     "PAGE_SHIFT", "PAGE_BYTES", "TABLE_ENTRIES", "INDEX_BITS", "ENTRY_BYTES", "DDT_ENTRY_BYTES",
     "CONTEXT_BYTES", "ADDR_BITS", "PFN_BITS", "VPN_BITS", "DEVICE_BITS", "PASID_BITS", "DEVID_BITS",
     "TAG_BITS", "PAGES_BITS", "MAX_LEVEL",
-    "Cause", "Disposition", "Size", "Mode",
+    "Absent", "Cause", "Disposition", "Size", "Mode",
     "Request", "Response",
     "DeviceWord0", "DeviceWord1", "DirectoryEntry", "ContextRoot", "ContextDeny", "TableEntry",
     "COMMAND_BYTES", "RECORD_BYTES", "PREFETCH_MAX_N", "Opcode", "CommandWord0", "FenceWord0",
@@ -73,6 +73,16 @@ class Disposition(enum.Enum, shape=2):
     DENY = 0
     OS = 1
     REMAP = 2
+
+
+class Absent(enum.Enum, shape=2):
+    """What a context says of absent entries of its memory table (§3.2): NOT_PRESENT has this
+    disposition whatever the entry says, unless it is left to the entry."""
+
+    BY_ENTRY = 0
+    OS = 1
+    REMAP = 2
+    DENY = 3
 
 
 class Size(enum.Enum, shape=2):
@@ -160,11 +170,13 @@ class ContextRoot(data.Struct):
 
 
 class ContextDeny(data.Struct):
-    """Word 2 of a PASID context: dispositions of permission faults (§3.2)."""
+    """Word 2 of a PASID context: dispositions of permission faults, and of what is absent from the
+    memory table, an ``Absent`` (§3.2)."""
 
     mem_deny: 2
     sto_deny: 2
-    reserved_63_4: 60
+    mem_absent: 2
+    reserved_63_6: 58
 
 
 class TableEntry(data.Struct):

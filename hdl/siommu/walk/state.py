@@ -52,11 +52,11 @@ class WalkState(data.Struct):
     """Where a walk stands while its read is under way.
 
     ``level`` and ``entry_format`` have a meaning for a page table only. ``line``: the read is of a
-    leaf, with the line around it. ``write`` and ``no_read`` are the rights of the
-    levels above. ``cached``: a cached context or table was trusted on the way, so that only a
-    restart may end in a fault (§4).
-    ``speculative``: no request waits for the outcome. ``quiet``: the device's faults are not
-    recorded, which counts unless ``cached``.
+    leaf, with the line around it. ``deny`` and ``absent`` are what the context says of faults,
+    ``write`` and ``no_read`` the rights of the levels above. ``cached``: a cached context or table
+    was trusted on the way, so that only a restart may end in a fault (§4); of such a walk
+    ``absent`` says nothing. ``speculative``: no request waits for the outcome. ``quiet``: the
+    device's faults are not recorded, which counts unless ``cached``.
     """
 
     table: Table
@@ -66,6 +66,7 @@ class WalkState(data.Struct):
     entry: ENTRY_ADDR_BITS
     devid: DEVID_BITS
     deny: 2
+    absent: 2
     write: 1
     no_read: 1
     cached: 1
@@ -104,6 +105,7 @@ class EntryProgress(data.Struct):
     levels: 2
     paging: Paging
     deny: 2
+    absent: 2
 
 
 #: Fields of :class:`EntryProgress` that each entry begins with as 0.
@@ -253,7 +255,7 @@ def reserved_bits(word):
         "device_1": second.reserved_63_10[:below] != 0,
         "directory": directory.reserved_11_1 != 0,
         "root": reserved_in_root(word),
-        "deny": data.View(ContextDeny, word).reserved_63_4[:below] != 0,
+        "deny": data.View(ContextDeny, word).reserved_63_6[:below] != 0,
         "any": word[:upper] != 0,
         "page": page_reserved_by_level(word),
     }

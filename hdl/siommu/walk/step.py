@@ -153,7 +153,8 @@ class WordStep(wiring.Component):
         asked = Signal(Paging, name="asked_paging")
         m.d.comb += assign(asked, paging_of(root))
         with m.If(progress.word[1]):
-            m.d.comb += after.deny.eq(Mux(key.ft, denied.sto_deny, denied.mem_deny))
+            m.d.comb += [after.deny.eq(Mux(key.ft, denied.sto_deny, denied.mem_deny)),
+                         after.absent.eq(Mux(key.ft, 0, denied.mem_absent))]
         with m.Elif(progress.word[0] == key.ft):
             m.d.comb += [
                 after.present.eq(root.v), after.paging.eq(asked),
@@ -193,7 +194,7 @@ class WordStep(wiring.Component):
             m.d.comb += [following.devid.eq(data.View(DeviceWord1, self.word.content).devid),
                          following.quiet.eq(progress.quiet)]
         with m.If(says.context):
-            m.d.comb += [following.deny.eq(progress.deny),
+            m.d.comb += [following.deny.eq(progress.deny), following.absent.eq(progress.absent),
                          following.entry_format.eq(page_format(progress.paging))]
         with m.If(says.alone):
             m.d.comb += [following.level.eq(state.level), following.entry.eq(state.entry),
@@ -205,10 +206,11 @@ class WordStep(wiring.Component):
             self.word.says, self.word.state, self.word.progress, self.word.key)
         outcome, at_entry = self.outcome, Signal()
         deny = reported(state.deny)
+        absent = Mux(state.absent.any(), reported(state.absent), entry.disposition)
         cause, disposition = first_of([
             (failed, Cause.TABLE_ERROR, Disposition.DENY),
             (says.device & ~progress.present, Cause.DEVICE_INVALID, Disposition.DENY),
-            (says.invalid & says.page_table, Cause.NOT_PRESENT, entry.disposition),
+            (says.invalid & says.page_table, Cause.NOT_PRESENT, absent),
             (says.invalid, Cause.PASID_INVALID, Disposition.DENY),
             (reserved, Cause.ENTRY_RESERVED, Disposition.DENY),
             (says.context & ~progress.present & progress.other, Cause.TABLE_ABSENT,

@@ -4,7 +4,14 @@ proof in ``tests/formal`` covers wholly."""
 
 import pytest
 
-from siommu.arch.formats import Cause, ContextDeny, ContextRoot, DeviceWord0, Size
+from siommu.arch.formats import (
+    Cause,
+    ContextDeny,
+    ContextRoot,
+    DeviceWord0,
+    Disposition,
+    Size,
+)
 from siommu.arch.packing import pack
 from siommu.walk.state import CLEARED_PER_ENTRY, Table
 
@@ -114,7 +121,7 @@ def root(v=1, **fields_):
     ([root(0), root(), 0], 0, Cause.TABLE_ABSENT),
     ([root(0), root(0, reserved_11_2=1), 0], 0, Cause.ENTRY_RESERVED),
     ([root(reserved_63_52=1), root(), 0], 0, Cause.ENTRY_RESERVED),
-    ([root(), root(), 0x10], 0, Cause.ENTRY_RESERVED),
+    ([root(), root(), 0x40], 0, Cause.ENTRY_RESERVED),
     ([root(), root(), 0], 1, Cause.ENTRY_RESERVED),
     ([root(), root(), 0], 1 << 63, Cause.ENTRY_RESERVED),
     ([root(), (root(), 1), 0], 0, Cause.TABLE_ERROR),
@@ -143,9 +150,25 @@ def test_canonical_addresses(l5, page, canonical):
         check_read(found, 0x888000 + 8 * index, 1)
         following = found["following"]
         assert (following.level, following.deny, following.devid) == (4 + l5, 1, 9)
+        assert following.absent == 0
         assert (following.write, following.no_read) == (1, 0)
     else:
         check_end(found, Cause.NON_CANONICAL, 0, 0)
+
+
+@pytest.mark.parametrize("ft", [0, 1])
+@pytest.mark.parametrize("absent", range(4))
+def test_disposition_of_what_is_absent(ft, absent):
+    """MEM_ABSENT goes before the entry's own bits, for FT = 0 alone."""
+    key = {"key": {"ft": ft}}
+    words = [root(), root(), pack(ContextDeny, mem_absent=absent, mem_deny=3, sto_deny=3)]
+    following = decide(before=words, state=CONTEXT, walk=key)["following"]
+    assert following.absent == (0 if ft else absent)
+    for own in range(4):
+        found = decide(word=own << 1, walk=key, state={
+            "table": Table.PAGE_TABLE, "level": 2, "absent": following.absent, "entry": 0x7010})
+        expected = Disposition((absent if absent and not ft else own) % 3)
+        check_end(found, Cause.NOT_PRESENT, 2, 0x7010, expected)
 
 
 @pytest.mark.parametrize("ft", [0, 1])
@@ -161,7 +184,7 @@ def test_context_words(ft):
     found = decide(last=0, word=0b1001, walk=key, state={"table": Table.CONTEXT},
                    gathered={"word": 2})
     assert found["gathers"].deny == (2 if ft else 1) and not found["gathers"].reserved
-    for word, value in ((0, 4), (1, 1 << 52), (2, 0x10), (2, 1 << 63)):
+    for word, value in ((0, 4), (1, 1 << 52), (2, 0x40), (2, 1 << 63)):
         found = decide(last=0, word=value, state={"table": Table.CONTEXT},
                        gathered={"word": word})
         assert found["gathers"].reserved

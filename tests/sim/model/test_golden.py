@@ -218,7 +218,7 @@ def test_pasid_directory_invalid_and_reserved(ft, level):
 @FTS
 @pytest.mark.parametrize("word, bits", [(0, (*range(2, 12), *range(52, 64))),
                                         (1, (*range(2, 12), *range(52, 64))),
-                                        (2, range(4, 64)), (3, range(64))])
+                                        (2, range(6, 64)), (3, range(64))])
 def test_context_reserved(ft, word, bits):
     world = World()
     context = world.pasids.context_address(PASID)
@@ -404,6 +404,20 @@ def test_write_denied(ft, depth, level, code):
                  world.tables[ft].entry_address(world.va), Disposition(code % 3))
     answer = world.ask(ft)
     assert (answer.cause, answer.read, answer.write) == (Cause.OK, 1, 0)
+
+
+@FTS
+@LEVELS
+@pytest.mark.parametrize("own", range(4))
+@pytest.mark.parametrize("absent", range(4))
+def test_absent_from_a_cpu_table(ft, depth, level, own, absent):
+    """§3.2: MEM_ABSENT; the storage table's entries speak for themselves."""
+    world = World(depth)
+    world.set_context(mem_absent=absent)
+    entry = world.tables[ft].entry_address(world.va, level)
+    world.memory.write_u64(entry, 0xFFFF_0000_0000_0000 | own << 1)
+    world.expect(world.ask(ft), Cause.NOT_PRESENT, level, entry,
+                 Disposition((absent if absent and not ft else own) % 3))
 
 
 @FTS
