@@ -262,6 +262,7 @@ static int attach(struct space *space, struct siommu_attach *asked, struct file 
 		invalidate_inode_pages2(file->f_mapping);
 	asked->handle = attachment->window;
 	asked->ssd = ssd->index;
+	asked->lba_bytes = bdev_logical_block_size(file_inode(file)->i_sb->s_bdev);
 	asked->vba = window_address(attachment->window);
 	asked->size = shared->extents.size;
 	return 0;

@@ -58,7 +58,7 @@ struct siommu_attach {
 	__u32 handle;		/* out, as the rest */
 	__u32 ssd;
 	__u32 nsid;
-	__u32 reserved;
+	__u32 lba_bytes;	/* of commands: 512 or 4096 */
 	__u64 vba;
 	__u64 size;
 };
