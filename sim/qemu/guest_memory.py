@@ -13,8 +13,8 @@ __all__ = ["GuestMemory"]
 class GuestMemory:
     """Guest physical memory, made of files that QEMU shares (``protocol.MemoryMap``).
 
-    QEMU sends the map again whenever a BAR or a shadowed ROM moves, about a hundred times in a boot.
-    Each file is mapped once, whole, and stays mapped until ``close``.
+    QEMU sends the map again whenever a BAR or a shadowed ROM moves, about a hundred times in a
+    boot. Each file is mapped once, whole, and stays mapped until ``close``.
 
     Reads and writes by Python copy bytes; an aligned word of 8 bytes may be torn. The core's own
     reads, through ``regions``, are not.
@@ -103,6 +103,5 @@ class GuestMemory:
         self._sections = []
         for content, view, _ in self._files.values():
             view.release()
-            # ctypes holds the buffer of a mapping as long as the mapping lives; it ends with us.
-            del content
+            content.close()
         self._files.clear()

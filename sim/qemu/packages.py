@@ -138,9 +138,9 @@ def _unpack(names, target):
 
 
 def _run(command, folder=None):
-    done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          text=True, check=False, env={**os.environ, "LC_ALL": "C"})
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False,
+                          env={**os.environ, "LC_ALL": "C"})
     if done.returncode:
-        last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:] or ["no reason given"]
-        raise MissingPackage(f"{' '.join(command[:2])} failed: {last[0]}")
+        said = done.stderr.strip() or done.stdout.strip() or "no reason given"
+        raise MissingPackage(f"{' '.join(command[:2])} failed: {said.splitlines()[-1]}")
     return done.stdout

@@ -52,12 +52,15 @@ class Qtest:
         RuntimeError
             QEMU refused a command.
         """
+        self._socket.settimeout(0)
         try:
-            data = self._socket.recv(65536, socket.MSG_DONTWAIT)
+            data = self._socket.recv(65536)
         except BlockingIOError:
             return True
         except ConnectionResetError:
             data = b""
+        finally:
+            self._socket.settimeout(WRITE_SECONDS)
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             if not line.startswith((b"OK", b"IRQ")):

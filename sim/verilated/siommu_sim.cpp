@@ -16,7 +16,8 @@
 
 namespace {
 
-constexpr uint32_t STATUS = 0x014;
+constexpr uint32_t STATUS = 0x014, STATUS_COMMANDS = 4;
+constexpr uint32_t CQ_STATUS = 0x040, CQ_STOPPED = 3;  // CQ_ILLEGAL, CQ_ERROR
 constexpr unsigned RESET_CYCLES = 4;
 constexpr unsigned REGISTER_CYCLES = 10'000;  // until a register access counts as unanswered
 // Between two looks at STATUS. What the core begins by itself shows on the bus or in STATUS well
@@ -136,8 +137,13 @@ struct siommu_sim {
                 if (!tick()) return -1;
                 continue;
             }
-            uint32_t status;
+            uint32_t status, commands;
             if (read(STATUS, status) < 0) return -1;
+            if (status == STATUS_COMMANDS) {
+                // A queue that stopped at a command stays busy until software clears that.
+                if (read(CQ_STATUS, commands) < 0) return -1;
+                if (commands & CQ_STOPPED) status = 0;
+            }
             idle = status || busy() ? 0 : idle + 1;
             if (idle == IDLE_LOOKS) {
                 awake = false;

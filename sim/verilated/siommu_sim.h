@@ -108,8 +108,9 @@ int siommu_sim_forget(siommu_sim *sim, unsigned port);
 /* Clocks exactly `cycles` cycles. */
 int siommu_sim_clock(siommu_sim *sim, uint64_t cycles);
 
-/* Clocks while something is under way: requests, bus transfers, or what STATUS reports; at most
- * `limit` cycles and the few of a look at STATUS, and no further than a request's last beat.
+/* Clocks while something is under way: requests, bus transfers, or what STATUS reports, but for a
+ * command queue that an error stopped; at most `limit` cycles and the few of a look at STATUS, and
+ * no further than a request's last beat.
  * Returns the cycles clocked: 0 means that nothing is under way. */
 int64_t siommu_sim_run(siommu_sim *sim, uint64_t limit);
 

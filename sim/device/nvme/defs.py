@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 __all__ = ["Register", "Admin", "Io", "Status", "StatusType", "Identify", "Feature", "LogPage",
-           "Command", "Completion", "SQE_BYTES", "CQE_BYTES", "PAGE", "DIRECT", "fault_word", "read_fault"]
+           "Command", "Completion", "SQE_BYTES", "CQE_BYTES", "PAGE", "DIRECT", "fault_word",
+           "read_fault"]
 
 SQE_BYTES = 64
 CQE_BYTES = 16
