@@ -6,6 +6,7 @@ import os
 
 from ..memory import BusError
 from ..verilated import Region
+from .protocol import ProtocolError
 
 __all__ = ["GuestMemory"]
 
@@ -35,7 +36,7 @@ class GuestMemory:
 
         Raises
         ------
-        ValueError
+        ProtocolError
             A section lies outside of its file.
         """
         found, regions = [], []
@@ -43,8 +44,8 @@ class GuestMemory:
             view, host = self._file(section)
             end = section.offset + section.size
             if end > len(view) or not section.size:
-                raise ValueError(f"QEMU shares {section.size:#x} bytes at {section.address:#x}, "
-                                 f"more than the file has")
+                raise ProtocolError(f"QEMU shares {section.size:#x} bytes at "
+                                    f"{section.address:#x}, more than the file has")
             found.append((section.address, section.address + section.size, view, section.offset))
             regions.append(Region(section.address, section.size, host + section.offset))
         self._sections = found

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from ..host.control.offsets import Reg
-from ..model.lockstep import Lockstep
+from ..model.lockstep import Difference, Lockstep
 from .watch import Watch
 
 __all__ = ["LiveCore", "PortTranslator"]
@@ -33,10 +33,13 @@ class LiveCore:
     Attributes
     ----------
     judge : Lockstep
+    difference : (port, Access, list of Beat) or None
+        The answer that stopped the run.
     """
 
     def __init__(self, core, memory, scheduler):
         self.judge = Lockstep()
+        self.difference = None
         self._core = core
         self._scheduler = scheduler
         self._watch = Watch(core, memory, self.judge)
@@ -151,8 +154,15 @@ class LiveCore:
                 asked.beats.append((cycle, beat))
                 if beat.last:
                     del self._asked[port, beat.tag]
-                    self.judge.judge(asked.access, asked.cycle, asked.beats)
+                    self._judge(port, asked)
                     asked.over.set()
+
+    def _judge(self, port, asked):
+        try:
+            self.judge.judge(asked.access, asked.cycle, asked.beats)
+        except Difference:
+            self.difference = port, asked.access, [beat for _, beat in asked.beats]
+            raise
 
 
 class PortTranslator:

@@ -15,8 +15,9 @@ from siommu.generate.files import write_whole
 
 from ..device.nvme import Controller, Latency, Media
 from ..device.nvme.direct import DirectQueues
+from ..model.lockstep import Difference
 from ..time.scheduler import Scheduler
-from ..verilated import Core
+from ..verilated.journal import JournalCore, ReplayError
 from . import guest, packages
 from .guest_memory import GuestMemory
 from .live_core import LiveCore, PortTranslator
@@ -31,6 +32,7 @@ SLOTS = {"siommu": 1, "ssd": 2}         #: device numbers on PCI bus 0
 SSD_REQUESTER = SLOTS["ssd"] << 3       #: requester id: bus 0, device, function 0
 QTEST_SECONDS = 20                      #: until QEMU must have made its socket
 END_SECONDS = 5                         #: until QEMU must have ended by itself
+JOURNAL = packages.ROOT / "build" / "linux" / "replay.json"
 DEATH_SIGNAL = 1                        #: PR_SET_PDEATHSIG
 
 
@@ -110,7 +112,7 @@ def run(machine):
 def _serve(machine, stack, process, qtest, sockets):
     scheduler = Scheduler()
     memory = stack.enter_context(contextlib.closing(GuestMemory()))
-    core = stack.enter_context(Core(machine.library))
+    core = stack.enter_context(JournalCore(machine.library))
     core.set_latency(machine.latency)
     memory.changed = core.map
     live = LiveCore(core, memory, scheduler)
@@ -128,7 +130,8 @@ def _serve(machine, stack, process, qtest, sockets):
         nonlocal late
         late = end is not None and time.monotonic() > end
         return late or process.poll() is not None
-    Server(functions, siommu, live, memory, qtest, scheduler, machine.timed).run(stop)
+    with _journal(core, live):
+        Server(functions, siommu, live, memory, qtest, scheduler, machine.timed).run(stop)
     if late:
         raise MachineError(f"the guest did not power off within {machine.seconds} s")
     try:
@@ -138,6 +141,20 @@ def _serve(machine, stack, process, qtest, sockets):
     if status:
         raise MachineError(f"QEMU ended with status {status}")
     return live
+
+
+@contextlib.contextmanager
+def _journal(core, live):
+    """Writes the journal of a run that a difference stops, and says how to replay it."""
+    try:
+        yield
+    except Difference as error:
+        try:
+            core.journal.write(JOURNAL, live.difference)
+        except (ReplayError, OSError) as reason:
+            raise Difference(f"{error}\nNo replay: {reason}") from error
+        raise Difference(f"{error}\nReplay, with waves: python -m sim.qemu replay --journal "
+                         f"{JOURNAL} --waves build/linux/replay.vcd") from error
 
 
 def _arguments(found, machine, folder, pairs):

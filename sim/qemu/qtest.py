@@ -6,6 +6,8 @@ a command for that, so it works without.
 
 import socket
 
+from .protocol import ProtocolError
+
 __all__ = ["Qtest"]
 
 WRITE_SECONDS = 10                      #: until QEMU must have taken what was sent
@@ -49,7 +51,7 @@ class Qtest:
 
         Raises
         ------
-        RuntimeError
+        ProtocolError
             QEMU refused a command.
         """
         self._socket.settimeout(0)
@@ -64,7 +66,7 @@ class Qtest:
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             if not line.startswith((b"OK", b"IRQ")):
-                raise RuntimeError(f"QEMU's qtest answers {line.decode(errors='replace')!r}")
+                raise ProtocolError(f"QEMU's qtest answers {line.decode(errors='replace')!r}")
         return bool(data)
 
     def close(self):

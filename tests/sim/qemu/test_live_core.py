@@ -20,7 +20,8 @@ from sim.qemu.siommu_function import SiommuFunction
 from sim.qemu.ssd_function import SsdFunction
 from sim.tables import DeviceDirectory, FileTable, PageTable, PasidDirectory
 from sim.time.scheduler import Scheduler
-from sim.verilated import Core, build_library
+from sim.verilated import build_library
+from sim.verilated.journal import JournalCore, ReplayError, replay
 from siommu.arch.formats import Cause, Disposition
 from tests.regression import simulator
 
@@ -56,7 +57,7 @@ class Rig:
 
     def __init__(self, library):
         self.scheduler, self.sent = Scheduler(), []
-        self.core = Core(library)
+        self.core = JournalCore(library)
         self.memory = Arena(self.core.map)
         self.file = os.memfd_create("ram")
         os.ftruncate(self.file, MEMORY)
@@ -404,3 +405,58 @@ def test_dispositions_reach_the_device(rig):
     assert Disposition(beat.disposition) is Disposition.REMAP
     rig.table.map(VA + PAGE, rig.frame)                     # a right is given: no fence is needed
     assert rig.ask(read_of(VA + PAGE))[0].cause == 0
+
+
+# -- a run that is stopped -------------------------------------------------------------------------
+
+def stopped(rig):
+    """The judge knows another register than the core has, as if the core ignored it."""
+    assert rig.ask(read_of())[0].cause == 0
+    rig.command((1 | 1 << 9 | PASID << 32, 0))
+    rig.pump()
+    rig.table.unmap(VA + 0)
+    rig.table.map(VA, rig.frame + PAGE)
+    rig.live.judge.flushed(rig.core.cycles + 1_000_000)
+    with pytest.raises(Difference, match="Request, at cycle"):
+        rig.ask(read_of(VA + 8))
+
+
+def test_a_difference_is_replayed(rig, library, tmp_path):
+    stopped(rig)
+    path = tmp_path / "replay.json"
+    rig.core.journal.write(path, rig.live.difference)
+    port, access, (beat,) = replay(path, library)
+    assert (port, access) == (0, read_of(VA + 8)) and beat["addr"] == rig.frame + PAGE + 8
+
+
+@pytest.mark.parametrize("change, sentence", [
+    (("\"cause\": 0", "\"cause\": 7"), "otherwise than it did"),
+    (("\"format\": 1", "\"format\": 9"), "another format"),
+    (("\"port\"", "\"door\""), "is no journal"), (("{", "["), "is no journal")])
+def test_a_journal_that_is_not_right(rig, library, tmp_path, change, sentence):
+    stopped(rig)
+    path = tmp_path / "replay.json"
+    rig.core.journal.write(path, rig.live.difference)
+    path.write_text(path.read_text().replace(*change))
+    with pytest.raises(ReplayError, match=sentence):
+        replay(path, library)
+
+
+def test_a_journal_begins_at_a_reset(rig, library, tmp_path):
+    rig.ask(read_of())
+    rig.siommu.reset()
+    rig.live.judge.configure(type(rig.live.judge._settings[0][1])(1), rig.core.cycles)
+    with pytest.raises(Difference):
+        rig.ask(read_of())
+    assert len(rig.core.journal.entries) < 10
+    path = tmp_path / "replay.json"
+    rig.core.journal.write(path, rig.live.difference)
+    assert replay(path, library)[2][0]["cause"] == 1
+
+
+def test_a_run_that_is_too_long(rig, monkeypatch, tmp_path):
+    monkeypatch.setattr("sim.verilated.journal.LIMIT", 5)
+    stopped(rig)
+    with pytest.raises(ReplayError, match="too long for a replay"):
+        rig.core.journal.write(tmp_path / "replay.json", rig.live.difference)
+    assert not list(tmp_path.iterdir())

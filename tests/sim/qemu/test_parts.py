@@ -12,7 +12,7 @@ from sim.qemu.__main__ import main
 from sim.qemu.guest_memory import GuestMemory
 from sim.qemu.initramfs import Archive
 from sim.qemu.packages import MissingPackage
-from sim.qemu.protocol import Section
+from sim.qemu.protocol import ProtocolError, Section
 from sim.qemu.qtest import Qtest
 
 PAGE = 4096
@@ -70,7 +70,7 @@ def test_bus_errors_store_nothing(file):
 
 @pytest.mark.parametrize("pages, offset", [(17, 0), (4, 14), (0, 0)])
 def test_a_section_outside_of_its_file(file, pages, offset):
-    with pytest.raises(ValueError, match="more than the file has"):
+    with pytest.raises(ProtocolError, match="more than the file has"):
         GuestMemory().update([section(file, 0, pages, offset)])
 
 
@@ -88,7 +88,7 @@ def test_qtest(tmp_path):
         peer.sendall(b"OK\nOK\nO")
         assert client.drain()
         peer.sendall(b"K\nFAIL Unknown command\n")
-        with pytest.raises(RuntimeError, match="FAIL Unknown command"):
+        with pytest.raises(ProtocolError, match="FAIL Unknown command"):
             client.drain()
         peer.close()
         assert not client.drain()
