@@ -17,6 +17,7 @@ ALLOWED = {
     ("sim/demo/__init__.py", "run_demo", "open"): "the SSD's image, a disk and no result",
     ("sim/demo/machine.py", "read_everything", "open"): "an application's open() on the SSD",
     ("sim/demo/machine.py", "write_allowed", "open"): "an application's open() on the SSD",
+    ("sim/qemu/__main__.py", "_run", "open"): "the SSD's image, a disk and no result",
     ("sim/host/userlib.py", "open", "open"): "an application's open() on the SSD",
     ("fpga/flow.py", "_run", "open"): "into the helper's path: a tool's output while it runs",
     ("fpga/flow.py", "_run", "rename"): "a whole folder takes its place",
