@@ -29,7 +29,7 @@ Burst AxiMemory::accept(const char *channel, uint64_t address, unsigned id, Leng
         if (broken_.empty())
             broken_ = "m_axi, cycle " + std::to_string(cycle) + ": " + channel + " " + why;
     };
-    if (burst.size > sizeof(top_.m_axi_rdata)) fail("asks for beats wider than the bus");
+    if (burst.size > sizeof(Data)) fail("asks for beats wider than the bus");
     if (kind == WRAP) {
         if ((burst.beats & (burst.beats - 1)) || burst.beats < 2 || burst.beats > 16 ||
             address % burst.size)
@@ -93,7 +93,7 @@ void AxiMemory::store(uint64_t cycle) {
 
 unsigned AxiMemory::store_beat(uint64_t address, const Beat &beat, uint64_t cycle) {
     const uint64_t base = address & ~uint64_t(sizeof beat.data - 1);
-    for (unsigned i = 0; i < words<decltype(beat.data)>; i++) {
+    for (unsigned i = 0; i < words<Data>; i++) {
         const unsigned strobe = beat.strobe >> 8 * i & 0xFF;
         if (!strobe) continue;
         const uint64_t value = get_word(beat.data, i);
@@ -105,7 +105,6 @@ unsigned AxiMemory::store_beat(uint64_t address, const Beat &beat, uint64_t cycl
 }
 
 void AxiMemory::offer(const Burst &burst) {
-    using Data = decltype(top_.m_axi_rdata);
     const uint64_t start = burst.beat(beat_), end = (start & ~uint64_t(burst.size - 1)) + burst.size;
     const uint64_t base = start & ~uint64_t(sizeof(Data) - 1);
     unsigned response = OKAY;

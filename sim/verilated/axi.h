@@ -5,11 +5,15 @@
 #include <cstdint>
 #include <deque>
 #include <string>
+#include <type_traits>
 
 #include "Vsiommu.h"
 #include "memory.h"
 
 namespace siommu {
+
+// Verilator's type of a data port; the model's members are references.
+using Data = std::remove_reference_t<decltype(Vsiommu::m_axi_wdata)>;
 
 // One burst as its address channel had it.
 struct Burst {
@@ -46,7 +50,7 @@ class AxiMemory {
 
   private:
     struct Beat {
-        decltype(Vsiommu::m_axi_wdata) data;
+        Data data;
         uint64_t strobe;
         bool last;
     };
