@@ -23,7 +23,7 @@ from siommu.arch.formats import Cause
 from .golden import GoldenModel, _Fault, _Walk
 from .horizons import Horizons, Scope
 
-__all__ = ["Difference", "Lockstep", "Scope", "Settings"]
+__all__ = ["Answer", "Difference", "Lockstep", "Scope", "Settings"]
 
 PAGE = 4096
 WRAP = (1 << 64) - 1
@@ -147,36 +147,20 @@ class Lockstep:
                        if (kept := {value: at for value, at in values.items() if at >= cycle})}
 
     def judge(self, access, asked, beats):
-        """Judges all ``beats`` of the request ``access`` that was submitted at cycle ``asked``.
+        """Judges all ``beats``, (cycle, ``Beat``) pairs, of a request at once: see ``Answer``."""
+        answer = self.asked(access, asked)
+        for cycle, beat in beats:
+            answer.beat(cycle, beat)
+        if not answer.over:
+            self.fail(answer, "the last beat is missing")
 
-        ``beats`` are (cycle, ``Beat``) pairs. Call ``read`` before with what the core read until
-        then, and ``invalidated`` after for fences that completed later.
+    def asked(self, access, cycle):
+        """The request ``access`` was submitted at ``cycle``; returns its ``Answer``."""
+        return Answer(self, access, cycle)
 
-        Raises
-        ------
-        Difference
-        """
-        page = 0
-        for index, (_, beat) in enumerate(beats):
-            if page > access.pages:
-                self._fail(access, asked, beats, page, "a beat comes after the last page")
-            end = page if beat.cause else page + beat.pages
-            last = bool(beat.cause) or end == access.pages
-            if beat.tag != access.tag or bool(beat.last) != last or end > access.pages:
-                self._fail(access, asked, beats, page,
-                           f"beat {index} does not cover the pages in order (§2.1)")
-            for each in range(page, end + 1):
-                if not self._possible(access, each, page, asked, beats[-1][0], beat):
-                    self._fail(access, asked, beats, each, f"beat {index} is not an answer of §4")
-            page = end + 1
-            if last != (index == len(beats) - 1):
-                self._fail(access, asked, beats, page, "the last beat is not the last")
-        self.judged += 1
-        self.pages += page
-
-    def _possible(self, access, page, first, asked, until, beat):
-        """Whether §4 can give what ``beat``, whose run begins at page ``first``, says of ``page``.
-        """
+    def possible(self, access, page, first, asked, until, beat):
+        """Whether §4 can give what ``beat``, whose run begins at page ``first``, says of ``page``
+        of a request of cycle ``asked`` at cycle ``until``."""
         addr = access.addr + PAGE * page & WRAP
         horizons = (asked, asked) if beat.cause else self._horizons.of(access, addr // PAGE)
         for settings in self._valid(asked, until):
@@ -218,19 +202,22 @@ class Lockstep:
             if not reader.again():
                 return
 
-    def _fail(self, access, asked, beats, page, why):
-        lines = [f"{why}, at page {page}.", f"Request, at cycle {asked}: {access}"]
-        lines += [f"Beat, at cycle {cycle}: {beat}" for cycle, beat in beats]
+    def fail(self, answer, why):
+        """Raises the ``Difference`` of an ``Answer``."""
+        access, page = answer.access, answer.page
+        lines = [f"{why}, at page {page}.", f"Request, at cycle {answer.asked}: {access}"]
+        lines += [f"Beat, at cycle {cycle}: {beat}" for cycle, beat in answer.beats]
         settings = self._settings[-1][1]
         lines.append(f"Registers: {settings}")
         horizons = self._horizons.of(access, (access.addr + PAGE * page & WRAP) // PAGE)
         lines.append(f"A grant may rest on contexts read since cycle {horizons[0]} and page tables "
-                     f"read since cycle {horizons[1]}; a fault on what was read since {asked}.")
+                     f"read since cycle {horizons[1]}; a fault on what was read since "
+                     f"{answer.asked}.")
         reader = _Reader(self._words, (0, 0))
         try:
-            answer = _Model(settings, reader).translate_page(access, page)
-            lines.append(f"The newest of what the core read says: {answer.cause.name} "
-                         f"{answer.addr:#x}. Walked:")
+            newest = _Model(settings, reader).translate_page(access, page)
+            lines.append(f"The newest of what the core read says: {newest.cause.name} "
+                         f"{newest.addr:#x}. Walked:")
         except _Unread:
             lines.append("The core has not read the last of these entries. Walked:")
         for level, addr, words in reader.trace:
@@ -241,3 +228,53 @@ class Lockstep:
                     f"{'bus error' if value is None else hex(value)} until {cycle}"
                     for cycle, value in seen) or "never read"))
         raise Difference("\n".join(lines))
+
+
+class Answer:
+    """The answer to one request, judged beat by beat as it comes.
+
+    A beat counts when it is handed over: what is fenced between two beats of a request binds the
+    later one alone (§6).
+
+    Attributes
+    ----------
+    beats : list of (cycle, Beat)
+        Those that have come.
+    page : int
+        The page that the next beat begins with.
+    over : bool
+        Whether the last beat has come.
+    """
+
+    def __init__(self, judge, access, asked):
+        self.access = access
+        self.asked = asked
+        self.beats = []
+        self.page = 0
+        self.over = False
+        self._judge = judge
+
+    def beat(self, cycle, beat):
+        """Judges a beat that was handed over at ``cycle``. Call ``Lockstep.read`` before with what
+        the core read until then, and ``invalidated`` after for fences that completed later.
+
+        Raises
+        ------
+        Difference
+        """
+        judge, access, first = self._judge, self.access, self.page
+        index = len(self.beats)
+        self.beats.append((cycle, beat))
+        if self.over:
+            judge.fail(self, f"beat {index} comes after the last one")
+        end = first if beat.cause else first + beat.pages
+        last = bool(beat.cause) or end == access.pages
+        if beat.tag != access.tag or bool(beat.last) != last or end > access.pages:
+            judge.fail(self, f"beat {index} does not cover the pages in order (§2.1)")
+        for page in range(first, end + 1):
+            self.page = page
+            if not judge.possible(access, page, first, self.asked, cycle, beat):
+                judge.fail(self, f"beat {index} is not an answer of §4")
+        judge.pages += end + 1 - first
+        judge.judged += last
+        self.page, self.over = end + 1, last

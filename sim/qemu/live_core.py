@@ -1,6 +1,6 @@
 """The Verilated core in a running machine: clocked on demand, every answer judged."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ..host.control.offsets import Reg
 from ..model.lockstep import Difference, Lockstep
@@ -13,10 +13,8 @@ __all__ = ["LiveCore", "PortTranslator"]
 class _Asked:
     """A request that the core has not answered in full."""
 
-    access: object
-    cycle: int
+    answer: object
     over: object
-    beats: list = field(default_factory=list)
     dropped: bool = False
 
 
@@ -106,13 +104,13 @@ class LiveCore:
         as a device would give up after a time."""
         if not self._enabled >> port & 1:
             return []
-        asked = _Asked(access, self._core.cycles, self._scheduler.event())
+        asked = _Asked(self.judge.asked(access, self._core.cycles), self._scheduler.event())
         if (port, access.tag) in self._asked:
             raise ValueError(f"tag {access.tag} is under way at port {port}")
         self._asked[port, access.tag] = asked
         self._core.submit(port, access)
         await asked.over.wait()
-        return [] if asked.dropped else [beat for _, beat in asked.beats]
+        return [] if asked.dropped else [beat for _, beat in asked.answer.beats]
 
     def clock(self, cycles):
         """Clocks exactly ``cycles`` cycles, and hands out the answers.
@@ -151,17 +149,16 @@ class LiveCore:
                 if asked is None:
                     raise RuntimeError(f"the core answered a request that nobody sent, at port "
                                        f"{port}: {beat}")
-                asked.beats.append((cycle, beat))
+                self._judge(port, asked.answer, cycle, beat)
                 if beat.last:
                     del self._asked[port, beat.tag]
-                    self._judge(port, asked)
                     asked.over.set()
 
-    def _judge(self, port, asked):
+    def _judge(self, port, answer, cycle, beat):
         try:
-            self.judge.judge(asked.access, asked.cycle, asked.beats)
+            answer.beat(cycle, beat)
         except Difference:
-            self.difference = port, asked.access, [beat for _, beat in asked.beats]
+            self.difference = port, answer.access, [beat for _, beat in answer.beats]
             raise
 
 
