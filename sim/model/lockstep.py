@@ -11,9 +11,10 @@ that the core has read, with the cycle, and asks the golden model about those: a
 - A *fault* must rest on words read since the request came (§4, "only memory denies").
 
 What the judge gives away, and why: a word counts as read when its data was handed over, an INVAL
-as begun when software wrote CQ_TAIL, a FENCE as completed when CQ_HEAD was seen behind it. All of
-these err on the side of the core, by the length of a command or of a look. Whether pages of one
-leaf were merged (§2.1 b) is not judged, for that depends on what the core held together.
+as begun when software wrote CQ_TAIL, and a FENCE without a store as completed when CQ_HEAD was seen
+behind it. All of these err on the side of the core, by the length of a command or of a look.
+Whether pages of one leaf were merged (§2.1 b) is not judged, for that depends on what the core held
+together.
 """
 
 from dataclasses import dataclass

@@ -142,17 +142,28 @@ class LiveCore:
         self._watch.look()
 
     def _collect(self):
-        self.judge.read(self._core.accesses())
+        """Tells the judge what happened since the last time, in its order: a beat rests on what was
+        read until it came, and is bound by the fences that were stored before."""
+        events = [(word.cycle, 2 if word.write else 0, word) for word in self._core.accesses()]
         for port in range(self._core.ports):
-            for cycle, beat in self._core.collect(port):
-                asked = self._asked.get((port, beat.tag))
-                if asked is None:
-                    raise RuntimeError(f"the core answered a request that nobody sent, at port "
-                                       f"{port}: {beat}")
-                self._judge(port, asked.answer, cycle, beat)
-                if beat.last:
-                    del self._asked[port, beat.tag]
-                    asked.over.set()
+            events += [(cycle, 1, (port, beat)) for cycle, beat in self._core.collect(port)]
+        for cycle, kind, what in sorted(events, key=lambda event: event[:2]):
+            if kind == 1:
+                self._hand_over(cycle, *what)
+            elif kind == 2:
+                self._watch.stored(what)
+            else:
+                self.judge.read([what])
+
+    def _hand_over(self, cycle, port, beat):
+        asked = self._asked.get((port, beat.tag))
+        if asked is None:
+            raise RuntimeError(f"the core answered a request that nobody sent, at port {port}: "
+                               f"{beat}")
+        self._judge(port, asked.answer, cycle, beat)
+        if beat.last:
+            del self._asked[port, beat.tag]
+            asked.over.set()
 
     def _judge(self, port, answer, cycle, beat):
         try:

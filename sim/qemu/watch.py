@@ -117,17 +117,35 @@ class Watch:
             self._pending.append(_Pending(self._tail, self._fetch(self._tail), begin))
             self._tail = (self._tail + 1) % size
 
+    def stored(self, word):
+        """The core wrote ``word``, a ``WordAccess``. If that is the store of the FENCE that is due,
+        all commands up to it have completed."""
+        if word.response != OKAY:
+            return
+        for index, command in enumerate(self._pending):
+            fence, address = command.words
+            if fence & 0xFF != FENCE:
+                continue
+            if fence >> 8 & 1 and (address & -8, 0xF << (address & 4)) == (word.address,
+                                                                           word.strobe):
+                for _ in range(index + 1):
+                    self._next()
+            return                      # fences complete one after the other
+
+    def _next(self):
+        """The oldest command has completed."""
+        command = self._pending.pop(0)
+        self._head = (command.slot + 1) % self._size()
+        self._complete(command)
+
     def look(self):
         """Looks how far the command queue is. To be called after the core was clocked, when all
         answers that it gave until then have been judged."""
         if not self._pending:
             return
         head, size = self._get(Reg.CQ_HEAD), self._size()
-        for _ in range((head - self._head) % size):
-            if not self._pending:
-                break
-            self._complete(self._pending.pop(0))
-        self._head = head
+        for _ in range(min((head - self._head) % size, len(self._pending))):
+            self._next()
 
     def _complete(self, command):
         scope = _scope(command.words)
