@@ -17,6 +17,8 @@ int siommu_submit(struct siommu_file *file, int write, void *buffer, size_t leng
 	struct queue *queue = file->queue;
 	struct slot *slot;
 
+	if (!siommu_is_ours(file->siommu))
+		return -1;
 	if (!(file->about.flags & (write ? SIOMMU_WRITE : SIOMMU_READ)) || offset < 0 || !length ||
 	    length > SIOMMU_CHUNK || length % lba || (uint64_t)offset % lba ||
 	    (uintptr_t)buffer % lba || (uint64_t)offset + length > file->size) {
@@ -97,6 +99,8 @@ int siommu_poll(struct siommu *siommu, struct siommu_event *events, int count)
 	unsigned int index;
 	int found = 0;
 
+	if (!siommu_is_ours(siommu))
+		return -1;
 	for (index = 0; index < SSDS && found < count; index++)
 		if (siommu->queues[index].open)
 			found += poll_queue(siommu, &siommu->queues[index], events + found,

@@ -15,6 +15,27 @@
 #define DEVICE		"/dev/siommu"
 #define ENTRIES		64
 
+/* Processes since the library was loaded, along the line of fork to this one. */
+static unsigned int generation;
+
+static void in_child(void)
+{
+	generation++;
+}
+
+static void watch_forks(void)
+{
+	pthread_atfork(NULL, NULL, in_child);
+}
+
+bool siommu_is_ours(const struct siommu *siommu)
+{
+	if (siommu->generation == generation)
+		return true;
+	errno = EPERM;
+	return false;
+}
+
 static void count(struct siommu *siommu, uint64_t *what, uint64_t by)
 {
 	pthread_mutex_lock(&siommu->lock);
@@ -24,12 +45,15 @@ static void count(struct siommu *siommu, uint64_t *what, uint64_t by)
 
 struct siommu *siommu_open(unsigned int entries)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct siommu *siommu = calloc(1, sizeof(*siommu));
 	struct siommu_info info;
 	unsigned int index;
 
 	if (!siommu)
 		return NULL;
+	pthread_once(&once, watch_forks);
+	siommu->generation = generation;
 	siommu->entries = entries ? entries : ENTRIES;
 	siommu->fd = open(DEVICE, O_RDWR | O_CLOEXEC);
 	if (siommu->fd < 0 || ioctl(siommu->fd, SIOMMU_IOC_INFO, &info)) {
@@ -76,6 +100,8 @@ struct siommu_file *siommu_attach(struct siommu *siommu, int fd)
 
 	if (!file)
 		return NULL;
+	if (!siommu_is_ours(siommu))
+		goto free;
 	file->siommu = siommu;
 	file->fd = fd;
 	file->about.fd = fd;
@@ -113,8 +139,10 @@ free:
 
 int siommu_detach(struct siommu_file *file)
 {
-	int result = ioctl(file->siommu->fd, SIOMMU_IOC_DETACH, &file->about.handle);
+	int result = -1;
 
+	if (siommu_is_ours(file->siommu))
+		result = ioctl(file->siommu->fd, SIOMMU_IOC_DETACH, &file->about.handle);
 	free(file);
 	return result;
 }
@@ -328,6 +356,8 @@ static ssize_t move(struct siommu_file *file, bool write, void *buffer, size_t l
 
 ssize_t siommu_pread(struct siommu_file *file, void *buffer, size_t length, off_t offset)
 {
+	if (!siommu_is_ours(file->siommu))
+		return -1;
 	if (!(file->about.flags & SIOMMU_READ)) {
 		errno = EBADF;
 		return -1;
@@ -347,6 +377,8 @@ ssize_t siommu_pread(struct siommu_file *file, void *buffer, size_t length, off_
 
 ssize_t siommu_pwrite(struct siommu_file *file, const void *buffer, size_t length, off_t offset)
 {
+	if (!siommu_is_ours(file->siommu))
+		return -1;
 	if (!(file->about.flags & SIOMMU_WRITE)) {
 		errno = EBADF;
 		return -1;

@@ -54,6 +54,7 @@ struct queue {
 
 struct siommu {
 	int fd;
+	unsigned int generation;	/* of the process: see siommu_is_ours() */
 	unsigned int entries, ssds;
 	struct queue queues[SSDS];
 	pthread_mutex_t lock;		/* of the counts, and of what is opened */
@@ -68,6 +69,16 @@ struct siommu_file {
 	uint64_t size;			/* at least; the kernel knows better */
 };
 
+/* ---- direct.c ---- */
+
+/* Whether the process that connected is this one, and no child of it: a child has neither rings nor
+ * doorbells. If not, errno is EPERM. */
+bool siommu_is_ours(const struct siommu *siommu);
+
+/* What to do about a refusal: 0 send it again, 1 go through the kernel, or -errno. */
+int fault_settle(struct siommu_file *file, bool write, void *buffer, size_t length,
+		 uint16_t status, uint32_t dw0);
+
 /* ---- queue.c ---- */
 
 int queue_open(struct siommu *siommu, unsigned int ssd);
@@ -80,12 +91,6 @@ void queue_reap(struct queue *queue);
 /* Waits for the slot; the lock is held. */
 void queue_wait(struct queue *queue, struct slot *slot);
 void queue_release(struct queue *queue, struct slot *slot);
-
-/* ---- direct.c ---- */
-
-/* What to do about a refusal: 0 send it again, 1 go through the kernel, or -errno. */
-int fault_settle(struct siommu_file *file, bool write, void *buffer, size_t length,
-		 uint16_t status, uint32_t dw0);
 
 #define TRIES	1000
 

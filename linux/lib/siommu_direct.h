@@ -30,7 +30,8 @@ struct siommu_counts {
 
 /*
  * Connects, with queues of `entries` commands (a power of two, 2 to 1024; 0: 64). NULL: see errno.
- * ENOENT, ENXIO: there is no /dev/siommu. It is the process's own: a child must open its own.
+ * ENOENT, ENXIO: there is no /dev/siommu. It is the process's own: in a child of fork every call
+ * fails with EPERM, but siommu_close(), and the child must open its own.
  */
 struct siommu *siommu_open(unsigned int entries);
 
@@ -72,7 +73,7 @@ struct siommu_event {
 
 int siommu_submit(struct siommu_file *file, int write, void *buffer, size_t length, off_t offset,
 		  void *cookie);
-/* Up to `count` of what has ended since; it does not wait. */
+/* Up to `count` of what has ended since; it does not wait. -1: see errno. */
 int siommu_poll(struct siommu *siommu, struct siommu_event *events, int count);
 
 #ifdef __cplusplus
