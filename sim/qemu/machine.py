@@ -6,7 +6,9 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
+import termios
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -167,7 +169,9 @@ def _arguments(found, machine, folder, pairs):
     return [*found.qemu, "-accel", "tcg", "-cpu", "qemu64", "-smp", "1", "-m", size,
             "-object", f"memory-backend-memfd,id=ram,size={size},share=on",
             "-machine", "q35,memory-backend=ram", "-no-user-config", "-nodefaults", "-no-reboot",
-            "-display", "none", "-serial", "stdio",
+            "-display", "none",
+            # Ctrl-C on the terminal is the guest's.
+            "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
             "-kernel", str(found.kernel), "-initrd", str(folder / "initramfs"),
             "-append", "console=ttyS0 panic=-1 loglevel=5",
             *devices, "-qtest", f"unix:{folder / 'qtest'},server=on,wait=off",
@@ -180,6 +184,7 @@ def _qemu(found, machine, folder, pairs):
     prctl = ctypes.CDLL(None).prctl
     arguments = _arguments(found, machine, folder, pairs)
     captured = machine.console is not None
+    terminal = None if captured or not sys.stdin.isatty() else termios.tcgetattr(sys.stdin)
     process = subprocess.Popen(
         arguments, env={**os.environ, **found.environment},
         pass_fds=[theirs.fileno() for _, theirs in pairs.values()],
@@ -192,6 +197,8 @@ def _qemu(found, machine, folder, pairs):
         if process.poll() is None:
             process.kill()
         process.wait()
+        if terminal is not None:        # a QEMU that is killed leaves the terminal raw
+            termios.tcsetattr(sys.stdin, termios.TCSANOW, terminal)
 
 
 def _connect(path, process):

@@ -93,21 +93,24 @@ def fetch():
     WriteError
         The folder cannot be written.
     """
-    if FOLDER.exists():
+    wanted = {} if (FOLDER / "guest").exists() else {"guest": lambda: [_kernel(), *GUEST]}
+    if not shutil.which(PROGRAM) and not (FOLDER / "host").exists():
+        wanted["host"] = lambda: _closure(QEMU)
+    if not wanted:
         return
     if os.environ.get("SIOMMU_INSTALL") == "no":
-        raise MissingPackage(f"Debian's cloud kernel is missing, and SIOMMU_INSTALL=no forbids to "
-                             f"download it; without, {FETCH} does")
+        raise MissingPackage(f"Debian's cloud kernel or QEMU is missing, and SIOMMU_INSTALL=no "
+                             f"forbids to download it; without, {FETCH} does")
     for tool in ("apt-get", "apt-cache", "dpkg"):
         if not shutil.which(tool):
             raise MissingPackage(f"{tool} is missing: the kernel comes from Debian's packages, so "
                                  f"a Debian host is needed")
-    with locked(FOLDER):
-        if not FOLDER.exists():
-            with made(FOLDER) as scratch:
-                _unpack([_kernel(), *GUEST], scratch / "guest")
-                if not shutil.which(PROGRAM):
-                    _unpack(_closure(QEMU), scratch / "host")
+    for name, resolve in wanted.items():
+        folder = FOLDER / name
+        with locked(folder):
+            if not folder.exists():
+                with made(folder) as scratch:
+                    _unpack(resolve(), scratch, name)
 
 
 def _kernel():
@@ -126,10 +129,10 @@ def _closure(package):
     return [line.split()[1] for line in said.splitlines() if line.startswith("Inst ")]
 
 
-def _unpack(names, target):
-    print(f"siommu: downloading {len(names)} Debian packages for {target.name} (once)",
+def _unpack(names, target, label):
+    print(f"siommu: downloading {len(names)} Debian packages for the {label} (once)",
           file=sys.stderr, flush=True)
-    cache = target.with_name(f"{target.name}-debs")
+    cache = target / "debs"
     cache.mkdir()
     _run(["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", *names], cache)
     for path in sorted(cache.iterdir()):

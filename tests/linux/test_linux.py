@@ -49,11 +49,15 @@ sect bypass; reg 0x10 2; reg 0x80 0x12345678; reg 0x84 0x9; reg 0x90 1; reg 0x90
 reg 0x98; reg 0x9C
 # And with no tables, in a space of one device: memory says no.
 sect refused; reg 0x10 0; reg 0x20 0; reg 0x88 5; reg 0x10 1; reg 0x90 1; reg 0x90; reg 0x94
-base=$(sed -n 3p /sys/bus/pci/devices/0000:00:02.0/resource | cut -d ' ' -f 1)
-# Direct queues: identity, number, limit; DRAIN of a PASID that has no command ends at once.
-sect direct; reg 0; reg 8; reg 12; reg 0x14 77; reg 0x30 3; reg 0x34; reg 0x38
 sect interrupts; grep nvme /proc/interrupts
 sect log; dmesg | sed 's/^/kernel: /' | grep -i -E 'nvme|ext4|error'
+# Of a device that a driver has, the kernel lets no program read the BARs.
+function=/sys/bus/pci/devices/0000:00:02.0
+echo 0000:00:02.0 > $function/driver/unbind
+echo 1 > $function/enable
+base=$(sed -n 3p $function/resource | cut -d ' ' -f 1)
+# Direct queues: identity, number, limit; DRAIN of a PASID that has no command ends at once.
+sect direct; reg 0; reg 8; reg 12; reg 0x14 77; reg 0x30 3; reg 0x34; reg 0x38
 """
 
 
@@ -192,7 +196,8 @@ def test_translations_by_hand(run):
 
 
 def test_the_face_of_direct_queues(run):
-    assert [int(word, 16) for word in run.words("direct")] == [0x31514453, 31, 1024, 0, 0]
+    found = [int(word, 16) for word in run.words("direct")[:5]]
+    assert found == [0x31514453, 31, 1024, 0, 0]
 
 
 def test_interrupts_come(run):
