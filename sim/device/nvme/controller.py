@@ -1,15 +1,19 @@
-"""The emulated controller: registers, doorbells, queues, and the execution of I/O commands."""
+"""The emulated controller: registers, doorbells and queues."""
 
-from ...memory import BusError
 from .admin import AdminCommands
-from .defs import PAGE, Completion, Io, Register, Status
+from .defs import PAGE, LogPage, Register
+from .execution import Execution
+from .features import Features
+from .logs import AsyncEvents, ErrorLog, Usage
 from .queues import CompletionQueue, SubmissionQueue
-from .transfer import CommandError, TranslationClient, block_extents, gather_prps
+from .transfer import TranslationClient
 
 __all__ = ["Controller"]
 
 RDY, CFS = 1 << 0, 1 << 1
 SHUTDOWN_DONE = 2 << 2
+RESET_OCCURRED = 1 << 4                 #: CSTS.NSSRO, cleared by writing 1
+RESET_SUBSYSTEM = 0x4E564D65            #: "NVMe", what NSSR wants to be written
 READY_CYCLES = 10
 
 
@@ -51,6 +55,7 @@ class Controller:
 
     QUEUE_ENTRIES = 1024                #: CAP.MQES + 1
     COMMANDS = 64                       #: commands of one queue in execution at most
+    DELETE_CYCLES = 200_000             #: until Delete SQ gives up what hangs: 1 ms at 200 MHz
 
     def __init__(self, scheduler, memory, media, translator, device, *, depth=32, queues=32,
                  mdts=11, doorbell_log2=10, interrupt=None):
@@ -67,11 +72,15 @@ class Controller:
         self.cqs = {}
         self._stride = 4 << doorbell_log2
         self._regs = {Register.CAP: (self.QUEUE_ENTRIES - 1 | 1 << 16 | 1 << 24
-                                     | doorbell_log2 << 32 | 1 << 37),
+                                     | doorbell_log2 << 32 | 1 << 36 | 1 << 37),
                       Register.VS: 0x00010400, Register.CC: 0, Register.CSTS: 0,
                       Register.AQA: 0, Register.ASQ: 0, Register.ACQ: 0}
         self._admin = AdminCommands(self)
-        self._moving = {}               # pasid -> events of the commands in execution
+        self._execution = Execution(self)
+        self.features = Features(self)
+        self.errors = ErrorLog()
+        self.usage = Usage()
+        self.events = AsyncEvents(scheduler)
         self._epoch = 0                 # counts resets
 
     # -- registers -----------------------------------------------------------------------------
@@ -98,8 +107,14 @@ class Controller:
             self._ring(offset - Register.DOORBELLS, value)
         elif offset == Register.CC:
             self._configure(value)
+        elif offset == Register.NSSR:
+            if value == RESET_SUBSYSTEM:
+                self._configure(0)
+                self._regs[Register.CSTS] = RESET_OCCURRED
         elif offset == Register.AQA:
             self._regs[Register.AQA] = value & 0x0FFF0FFF
+        elif offset == Register.CSTS:
+            self._regs[Register.CSTS] &= ~(value & RESET_OCCURRED)
         else:
             for register in (Register.ASQ, Register.ACQ):
                 if offset in (register, register + 4):
@@ -137,15 +152,26 @@ class Controller:
         self._epoch += 1
         for queue in self.sqs.values():
             queue.stop()
+            self._execution.abandon(queue)
         self.sqs.clear()
         self.cqs.clear()
+        self.events.reset()
+        self.features.reset()
         self._regs[Register.CSTS] = 0
 
     def _ring(self, offset, value):
         index, rest = divmod(offset, self._stride)
-        queue = (self.cqs if index % 2 else self.sqs).get(index // 2)
-        if rest or queue is None or not queue.doorbell(value & 0xFFFF):
-            self.bad_doorbells += 1
+        qid = index // 2
+        queue = (self.cqs if index % 2 else self.sqs).get(qid) if qid <= self.queues else None
+        if rest or queue is None:
+            self.bad_doorbell(self.events.BAD_REGISTER)
+        elif not queue.doorbell(value & 0xFFFF):
+            self.bad_doorbell(self.events.BAD_VALUE)
+
+    @property
+    def ready(self):
+        """Whether CSTS.RDY is 1."""
+        return bool(self._regs[Register.CSTS] & RDY)
 
     @property
     def entry_sizes_ok(self):
@@ -158,128 +184,34 @@ class Controller:
         """Starts to serve a submission queue."""
         queue.completions.users += 1
         self.sqs[queue.qid] = queue
-        self.scheduler.start(self._serve(queue))
+        self.scheduler.start(self._execution.serve(queue))
 
     async def remove_queue(self, queue):
-        """Deletes a submission queue, once the commands that it has in execution are over."""
+        """Deletes a submission queue, once the commands that it has in execution are over. Those
+        that hang are given up after ``DELETE_CYCLES``: they move no byte any more."""
         del self.sqs[queue.qid]
         queue.stop()
-        await queue.idle()
+        if not await queue.idle(self.DELETE_CYCLES):
+            self._execution.abandon(queue)
         queue.completions.users -= 1
 
     async def drain(self, pasid):
         """Returns when the I/O commands of ``pasid`` that are in execution now are over."""
-        for event in list(self._moving.get(pasid, ())):
-            await event.wait()
+        await self._execution.drain(pasid)
 
-    async def _serve(self, queue):
-        while True:
-            try:
-                command = await queue.next(self.COMMANDS)
-            except BusError:
-                self._regs[Register.CSTS] |= CFS        # a controller fatal status
-                return
-            if command is None:
-                return
-            self.scheduler.start(self._run(queue, command, queue.head))
+    def abort(self, qid, cid):
+        """Ends a command in execution with ABORT_REQUESTED; returns whether there was one."""
+        return self._execution.abort(qid, cid)
 
-    async def _run(self, queue, command, head):
-        status, dw0, dnr = await self._execute(queue, command)
-        try:
-            posted = await queue.completions.post(lambda: queue.alive, lambda phase: Completion(
-                command.cid, int(status), dw0, head, queue.qid, phase, dnr))
-        except BusError:
-            self._regs[Register.CSTS] |= CFS
-            posted = False
-        queue.done()
-        if posted and self.interrupt is not None and queue.completions.vector is not None:
-            self.interrupt(queue.completions.vector)
+    def fail(self):
+        """The controller cannot go on: CSTS.CFS."""
+        self._regs[Register.CSTS] |= CFS
 
-    async def _execute(self, queue, command):
-        over = self.scheduler.event()
-        if queue.qid:
-            self._moving.setdefault(queue.pasid, set()).add(over)
-        try:
-            if not queue.qid:
-                return Status.SUCCESS, await self._admin.execute(command), 0
-            await self.scheduler.delay(self.media.latency.command)
-            await self._io(queue, command)
-            return Status.SUCCESS, 0, 0
-        except CommandError as error:
-            return error.status, error.dw0, error.dnr
-        finally:
-            over.set()
-            if queue.qid:
-                self._moving[queue.pasid].discard(over)
+    def bad_doorbell(self, information):
+        """A doorbell was rung in vain; ``information`` is of ``AsyncEvents``."""
+        self.bad_doorbells += 1
+        self.events.post(0, information, LogPage.ERRORS)
 
-    # -- I/O commands --------------------------------------------------------------------------
-
-    async def _io(self, queue, command):
-        if command.flags:                               # neither fused commands nor SGLs
-            raise CommandError(Status.INVALID_FIELD)
-        if command.opcode == Io.FLUSH:
-            # Writes are in the media when they complete; nothing is left to flush.
-            if command.nsid not in self.media.namespaces and command.nsid != 0xFFFFFFFF:
-                raise CommandError(Status.INVALID_NAMESPACE)
-            return
-        if command.opcode not in (Io.READ, Io.WRITE):
-            raise CommandError(Status.INVALID_OPCODE)
-        namespace = self.media.namespaces.get(command.nsid)
-        if namespace is None:
-            raise CommandError(Status.INVALID_NAMESPACE)
-        length = command.blocks * namespace.lba_bytes
-        if length > PAGE << self.mdts:
-            raise CommandError(Status.INVALID_FIELD)
-        await self._transfer(queue, namespace, command, length)
-
-    async def _transfer(self, queue, namespace, command, length):
-        read = command.opcode == Io.READ
-        # Both questions are on their way at the same time, and both must be answered with a
-        # grant for all of it before the first byte moves.
-        questions = [self.scheduler.start(_outcome(question)) for question in (
-            block_extents(self.client, queue, namespace, command),
-            gather_prps(self.client, queue, self.memory, command, length, write=read))]
-        answers = [await question for question in questions]
-        for answer in answers:
-            if isinstance(answer, CommandError):
-                raise answer
-        blocks, pages = answers
-        try:
-            if read:
-                await self._wait_media(blocks, write=False)
-                self._check_alive(queue)
-                self._scatter(pages, b"".join(self.media.read(namespace, *extent)
-                                              for extent in blocks))
-            else:
-                data = b"".join(self.memory.read(*extent) for extent in pages)
-                await self._wait_media(blocks, write=True)
-                self._check_alive(queue)
-                for pba, part in blocks:
-                    self.media.write(namespace, pba, data[:part])
-                    data = data[part:]
-        except BusError:
-            raise CommandError(Status.DATA_TRANSFER_ERROR, dnr=0) from None
-
-    async def _wait_media(self, blocks, write):
-        now = self.scheduler.now
-        await self.scheduler.delay(self.media.schedule(now, blocks, write) - now)
-
-    @staticmethod
-    def _check_alive(queue):
-        """A controller that was reset, or lost the queue, moves no byte any more."""
-        if not queue.alive:
-            raise CommandError(Status.ABORTED_SQ_DELETED)
-
-    def _scatter(self, pages, data):
-        done = 0
-        for addr, part in pages:
-            self.memory.write(addr, data[done:done + part])
-            done += part
-
-
-async def _outcome(question):
-    """The result or the ``CommandError`` of a coroutine, as a value."""
-    try:
-        return await question
-    except CommandError as error:
-        return error
+    async def execute_admin(self, command):
+        """Executes a command of the admin queue; returns DW0."""
+        return await self._admin.execute(command)

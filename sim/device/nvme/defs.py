@@ -4,8 +4,9 @@ import struct
 from dataclasses import dataclass
 from enum import IntEnum
 
-__all__ = ["Register", "Admin", "Io", "Status", "StatusType", "Identify", "Feature", "Command",
-           "Completion", "SQE_BYTES", "CQE_BYTES", "PAGE", "DIRECT", "fault_word", "read_fault"]
+__all__ = ["Register", "Admin", "Io", "Status", "StatusType", "Identify", "Feature", "LogPage",
+           "Command", "Completion", "SQE_BYTES", "CQE_BYTES", "PAGE", "DIRECT", "fault_word",
+           "read_fault"]
 
 SQE_BYTES = 64
 CQE_BYTES = 16
@@ -22,6 +23,7 @@ class Register(IntEnum):
     INTMC = 0x10
     CC = 0x14
     CSTS = 0x1C
+    NSSR = 0x20
     AQA = 0x24
     ASQ = 0x28
     ACQ = 0x30
@@ -33,12 +35,14 @@ class Admin(IntEnum):
 
     DELETE_SQ = 0x00
     CREATE_SQ = 0x01
+    GET_LOG_PAGE = 0x02
     DELETE_CQ = 0x04
     CREATE_CQ = 0x05
     IDENTIFY = 0x06
     ABORT = 0x08
     SET_FEATURES = 0x09
     GET_FEATURES = 0x0A
+    ASYNC_EVENT = 0x0C
     #: Vendor specific. Completes once every I/O command of PASID CDW10[19:0] that was fetched
     #: before it has completed; the driver needs it before it reuses revoked blocks or pages.
     DRAIN_PASID = 0xC0
@@ -58,12 +62,32 @@ class Identify(IntEnum):
     NAMESPACE = 0x00
     CONTROLLER = 0x01
     ACTIVE_NAMESPACES = 0x02
+    DESCRIPTORS = 0x03
+    ATTACHED_CONTROLLERS = 0x12
+    CONTROLLERS = 0x13
 
 
 class Feature(IntEnum):
     """Feature identifiers."""
 
+    ARBITRATION = 0x01
+    POWER_MANAGEMENT = 0x02
+    TEMPERATURE_THRESHOLD = 0x04
+    ERROR_RECOVERY = 0x05
     NUMBER_OF_QUEUES = 0x07
+    INTERRUPT_COALESCING = 0x08
+    VECTOR_CONFIGURATION = 0x09
+    WRITE_ATOMICITY = 0x0A
+    ASYNC_EVENTS = 0x0B
+
+
+class LogPage(IntEnum):
+    """Log identifiers."""
+
+    ERRORS = 0x01
+    HEALTH = 0x02
+    FIRMWARE = 0x03
+    EFFECTS = 0x05
 
 
 class StatusType(IntEnum):
@@ -85,15 +109,20 @@ class Status(IntEnum):
     ID_CONFLICT = 0x003
     DATA_TRANSFER_ERROR = 0x004
     INTERNAL_ERROR = 0x006
+    ABORT_REQUESTED = 0x007
     ABORTED_SQ_DELETED = 0x008
     INVALID_NAMESPACE = 0x00B
+    COMMAND_SEQUENCE_ERROR = 0x00C
     PRP_OFFSET_INVALID = 0x013
     LBA_OUT_OF_RANGE = 0x080
     CQ_INVALID = 0x100
     INVALID_QUEUE_ID = 0x101
     INVALID_QUEUE_SIZE = 0x102
+    TOO_MANY_EVENTS = 0x105
     INVALID_INTERRUPT_VECTOR = 0x108
+    INVALID_LOG_PAGE = 0x109
     INVALID_QUEUE_DELETION = 0x10C
+    FEATURE_NOT_SAVEABLE = 0x10D
 
 
 _SQE = struct.Struct("<BBHIIIQQQIIIIII")

@@ -45,7 +45,10 @@ class CompletionQueue:
             await self._space.wait()
         if not alive():
             return False
-        self.memory.write(self.base + CQE_BYTES * self._tail, make(self._phase).pack())
+        entry, slot = make(self._phase).pack(), self.base + CQE_BYTES * self._tail
+        # The half with the phase bit comes last: a host on another processor may look at any time.
+        self.memory.write(slot, entry[:8])
+        self.memory.write(slot + 8, entry[8:])
         self._tail = (self._tail + 1) % self.size
         if self._tail == 0:
             self._phase ^= 1
@@ -70,6 +73,7 @@ class SubmissionQueue:
         self.alive = True
         self.head = 0
         self.outstanding = 0            # fetched and not completed
+        self._scheduler = scheduler
         self._tail = 0
         self._work = scheduler.event()
 
@@ -92,11 +96,21 @@ class SubmissionQueue:
         self.outstanding -= 1
         self._work.set()
 
-    async def idle(self):
-        """Returns when no fetched command is left."""
-        while self.outstanding:
+    async def idle(self, cycles):
+        """Waits until no fetched command is left, but no longer than ``cycles``; returns whether
+        none is."""
+        late = []
+
+        async def give_up():
+            await self._scheduler.delay(cycles)
+            late.append(True)
+            self._work.set()
+        if self.outstanding:
+            self._scheduler.start(give_up())
+        while self.outstanding and not late:
             self._work.clear()
             await self._work.wait()
+        return not self.outstanding
 
     async def next(self, limit):
         """The next command, ``None`` once the queue has stopped.

@@ -226,7 +226,7 @@ def test_identify_across_two_pages(rig):
     (Command(Admin.DELETE_SQ, cdw10=7), Status.INVALID_QUEUE_ID),
     (Command(Admin.DELETE_CQ, cdw10=7), Status.INVALID_QUEUE_ID),
     (Command(Admin.DELETE_CQ, cdw10=1), Status.INVALID_QUEUE_DELETION),
-    (Command(Admin.SET_FEATURES, cdw10=2), Status.INVALID_FIELD),
+    (Command(Admin.SET_FEATURES, cdw10=6), Status.INVALID_FIELD),
     (Command(Admin.SET_FEATURES, cdw10=7, cdw11=0xFFFF0000), Status.INVALID_FIELD),
     (Command(Admin.DRAIN_PASID, cdw10=1 << 20), Status.INVALID_FIELD),
 ])

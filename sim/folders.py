@@ -1,0 +1,69 @@
+"""Folders that a later step trusts because they exist: filled beside their place, and made once."""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+
+from siommu.generate.files import WriteError
+
+__all__ = ["digest", "locked", "made"]
+
+
+def digest(*parts):
+    """16 hexadecimal digits that name what is made from ``parts``, bytes or anything with a text.
+    """
+    state = hashlib.sha256()
+    for part in parts:
+        state.update(part if isinstance(part, bytes) else str(part).encode())
+        state.update(b"\0")
+    return state.hexdigest()[:16]
+
+
+@contextlib.contextmanager
+def made(folder):
+    """A folder that is filled under another name first, so that it is complete or absent.
+
+    Raises
+    ------
+    WriteError
+        The operating system refuses.
+    """
+    scratch = folder.with_name(f"{folder.name}.{os.getpid()}")
+    shutil.rmtree(scratch, ignore_errors=True)
+    try:
+        scratch.mkdir(parents=True)
+        yield scratch
+        try:
+            scratch.rename(folder)
+        except OSError:                     # another run may have been faster
+            if not folder.exists():
+                raise
+    except WriteError:
+        raise
+    except OSError as error:
+        raise WriteError(folder, error) from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def locked(folder):
+    """A lock on making ``folder``: of several processes that need it, one makes it.
+
+    The lock ends with the process that holds it, however that ends.
+
+    Raises
+    ------
+    WriteError
+        The operating system refuses.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = folder.with_name(f"{folder.name}.lock").open("w")
+    except OSError as error:
+        raise WriteError(folder, error) from error
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

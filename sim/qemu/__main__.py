@@ -1,0 +1,91 @@
+"""Starts a machine, brings what it needs, or replays what stopped it:
+``python -m sim.qemu run | fetch | replay``."""
+
+import argparse
+import mmap
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from siommu.generate.files import command
+
+from ..model.lockstep import Difference
+from ..verilated import BuildError, CoreError, build_library
+from ..verilated.journal import ReplayError, replay
+from . import machine, packages
+from .protocol import ProtocolError
+
+__all__ = ["main"]
+
+DISK_BYTES = 64 << 20                   #: of an empty disk
+
+
+def _arguments(argv):
+    parser = argparse.ArgumentParser(prog="python -m sim.qemu", description=__doc__)
+    parser.add_argument("command", choices=("run", "fetch", "replay"))
+    parser.add_argument("--verilog", type=Path, default=Path("build/siommu.v"),
+                        help="the core (build/siommu.v)")
+    parser.add_argument("--image", type=Path, help="the SSD's content, read and written in place; "
+                                                   "without, an empty disk that is not kept")
+    parser.add_argument("--script", type=Path, help="shell for the guest; without, a shell on the "
+                                                    "console")
+    parser.add_argument("--timed", action="store_true",
+                        help="clock the core through the SSD's delays, cycle by cycle")
+    parser.add_argument("--latency", type=int, default=20,
+                        help="cycles of a read of main memory (20)")
+    parser.add_argument("--seconds", type=float, help="end the run after that time")
+    parser.add_argument("--journal", type=Path, default=machine.JOURNAL,
+                        help="replay: the journal of a run that was stopped")
+    parser.add_argument("--waves", type=Path, help="replay: a VCD file to write")
+    return parser.parse_args(argv)
+
+
+@command
+def main(argv=None):
+    """The command; returns the status of the process."""
+    arguments = _arguments(argv)
+    try:
+        if arguments.command == "replay":
+            _replay(arguments)
+            return 0
+        packages.fetch()
+        if arguments.command == "run":
+            _run(arguments)
+    except KeyboardInterrupt:
+        return 130
+    except (packages.MissingPackage, BuildError, CoreError, ProtocolError, machine.MachineError,
+            Difference, ReplayError, FileNotFoundError) as error:
+        print(f"siommu: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _run(arguments):
+    script = None if arguments.script is None else arguments.script.read_text()
+    library = build_library(arguments.verilog)
+    with tempfile.TemporaryFile() if arguments.image is None else \
+            arguments.image.open("r+b") as file:
+        if arguments.image is None:
+            os.ftruncate(file.fileno(), DISK_BYTES)
+        disk = mmap.mmap(file.fileno(), 0)
+        try:
+            live = machine.run(machine.Machine(library, disk, script, timed=arguments.timed,
+                                               latency=arguments.latency,
+                                               seconds=arguments.seconds))
+        finally:
+            disk.close()
+    print(f"siommu: the golden model agrees with all {live.judge.judged} answers of the core, "
+          f"{live.judge.pages} pages", file=sys.stderr)
+
+
+def _replay(arguments):
+    library = build_library(arguments.verilog, waves=arguments.waves is not None)
+    port, access, beats = replay(arguments.journal, library, arguments.waves)
+    print(f"siommu: the core gives the same answer again. Port {port}, {access}:")
+    for beat in beats:
+        print(f"siommu:   {beat}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""A real Linux in QEMU on the emulated SSD, with the core beside it (`make test-linux`)."""

@@ -1,0 +1,1 @@
+"""The parts between QEMU and the models."""
