@@ -1,0 +1,85 @@
+"""The kernel module of ``linux/``, and programs with its library, built for the guest.
+
+Both are made once for each text of their sources, below build/linux, so that the sources' folders
+stay as they are.
+"""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from ..folders import digest, locked, made
+
+__all__ = ["DriverError", "module", "program"]
+
+ROOT = Path(__file__).resolve().parents[2]
+LINUX, HEADERS = ROOT / "linux", ROOT / "hdl" / "include"
+BUILD = ROOT / "build" / "linux"
+
+
+class DriverError(RuntimeError):
+    """The module or a program could not be built. The message has the compiler's words."""
+
+
+def module(packages):
+    """The bytes of siommu.ko, for the kernel of ``packages``, without debug information.
+
+    Raises
+    ------
+    DriverError
+        The kernel's build system fails, or gcc, make or strip is missing.
+    """
+    sources = [*sorted(LINUX.glob("*.[ch]")), LINUX / "Kbuild", *sorted(LINUX.glob("include/*.h"))]
+    folder = BUILD / f"module-{_digest(sources, packages.headers)}"
+    with locked(folder):
+        if not folder.exists():
+            with made(folder) as scratch:
+                for source in sources:
+                    _copy(source, scratch / source.relative_to(ROOT))
+                for source in HEADERS.glob("*.h"):
+                    _copy(source, scratch / source.relative_to(ROOT))
+                _run(["make", "-C", str(packages.headers), f"M={scratch / 'linux'}", "modules"])
+                _run(["strip", "--strip-debug", str(scratch / "linux" / "siommu.ko")])
+    return (folder / "linux" / "siommu.ko").read_bytes()
+
+
+def program(source):
+    """The bytes of a program: ``source``, a C file, with the library, linked statically.
+
+    Raises
+    ------
+    DriverError
+        It does not compile.
+    """
+    library = sorted((LINUX / "lib").glob("*.c"))
+    headers = [*LINUX.glob("*.h"), *(LINUX / "lib").glob("*.h"), *HEADERS.glob("*.h")]
+    folder = BUILD / f"program-{_digest([source, *library, *headers], 'static')}"
+    with locked(folder):
+        if not folder.exists():
+            with made(folder) as scratch:
+                _run([os.environ.get("CC", "gcc"), "-static", "-O2", "-std=gnu11", "-Wall",
+                      "-Wextra", "-Werror", f"-I{LINUX / 'lib'}", f"-I{LINUX}", f"-I{HEADERS}",
+                      "-o", str(scratch / "program"), str(source), *map(str, library),
+                      "-lpthread"])
+    return (folder / "program").read_bytes()
+
+
+def _digest(sources, *more):
+    return digest(*(path.read_bytes() for path in sources), *sorted(
+        path.read_bytes() for path in HEADERS.glob("*.h")), *more)
+
+
+def _copy(source, target):
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+
+
+def _run(command):
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False,
+                              env={**os.environ, "LC_ALL": "C", "MAKEFLAGS": ""})
+    except FileNotFoundError:
+        raise DriverError(f"{command[0]} is missing") from None
+    if done.returncode:
+        raise DriverError(f"{command[0]} failed:\n{done.stdout}{done.stderr}")

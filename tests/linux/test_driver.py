@@ -1,0 +1,73 @@
+"""The kernel module and its library in a guest: a program reads and writes a file of an ext4 file
+system through the RTL. Skipped where QEMU or the kernel is missing; `make test-linux` brings them.
+"""
+
+import os
+import re
+import subprocess
+
+import pytest
+
+from sim.qemu import driver, packages
+
+from .test_linux import ENVIRONMENT, MEGABYTE, boot, needs_packages, tool
+
+PROGRAM = driver.LINUX / "tests" / "direct.c"
+SCRIPT = """\
+mount -t ext4 /dev/nvme0n1 /mnt; mount -t debugfs none /sys/kernel/debug
+insmod /siommu.ko && ls /dev/siommu
+/direct /mnt/data; echo "status $?"
+echo "== spaces"; cat /sys/kernel/debug/siommu/spaces
+echo "== files"; cat /sys/kernel/debug/siommu/files
+echo "== counters"; cat /sys/kernel/debug/siommu/counters /sys/kernel/debug/siommu/faults
+echo "== end"; rmmod siommu && echo "removed"; ls /dev/siommu
+umount /mnt && echo unmounted
+dmesg | sed 's/^/kernel: /' | grep -i -E 'siommu|warning|bug|oops|leak|error'
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """(text of the console, what e2fsck says of the image)"""
+    needs_packages()
+    folder = tmp_path_factory.mktemp("driver")
+    (folder / "tree").mkdir()
+    (folder / "tree" / "data").write_bytes(bytes(range(251)) * 2000)
+    image = folder / "image"
+    image.write_bytes(b"")
+    os.truncate(image, 32 * MEGABYTE)
+    tool("mke2fs", "-q", "-t", "ext4", "-b", "4096", "-d", str(folder / "tree"), str(image))
+    disk = bytearray(image.read_bytes())
+    text = boot(folder, disk, SCRIPT, files={
+        "siommu.ko": driver.module(packages.find()), "direct": (driver.program(PROGRAM), 0o755)})
+    image.write_bytes(disk)
+    checked = subprocess.run(["e2fsck", "-fn", str(image)], check=False, capture_output=True,
+                             text=True, env=ENVIRONMENT)
+    return text, checked
+
+
+def test_every_check_passes(run):
+    text, _ = run
+    assert re.search(r"^pass: ", text, re.M) and not re.search(r"^FAIL", text, re.M), text
+    assert "status 0\n" in text
+
+
+def test_nothing_is_left_behind(run):
+    text, _ = run
+    assert "== spaces\n== files\n== counters\n" in text
+    assert "removed" in text and "unmounted" in text
+    log = [line for line in text.splitlines() if line.startswith("kernel: ")]
+    assert any("direct queues" in line for line in log)
+    assert not [line for line in log if re.search(r"warning|bug|oops|leak|error|stopped", line,
+                                                  re.I)], log
+
+
+def test_the_core_did_it(run):
+    counters = dict(re.findall(r"^(\w+) (\d+)$", run[0], re.M))
+    assert int(counters["pages"]) > 300 and int(counters["walks"]) > 10
+    assert int(counters["NOT_PRESENT"]) > 3 and int(counters["WRITE_DENIED"]) >= 1
+    assert int(counters["fences"]) > 3 and int(counters["faults_lost"]) == 0
+
+
+def test_the_file_system_is_clean(run):
+    assert run[1].returncode == 0, run[1].stdout
