@@ -19,12 +19,13 @@ ROOT = Path(__file__).resolve().parents[2]
 QEMU = "qemu-system-x86"
 PROGRAM = "qemu-system-x86_64"
 KERNEL = "linux-image-cloud-amd64"      #: depends on the package with the kernel
+HEADERS = "linux-headers"               #: of its version, with what they depend on
 #: The guest's programs and the libraries that they load.
 GUEST = ("busybox-static", "nvme-cli", "libnvme1", "libjson-c5", "libuuid1", "libssl3", "zlib1g",
          "libdbus-1-3", "libsystemd0", "libcap2", "libgcrypt20", "libgpg-error0", "liblzma5",
          "libzstd1", "liblz4-1", "libc6")
 #: Another list of packages is another folder.
-FOLDER = ROOT / "build" / "linux" / f"packages-{digest(QEMU, KERNEL, GUEST)}"
+FOLDER = ROOT / "build" / "linux" / f"packages-{digest(QEMU, KERNEL, HEADERS, GUEST)}"
 FETCH = "python -m sim.qemu fetch"
 
 
@@ -45,12 +46,15 @@ class Packages:
     kernel : Path
     guest : Path
         Tree of the guest's packages.
+    headers : Path
+        What modules of that kernel are built against.
     """
 
     qemu: tuple
     environment: dict
     kernel: Path
     guest: Path
+    headers: Path
 
 
 def find():
@@ -65,8 +69,13 @@ def find():
     if not kernels:
         raise MissingPackage(f"Debian's cloud kernel is missing in {FOLDER}: make test-linux, or "
                              f"{FETCH}, brings it")
+    version = kernels[-1].name.removeprefix("vmlinuz-")
+    headers = FOLDER / "headers" / "usr" / "src" / f"{HEADERS}-{version}"
+    if not headers.exists():
+        raise MissingPackage(f"the headers of Debian's cloud kernel {version} are missing in "
+                             f"{FOLDER}: make test-linux, or {FETCH}, brings them")
     qemu, environment = _qemu()
-    return Packages(qemu, environment, kernels[-1], FOLDER / "guest")
+    return Packages(qemu, environment, kernels[-1], FOLDER / "guest", headers)
 
 
 def _qemu():
@@ -94,6 +103,8 @@ def fetch():
         The folder cannot be written.
     """
     wanted = {} if (FOLDER / "guest").exists() else {"guest": lambda: [_kernel(), *GUEST]}
+    if not (FOLDER / "headers").exists():
+        wanted["headers"] = _headers
     if not shutil.which(PROGRAM) and not (FOLDER / "host").exists():
         wanted["host"] = lambda: _closure(QEMU)
     if not wanted:
@@ -111,6 +122,7 @@ def fetch():
             if not folder.exists():
                 with made(folder) as scratch:
                     _unpack(resolve(), scratch, name)
+                    _mend(scratch, folder)
 
 
 def _kernel():
@@ -120,6 +132,23 @@ def _kernel():
         if word == "Depends:" and name.startswith("linux-image-"):
             return name
     raise MissingPackage(f"apt-cache knows no {KERNEL}: apt-get update brings the lists, as root")
+
+
+def _headers():
+    """The packages to build modules of the guest's kernel with."""
+    (kernel,) = (FOLDER / "guest" / "boot").glob("vmlinuz-*")
+    headers = kernel.name.replace("vmlinuz", HEADERS)
+    lines = [line.split() for line in _run(["apt-cache", "depends", headers]).splitlines()]
+    return [headers, *(words[1] for words in lines
+                       if words[0] == "Depends:" and words[1].startswith("linux-"))]
+
+
+def _mend(root, place):
+    """Mends the one absolute path in kernel headers below ``root``, which will be ``place``."""
+    for makefile in root.glob(f"usr/src/{HEADERS}-*/Makefile"):
+        text = makefile.read_text()
+        if text.startswith("include /usr/src/"):
+            makefile.write_text(text.replace("/usr/src/", f"{place}/usr/src/", 1))
 
 
 def _closure(package):
