@@ -12,19 +12,19 @@ from siommu.bus.share import FENCES_ID, READ_ID
 from siommu.control.commands import CommandQueue
 from siommu.pipeline.timetable import DRAIN
 
-from ...support.simulate import seeded, simulate
+from .bench import QueueBench
 
 SELECTORS = ("by_device", "by_pasid", "by_ft", "by_addr")
 BASE = 0xFF_1234_5678
 
 
-class Bench:
+class Commands(QueueBench):
     """A queue in its environment, which takes some time for everything."""
 
     def __init__(self, seed, width=64, log2=3, base=BASE):
-        self.config = Config(axi_data_width=width)
-        self.dut = CommandQueue(self.config)
-        self.rng = seeded(f"commands/{seed}")
+        config = Config(axi_data_width=width)
+        super().__init__(CommandQueue(config), config, f"commands/{seed}",
+                         ("illegal", "error", "fence"))
         self.log2, self.base = log2, base
         self.ring = {}              # slot -> words
         self.tail = 0
@@ -37,61 +37,59 @@ class Bench:
         # the answer to a fetch: (beats, resp) and to a store
         self.fetch = lambda: (2, 0)
         self.store = lambda: 0
-        self._answers, self._write, self._stores = [], {}, []
+        self._answers = []
         self._invalidates, self._marks, self._prefetches = None, 0, False
 
-    async def start(self, ctx):
-        for name, value in (("log2", self.log2), ("base", self.base), ("enable", 1)):
-            ctx.set(getattr(self.dut.registers, name), value)
+    async def start(self):
         self.tail = 0
-        ctx.set(self.dut.registers.tail, 0)
-        await self.cycle(ctx)
-        await self.cycle(ctx)
-        assert ctx.get(self.dut.registers.head) == 0
+        self.set(log2=self.log2, base=self.base, enable=1, tail=0)
+        await self.cycles(2)
+        assert self.get("head") == 0
 
-    def add(self, ctx, *commands):
+    def add(self, *commands):
         for words in commands:
             self.ring[self.tail] = words
             self.tail = (self.tail + 1) % (1 << self.log2)
-        ctx.set(self.dut.registers.tail, self.tail)
+        self.set(tail=self.tail)
 
-    async def empty(self, ctx, limit=3000):
+    async def empty(self, limit=3000):
         """Until every command is done, or the queue has stopped."""
         for _ in range(limit):
-            await self.cycle(ctx)
-            registers = self.dut.registers
-            if (not ctx.get(registers.busy) and ctx.get(registers.head) == self.tail) \
-                    or self.status & 3:
+            await self.cycle()
+            if (not self.get("busy") and self.get("head") == self.tail) or self.status & 3:
                 break
         else:
             raise AssertionError("the queue hangs")
-        for _ in range(8):
-            await self.cycle(ctx)
+        await self.cycles(8)
 
     def _now(self):
         return self.rng.random() >= self.slow
 
-    async def cycle(self, ctx):
-        dut = self.dut
-        self._fetches(ctx)
-        self._fences(ctx)
-        self._caches(ctx)
-        self._core(ctx)
-        ctx.set(dut.registers.stopped, bool(self.status & 3))
-        await ctx.tick()
-        registers = dut.registers
-        pulses = (ctx.get(registers.illegal) | ctx.get(registers.error) << 1
-                  | ctx.get(registers.fence) << 2)
-        for bit, name in enumerate(("illegal", "error", "fence")):
-            if pulses >> bit & 1:
+    def inputs(self):
+        self.writes.rates = dict.fromkeys(("aw", "w", "b"), 1 - self.slow)
+        self._fetches()
+        self._caches()
+        self._core()
+        self.set(stopped=bool(self.status & 3))
+
+    def outputs(self):
+        for bit, name in enumerate(self.pulses):
+            if self.pulses[name]:
                 self.done.append((name,))
-        self.status |= pulses
+                self.status |= 1 << bit
         for name in ("invalidations", "fences", "prefetches"):
-            if ctx.get(dut.completed[name]):
+            if self.ctx.get(self.dut.completed[name]):
                 self.done.append((name,))
 
-    def _fetches(self, ctx):
-        dut = self.dut
+    def took(self, address, content):
+        """A burst is the store of one fence."""
+        assert (address.id, address.len, address.size) == (FENCES_ID, 0, 2)
+        assert not self.writes.pending, "the one before is answered"
+        self.done.append(("store", address.addr, int.from_bytes(content, "little")))
+        return self.store()
+
+    def _fetches(self):
+        ctx, dut = self.ctx, self.dut
         ctx.set(dut.r.valid, 0)
         if self._answers and self._now():
             ctx.set(dut.r.valid, 1)
@@ -106,7 +104,7 @@ class Bench:
             if self.ring_moves:
                 slot = payload.addr // 16 % (1 << self.log2)
             else:
-                assert slot == ctx.get(dut.registers.head), "the command at the head"
+                assert slot == self.get("head"), "the command at the head"
             self.fetches += 1
             words = self.ring[slot]
             beats, resp = self.fetch()
@@ -119,28 +117,8 @@ class Bench:
                     "data": garbage | words[beat % 2] << 8 * lane, "last": beat == beats - 1,
                     "id": READ_ID(self.config), "resp": resp if beat == where else 0})
 
-    def _fences(self, ctx):
-        dut = self.dut
-        ctx.set(dut.b.valid, 0)
-        if len(self._write) == 2 and self._now():
-            aw, w = self._write["aw"], self._write["w"]
-            assert (aw.id, aw.len, aw.size, w.last) == (FENCES_ID, 0, 2, 1)
-            lane = aw.addr % self.config.axi_bytes
-            assert w.strb == 0xF << lane
-            self.done.append(("store", aw.addr, w.data >> 8 * lane & 0xFFFF_FFFF))
-            self._write = {}
-            ctx.set(dut.b.valid, 1)
-            ctx.set(dut.b.payload, self.store())
-        ctx.set(dut.aw.ready, self._now())
-        ctx.set(dut.w.ready, self._now())
-        for name in ("aw", "w"):
-            channel = getattr(dut, name)
-            if ctx.get(channel.valid) and ctx.get(channel.ready):
-                assert name not in self._write
-                self._write[name] = ctx.get(channel.payload)
-
-    def _caches(self, ctx):
-        dut = self.dut
+    def _caches(self):
+        ctx, dut = self.ctx, self.dut
         ctx.set(dut.invalidation.done, 0)
         if self._invalidates is not None:
             assert not ctx.get(dut.invalidation.start)
@@ -165,8 +143,8 @@ class Bench:
             assert not ctx.get(dut.aw.valid), "old beats are still here"
             self._marks -= 1
 
-    def _core(self, ctx):
-        dut = self.dut
+    def _core(self):
+        ctx, dut = self.ctx, self.dut
         ctx.set(dut.prefetched, 0)
         if self._prefetches and self.rng.random() < .2:
             ctx.set(dut.prefetched, 1)
@@ -202,11 +180,11 @@ def invalidated(context, page, n, fields):
 def test_every_command(width):
     """Each legal command, with random operands and bits that mean nothing, does what it says, once,
     and the head moves on; round the ring."""
-    bench = Bench(f"every/{width}", width)
+    bench = Commands(f"every/{width}", width)
     rng = bench.rng
 
-    async def run(ctx):
-        await bench.start(ctx)
+    async def run():
+        await bench.start()
         for _ in range(120):
             fields, n, page = operands(rng), rng.randrange(9), rng.getrandbits(52)
             noise = rng.choice([0, 0xFC00_0000_0000_E000])
@@ -236,18 +214,18 @@ def test_every_command(width):
                 words = command(kind, page, n=n, **fields)
                 expected = [("prefetch", page, n, fields["ft"], fields["device"],
                              fields["pasid"]), ("prefetches",)]
-            bench.add(ctx, (words[0] | noise, words[1]))
-            await bench.empty(ctx)
+            bench.add((words[0] | noise, words[1]))
+            await bench.empty()
             assert bench.done == expected, (kind, words)
-            assert ctx.get(bench.dut.registers.head) == bench.tail
+            assert bench.get("head") == bench.tail
         assert bench.fetches == 120
-    simulate(bench.dut, run, cycles=100_000)
+    bench.run(run, cycles=100_000)
 
 
 def test_illegal():
     """Opcodes that are none, and misaligned addresses, stop the queue at the command; it is fetched
     again when the bit is cleared, and not before."""
-    bench = Bench("illegal")
+    bench = Commands("illegal")
     bench.slow = .1
     good = fence()
     bad = [command(opcode) for opcode in (0, 5, 6, 7, 8, 16, 128, 255, 0x81, 0x41, 0x21, 0x11)]
@@ -259,37 +237,36 @@ def test_illegal():
     bad += [command(Opcode.PREFETCH, 1 << n - 1, n=n) for n in range(1, 9)]
     bad += [fence(address, store=1) for address in (1, 2, 3)]
 
-    async def run(ctx):
-        await bench.start(ctx)
+    async def run():
+        await bench.start()
         for words in bad:
             slot = bench.tail
-            bench.add(ctx, words)
-            await bench.empty(ctx)
+            bench.add(words)
+            await bench.empty()
             assert bench.done == [("illegal",)], [hex(word) for word in words]
             fetches = bench.fetches
-            for _ in range(30):
-                await bench.cycle(ctx)
-            assert (bench.fetches, ctx.get(bench.dut.registers.head)) == (fetches, slot)
+            await bench.cycles(30)
+            assert (bench.fetches, bench.get("head")) == (fetches, slot)
             bench.status = 0
-            await bench.empty(ctx)
+            await bench.empty()
             assert bench.done == [("illegal",)] * 2, "it is looked at again"
             bench.ring[slot] = good
             bench.status = 0
-            await bench.empty(ctx)
+            await bench.empty()
             assert bench.done == [("illegal",)] * 2 + [("mark",), ("fences",)]
             bench.done.clear()
-    simulate(bench.dut, run, cycles=100_000)
+    bench.run(run, cycles=100_000)
 
 
 @pytest.mark.parametrize("width", [64, 512])
 def test_errors_of_the_bus(width):
     """A failed fetch, on either beat, one of another length, and a failed store: CQ_ERROR, and the
     command is fetched again when that is cleared."""
-    bench = Bench(f"errors/{width}", width)
+    bench = Commands(f"errors/{width}", width)
     rng = bench.rng
 
-    async def run(ctx):
-        await bench.start(ctx)
+    async def run():
+        await bench.start()
         for number in range(40):
             fails = rng.choice([(2, 2), (2, 3), (1, 0), (3, 0), (4, 0), (5, 0), (3, 2)])
             in_store = rng.random() < .3
@@ -298,118 +275,111 @@ def test_errors_of_the_bus(width):
             verdicts = [1, 0]
             bench.store = (lambda: verdicts.pop(0)) if in_store else lambda: 0
             slot = bench.tail
-            bench.add(ctx, fence(8 * number, store=1, signal=1, data=number))
-            await bench.empty(ctx)
+            bench.add(fence(8 * number, store=1, signal=1, data=number))
+            await bench.empty()
             failed = [("mark",), ("store", 8 * number, number)] * in_store
             assert bench.done == [*failed, ("error",)], fails
-            assert ctx.get(bench.dut.registers.head) == slot and bench.status == 2
+            assert bench.get("head") == slot and bench.status == 2
             bench.done.clear()
             bench.status = 0
-            await bench.empty(ctx)
+            await bench.empty()
             assert bench.done == [("mark",), ("store", 8 * number, number), ("fence",),
                                   ("fences",)]
             bench.done.clear()
             bench.status = 0
-    simulate(bench.dut, run, cycles=100_000)
+    bench.run(run, cycles=100_000)
 
 
 def test_a_fence_waits():
     """For walks that are outdated, then for what they answer to stand in the queues, then for
     those beats to leave; only then the store."""
-    bench = Bench("fence")
+    bench = Commands("fence")
     bench.slow = 0
 
-    async def run(ctx):
-        await bench.start(ctx)
+    async def run():
+        await bench.start()
         for outdated in (0, 50):
             for marked in (0, 70):
                 bench.outdated, bench.marked = outdated + 20 * bool(outdated), marked
                 began = cycles = 0
                 bench.done.clear()
-                bench.add(ctx, fence(0x1000, store=1, data=5))
+                bench.add(fence(0x1000, store=1, data=5))
                 when = {}
                 while ("fences",) not in bench.done:
-                    await bench.cycle(ctx)
+                    await bench.cycle()
                     cycles += 1
                     for event in bench.done:
                         when.setdefault(event[0], cycles)
                     assert cycles < 500
                 assert when["mark"] - began >= outdated + DRAIN - 2
                 assert when["store"] - when["mark"] >= marked
-                for _ in range(5):
-                    await bench.cycle(ctx)
-    simulate(bench.dut, run, cycles=10_000)
+                await bench.cycles(5)
+    bench.run(run, cycles=10_000)
 
 
 @pytest.mark.parametrize("log2", [1, 2, 8, 9, 10])
 def test_indexes(log2):
     """Commands are fetched from every slot of the ring, in order, and the head goes round."""
-    bench = Bench(f"indexes/{log2}", log2=log2)
+    bench = Commands(f"indexes/{log2}", log2=log2)
     bench.slow = 0
 
-    async def run(ctx):
-        await bench.start(ctx)
+    async def run():
+        await bench.start()
         total = 0
         while total < (1 << log2) + 3:
             count = min((1 << log2) - 1, 20)
-            bench.add(ctx, *[command(Opcode.INVAL_TLB, page=total + number)
-                             for number in range(count)])
-            await bench.empty(ctx)
+            bench.add(*[command(Opcode.INVAL_TLB, page=total + number)
+                        for number in range(count)])
+            await bench.empty()
             pages = [event[1]["page"] for event in bench.done if event[0] == "invalidate"]
             assert pages == list(range(total, total + count))
             bench.done.clear()
             total += count
-            assert ctx.get(bench.dut.registers.head) == total % (1 << log2)
-    simulate(bench.dut, run, cycles=200_000)
+            assert bench.get("head") == total % (1 << log2)
+    bench.run(run, cycles=200_000)
 
 
 def test_turned_off_under_way():
     """Whenever the queue is turned off, what is under way is finished and counts for nothing: no
     status bit, and the head of the queue that is turned on again, at once or later, is 0."""
-    bench = Bench("off")
+    bench = Commands("off")
     bench.ring_moves, rng = True, bench.rng
     commands = [fence(0x40, store=1, signal=1), command(Opcode.INVAL_TLB), command(77),
                 command(Opcode.PREFETCH, n=2), command(Opcode.INVAL_CONTEXT)] * 2
     commands.remove(command(77))
 
-    async def run(ctx):
-        ctx.set(bench.dut.registers.log2, bench.log2)
+    async def run():
+        bench.set(log2=bench.log2)
         for _ in range(150):
             bench.tail = bench.status = 0
             bench.base = rng.getrandbits(39)
-            ctx.set(bench.dut.registers.base, bench.base)
-            ctx.set(bench.dut.registers.tail, 0)
-            ctx.set(bench.dut.registers.enable, 1)
-            await bench.cycle(ctx)
-            await bench.cycle(ctx)
-            assert ctx.get(bench.dut.registers.head) == 0
+            bench.set(base=bench.base, tail=0, enable=1)
+            await bench.cycles(2)
+            assert bench.get("head") == 0
             for _ in range(rng.choice([0, 200])):       # the old one may still be under way
-                await bench.cycle(ctx)
-                assert not bench.status and ctx.get(bench.dut.registers.head) == 0
+                await bench.cycle()
+                assert not bench.status and bench.get("head") == 0
             bench.fetch = lambda: (2, 2 * (rng.random() < .1))
             bench.store = lambda: rng.getrandbits(1)
-            bench.add(ctx, *[rng.choice(commands) for _ in range(3)])
-            for _ in range(rng.randrange(90)):
-                await bench.cycle(ctx)
-            ctx.set(bench.dut.registers.enable, 0)
-            await bench.cycle(ctx)
-            await bench.cycle(ctx)
-            head = ctx.get(bench.dut.registers.head)
+            bench.add(*[rng.choice(commands) for _ in range(3)])
+            await bench.cycles(rng.randrange(90))
+            bench.set(enable=0)
+            await bench.cycles(2)
+            head = bench.get("head")
             bench.status = 0
             wait = rng.choice([0, 1, 5, 200])
             for _ in range(wait):
-                await bench.cycle(ctx)
-                assert ctx.get(bench.dut.registers.head) == head
+                await bench.cycle()
+                assert bench.get("head") == head
             if wait == 200:
-                assert not ctx.get(bench.dut.registers.busy)
+                assert not bench.get("busy")
             assert not bench.status
         bench.fetch, bench.store = lambda: (2, 0), lambda: 0
-        for _ in range(300):
-            await bench.cycle(ctx)
+        await bench.cycles(300)
         bench.status = 0
-        await bench.start(ctx)
+        await bench.start()
         bench.done.clear()
-        bench.add(ctx, fence(0x80, store=1, data=3))
-        await bench.empty(ctx)
+        bench.add(fence(0x80, store=1, data=3))
+        await bench.empty()
         assert bench.done == [("mark",), ("store", 0x80, 3), ("fences",)]
-    simulate(bench.dut, run, cycles=100_000)
+    bench.run(run, cycles=100_000)
