@@ -7,7 +7,7 @@
 #include "driver.h"
 
 #define FQ_LOG2		7	/* a page */
-#define QUOTA		16	/* records of one port until we look */
+#define QUOTA		100	/* records of one port until we look; the ring has 127 */
 #define CAUSES		256
 
 static struct {

@@ -67,6 +67,7 @@ static void writes(struct siommu_file *file, const char *path, int fd, size_t si
 /* Refusals of the SIOMMU: one command each, at an address that is not the program's. */
 static void misuse(struct siommu_file *file)
 {
+	void *readable = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct siommu_file other = *file;
 
 	other.size = LONGEST;
@@ -82,8 +83,9 @@ static void misuse(struct siommu_file *file)
 	      "so is what lies behind the file's end");
 	check(siommu_pread(file, (void *)0x10000, 4096, 0) == -1 && errno == EFAULT,
 	      "memory that is not there is the program's fault");
-	check(siommu_pread(file, (void *)(uintptr_t)"constant", 4096, 0) == -1 &&
-	      errno == EFAULT, "so is memory that it may not write");
+	check(siommu_pread(file, readable, 4096, 0) == -1 && errno == EFAULT,
+	      "so is memory that it may not write");
+	munmap(readable, 4096);
 }
 
 static void rights(struct siommu *siommu, const char *path)

@@ -15,14 +15,14 @@ from .test_linux import ENVIRONMENT, MEGABYTE, boot, needs_packages, tool
 PROGRAM = driver.LINUX / "tests" / "direct.c"
 SCRIPT = """\
 mount -t ext4 /dev/nvme0n1 /mnt; mount -t debugfs none /sys/kernel/debug
-insmod /siommu.ko && ls /dev/siommu
+dmesg -c > /dev/null; insmod /siommu.ko && ls /dev/siommu
 /direct /mnt/data; echo "status $?"
 echo "== spaces"; cat /sys/kernel/debug/siommu/spaces
 echo "== files"; cat /sys/kernel/debug/siommu/files
 echo "== counters"; cat /sys/kernel/debug/siommu/counters /sys/kernel/debug/siommu/faults
 echo "== end"; rmmod siommu && echo "removed"; ls /dev/siommu
 umount /mnt && echo unmounted
-dmesg | sed 's/^/kernel: /' | grep -i -E 'siommu|warning|bug|oops|leak|error'
+dmesg | sed 's/^/kernel: /'
 """
 
 
