@@ -11,11 +11,13 @@ from pathlib import Path
 
 from ..folders import digest, locked, made
 
-__all__ = ["DriverError", "module", "program"]
+__all__ = ["DriverError", "module", "preload", "program"]
 
 ROOT = Path(__file__).resolve().parents[2]
 LINUX, HEADERS = ROOT / "linux", ROOT / "hdl" / "include"
 BUILD = ROOT / "build" / "linux"
+#: The library; the one to be preloaded is built with it.
+LIBRARY = [LINUX / "lib" / name for name in ("async.c", "direct.c", "queue.c")]
 
 
 class DriverError(RuntimeError):
@@ -52,16 +54,32 @@ def program(source):
     DriverError
         It does not compile.
     """
-    library = sorted((LINUX / "lib").glob("*.c"))
-    headers = [*LINUX.glob("*.h"), *(LINUX / "lib").glob("*.h"), *HEADERS.glob("*.h")]
-    folder = BUILD / f"program-{_digest([source, *library, *headers], 'static')}"
+    return _compiled([source, *LIBRARY], ["-static"], ["-lpthread"])
+
+
+def preload():
+    """The bytes of the library that unmodified programs are started with (``lib/preload.c``). It
+    runs with the C library that it was built with, or a later one.
+
+    Raises
+    ------
+    DriverError
+        It does not compile.
+    """
+    return _compiled([LINUX / "lib" / "preload.c", *LIBRARY], ["-shared", "-fPIC"],
+                     ["-lpthread", "-ldl"])
+
+
+def _compiled(sources, options, libraries):
+    headers = sorted([*LINUX.glob("*.h"), *(LINUX / "lib").glob("*.h")])
+    folder = BUILD / f"program-{_digest([*sources, *headers], options)}"
     with locked(folder):
         if not folder.exists():
             with made(folder) as scratch:
-                _run([os.environ.get("CC", "gcc"), "-static", "-O2", "-std=gnu11", "-Wall",
-                      "-Wextra", "-Werror", f"-I{LINUX / 'lib'}", f"-I{LINUX}", f"-I{HEADERS}",
-                      "-o", str(scratch / "program"), str(source), *map(str, library),
-                      "-lpthread"])
+                _run([os.environ.get("CC", "gcc"), *options, "-O2", "-std=gnu11", "-D_GNU_SOURCE",
+                      "-Wall", "-Wextra", "-Werror", f"-I{LINUX / 'lib'}", f"-I{LINUX}",
+                      f"-I{HEADERS}", "-o", str(scratch / "program"), *map(str, sources),
+                      *libraries])
     return (folder / "program").read_bytes()
 
 

@@ -23,7 +23,8 @@ HEADERS = "linux-headers"               #: of its version, with what they depend
 #: The guest's programs and the libraries that they load.
 GUEST = ("busybox-static", "nvme-cli", "libnvme1", "libjson-c5", "libuuid1", "libssl3", "zlib1g",
          "libdbus-1-3", "libsystemd0", "libcap2", "libgcrypt20", "libgpg-error0", "liblzma5",
-         "libzstd1", "liblz4-1", "libc6")
+         "libzstd1", "liblz4-1", "libc6", "coreutils", "libselinux1", "libacl1", "libattr1",
+         "libgmp10", "libpcre2-8-0", "sqlite3", "libsqlite3-0", "libreadline8", "libtinfo6")
 #: Another list of packages is another folder.
 FOLDER = ROOT / "build" / "linux" / f"packages-{digest(QEMU, KERNEL, HEADERS, GUEST)}"
 FETCH = "python -m sim.qemu fetch"
