@@ -108,7 +108,7 @@ def _rows(clock):
 
     handshake = Miss.fill - Stage.ARBITRATE
     clock.row(248, "fill, first level")
-    clock.stages(Stage.ARBITRATE, Stage.ANSWER, handshake)
+    clock.stages(Stage.ARBITRATE, Stage.TAGS, handshake)
     written = handshake + Stage.TAGS
     clock.note(written + 1, "tag on")
 

@@ -98,7 +98,7 @@ def context_cases(tb, space, ft, write, addr):
         for bit in bits((11, 1), (63, 52)):
             yield word(f"PASID directory {level} bit {bit}", Cause.ENTRY_RESERVED, 6, entry,
                        lambda w, bit=bit: w | 1 << bit)
-    for index, ranges in enumerate((((11, 2), (63, 52)), ((11, 2), (63, 52)), ((63, 4),),
+    for index, ranges in enumerate((((11, 2), (63, 52)), ((11, 2), (63, 52)), ((63, 6),),
                                     ((63, 0),))):
         for bit in bits(*ranges):
             yield word(f"context word {index} bit {bit}", Cause.ENTRY_RESERVED, 6,

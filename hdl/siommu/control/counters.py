@@ -3,6 +3,11 @@
 Every counter gathers its events in a few bits, which go round; in turn, one a cycle, what has come
 since its last turn is added to the RAM. That costs a tenth of as many counters in flip-flops. A
 read waits for the counter's turn, so it is exact: it holds all events of the cycles before.
+
+To add one: its two registers and its bit of COUNTER_OVERFLOW in ``arch/siommu.rdl``, whose order is
+that of the counters; its event in ``pipeline/outside.py`` (``CoreEvents``), driven in ``core.py``
+(``_tell``) and passed on in ``control_plane.py`` (``_count``); the tables of §7 in
+docs/specification.md and of docs/programming.md; ``make generate``. There are places for sixteen.
 """
 
 from amaranth import Cat, Const, Module, Signal

@@ -53,8 +53,9 @@ LAST_STAGE = Stage.PARK
 
 if not Stage.COMPARE < Stage.ANSWER <= Stage.MATCH:
     raise ValueError("the first level answers behind COMPARE, and not behind MATCH: ACT is told")
-if not Stage.COMPARE < Stage.TAGS <= Stage.ACT:
-    raise ValueError("the tags change behind COMPARE, and not behind ACT, where misses are decided")
+if not max(Stage.COMPARE + 1, Stage.ANSWER) <= Stage.TAGS <= Stage.ACT:
+    raise ValueError("the tags change behind COMPARE, not in front of ANSWER, and not behind ACT, "
+                     "where misses are decided")
 if Stage.ACT - Stage.MATCH != 1:
     raise ValueError("ACT takes what the stores found from the registers behind MATCH")
 

@@ -3,7 +3,7 @@ new one is written.
 
 ::
 
-    compare                      select                             answer          (one later)
+    compare                      select                             TAGS            (one later)
     what it covers (registers)   overlapping entries, replacement   tags change     row is written
 """
 
@@ -43,7 +43,7 @@ class Fill(wiring.Signature):
         In the compare stage, whose key is that of the line, or of the larger mapping. Its mask is
         of all pages then.
     commit : Out(1)
-        In the answer stage: the new entry is valid. Else the fill became stale, and leaves the
+        In TAGS: the new entry is valid. Else the fill became stale, and leaves the
         entry that it should have gone to empty.
     """
 
@@ -93,17 +93,17 @@ class FillPath(wiring.Component):
     Members
     -------
     key : In(TlbKey), fill : In(Fill), drop : In(Drop)
-        In the compare stage (``fill.commit``: in the answer stage).
+        In the compare stage (``fill.commit``: in TAGS).
     compared : In(Compared(entries)), victims : In(entries)
         In the select stage; ``victims``: one-hot, the entry to be replaced if none is free.
     selecting : Out(1)
         A fill or a drop, and no look-up, is in the select stage.
     change : Out(TagChange(entries))
-        In the answer stage.
+        In TAGS.
     filled : Out(1), place : Out(range(entries))
-        In the answer stage: a fill, and where it goes.
+        In TAGS: a fill, and where it goes.
     row_write : Out(RowWrite(entries))
-        In the cycle behind the answer stage.
+        In the cycle behind TAGS.
     """
 
     def __init__(self, entries):
@@ -134,7 +134,7 @@ class FillPath(wiring.Component):
             self.selecting.eq(fills | drops),
         ]
 
-        # Answer.
+        # TAGS.
         change, entry = self.change, Payload(EntryRow)
         new_tag = payload_of(m, change.tag)
         m.d.sync += [

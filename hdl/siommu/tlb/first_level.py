@@ -4,7 +4,7 @@ The tag holds FT, device, PASID and line, so that no translation is ever found b
 device or address space, and a bit for each of the line's eight pages: contiguous leaves of equal
 rights share one entry. One pipeline serves look-ups, fills and drops::
 
-    compare           select                      answer
+    compare           select                      ANSWER, TAGS
     TagArray          HitPath: row of the entry   hit, outcome
     (cycle n)         FillPath: what overlaps     tags change
                       (n + 1)                     (n + 2)
@@ -25,9 +25,10 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..arch.config import Config
 from ..lib.contract import require
+from ..lib.payload import later
 from ..lib.plru import TreePlru
 from ..pipeline.sizes import LINE_BITS
-from ..pipeline.timetable import FILL_SPACING
+from ..pipeline.timetable import FILL_SPACING, Stage
 from .fill_path import Drop, Fill, FillPath
 from .hit_path import FirstLookUp, HitPath
 from .tags import TagArray
@@ -55,7 +56,7 @@ class FirstLevelTlb(wiring.Component):
         At least ``FILL_SPACING`` cycles lie between two of them. A drop takes whatever lies in
         the same line, 2 MiB or 1 GiB, whichever is the first that holds all of its pages.
     flush : In(1)
-        Drops every entry, and the fill in the answer stage.
+        Drops every entry, and the fill in TAGS.
     matches : Out(tlb_entries)
         Of a look-up, in the select stage: the entries that hold the page, at most one.
     """
@@ -92,8 +93,13 @@ class FirstLevelTlb(wiring.Component):
         connect(m, fills.change, tags.change)
         connect(m, fills.row_write, hits.row_write)
         connect(m, tags.compared, fills.compared, hits.compared)
-        m.d.sync += [plru.touch.eq(hits.hit | fills.filled),
-                     plru.touched.eq(Mux(fills.filled, fills.place, hits.entry))]
+        # No look-up's stage is a fill's: so both are told of in one cycle, in TAGS.
+        late = Stage.TAGS - Stage.ANSWER
+        m.d.sync += [
+            plru.touch.eq(later(m, hits.hit, late, name="hit") | fills.filled),
+            plru.touched.eq(Mux(fills.filled, fills.place,
+                                later(m, hits.entry, late, name="hit_entry"))),
+        ]
 
         changes, recent = Signal(), Signal(FILL_SPACING - 1)
         m.d.comb += changes.eq(self.fill.valid | self.drop.valid)

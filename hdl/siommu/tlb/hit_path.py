@@ -16,11 +16,18 @@ from ..lib.payload import Payload, payload_of
 from ..pipeline.grants import Outcome, Rights
 from ..pipeline.keys import TlbKey
 from ..pipeline.sizes import LINE_BITS
+from ..pipeline.timetable import Stage
 from .entry import EntryRow, bank_ranges
 from .fill_path import RowWrite
 from .tags import Compared
 
-__all__ = ["HitPath", "FirstLookUp"]
+__all__ = ["FirstLookUp", "HitPath"]
+
+REGISTERS = 2       #: from the key to the answer: behind the comparison, and behind the row
+
+if Stage.ANSWER - Stage.COMPARE != REGISTERS:
+    raise ValueError(f"the first level's hit path has {REGISTERS} registers; the timetable has "
+                     f"{Stage.ANSWER - Stage.COMPARE} cycles from COMPARE to ANSWER")
 
 
 class FirstLookUp(wiring.Signature):
@@ -34,7 +41,7 @@ class FirstLookUp(wiring.Signature):
         The same, from registers of its own, for half of the entries, if there are more than
         ``BANK``: they are too many to be near to one register.
     hit : In(1), outcome : In(Outcome), last : In(LINE_BITS)
-        In the answer stage, two cycles later. ``last``: of the line, the last page of the entry;
+        In ANSWER. ``last``: of the line, the last page of the entry;
         the outcome's ``extent`` goes there.
     """
 
@@ -66,7 +73,7 @@ class HitPath(wiring.Component):
         In the select stage; ``changes``: the operation there is no look-up.
     row_write : In(RowWrite(entries))
     hit : Out(1), outcome : Out(Outcome), last : Out(LINE_BITS), entry : Out(range(entries))
-        In the answer stage: see ``FirstLookUp``; ``entry`` is the one that was hit.
+        In ANSWER: see ``FirstLookUp``; ``entry`` is the one that was hit.
     """
 
     def __init__(self, entries):

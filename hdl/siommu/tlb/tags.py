@@ -50,7 +50,7 @@ class Compared(wiring.Signature):
 
 
 class TagChange(wiring.Signature):
-    """What the answer stage does to the tags.
+    """What a fill or a drop does to the tags, in TAGS.
 
     Parameters
     ----------

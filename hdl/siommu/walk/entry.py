@@ -11,7 +11,11 @@ it reads:
 * ``write`` and ``no_read`` are combined with those of the levels above. A format in which a leaf
   alone has rights says 1 and 0 of its pointers;
 * ``user`` and ``accessed`` are 1 where the format does not look at them;
-* ``ft`` is 0 where the format has no such bit: then an entry serves memory alone.
+* ``ft`` is 0 where the format has no such bit: then an entry serves memory alone;
+* ``size`` is never BYPASS: a mapping of more than 1 GiB counts as one of 1 GiB.
+
+What depends on more than the word, its level and FT (the address, for a page that is one of a
+group) is one more argument of both functions.
 """
 
 from amaranth import Cat, Const, Mux, Value
@@ -100,6 +104,8 @@ def _of_format(values, entry_format):
     if len(values) == 1:
         return values[0]
     values = [Value.cast(value) for value in values]
+    if len({len(value) for value in values}) > 1:
+        raise ValueError(f"formats disagree about a field's width: {values}")
     return Cat(values).word_select(entry_format, len(values[0]))
 
 

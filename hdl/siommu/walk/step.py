@@ -11,6 +11,7 @@ from ..arch.formats import (
     ContextRoot,
     DeviceWord0,
     DeviceWord1,
+    DirectoryEntry,
     Disposition,
     Size,
 )
@@ -187,7 +188,9 @@ class WordStep(wiring.Component):
             # of several words, those before this one tell
             following.entry.eq(Cat(Const(0, 3),
                                    Mux(says.several, progress.index, says.index),
-                                   Mux(says.several, progress.pfn, entry.pfn))),
+                                   Mux(says.several, progress.pfn, Mux(
+                                       says.page_table, entry.pfn,
+                                       DirectoryEntry(self.word.content).pfn)))),
             following.write.eq(says.write), following.no_read.eq(says.no_read),
         ]
         with m.If(says.device):
