@@ -5,9 +5,10 @@ stay as they are.
 """
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
+
+from siommu.generate.files import write_whole
 
 from ..folders import digest, locked, made
 
@@ -90,7 +91,7 @@ def _digest(sources, *more):
 
 def _copy(source, target):
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
+    write_whole(target, source.read_bytes())
 
 
 def _run(command):

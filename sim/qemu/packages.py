@@ -11,6 +11,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from siommu.generate.files import write_whole
+
 from ..folders import digest, locked, made
 
 __all__ = ["MissingPackage", "Packages", "fetch", "find"]
@@ -72,10 +74,10 @@ def find():
                              f"{FETCH}, brings it")
     version = kernels[-1].name.removeprefix("vmlinuz-")
     headers = FOLDER / "headers" / "usr" / "src" / f"{HEADERS}-{version}"
+    qemu, environment = _qemu()
     if not headers.exists():
         raise MissingPackage(f"the headers of Debian's cloud kernel {version} are missing in "
                              f"{FOLDER}: make test-linux, or {FETCH}, brings them")
-    qemu, environment = _qemu()
     return Packages(qemu, environment, kernels[-1], FOLDER / "guest", headers)
 
 
@@ -149,7 +151,7 @@ def _mend(root, place):
     for makefile in root.glob(f"usr/src/{HEADERS}-*/Makefile"):
         text = makefile.read_text()
         if text.startswith("include /usr/src/"):
-            makefile.write_text(text.replace("/usr/src/", f"{place}/usr/src/", 1))
+            write_whole(makefile, text.replace("/usr/src/", f"{place}/usr/src/", 1))
 
 
 def _closure(package):

@@ -151,6 +151,9 @@ def test_a_missing_qemu(bare):
         packages.find()
     (bare / "host" / "usr" / "bin").mkdir(parents=True)
     (bare / "host" / "usr" / "bin" / "qemu-system-x86_64").touch()
+    with pytest.raises(MissingPackage, match="headers of Debian's cloud kernel 6 are missing"):
+        packages.find()
+    (bare / "headers" / "usr" / "src" / "linux-headers-6").mkdir(parents=True)
     found = packages.find()
     assert found.kernel.name == "vmlinuz-6" and "LD_LIBRARY_PATH" in found.environment
 
@@ -181,7 +184,8 @@ def test_a_download_that_fails(bare, monkeypatch):
 def test_a_qemu_that_does_not_start(tmp_path, monkeypatch, program, sentence):
     (tmp_path / "qemu").write_text(f"#!/bin/sh\nexec sh -c '{program}'\n")
     (tmp_path / "qemu").chmod(0o755)
-    found = packages.Packages((str(tmp_path / "qemu"),), {}, tmp_path / "vmlinuz", tmp_path)
+    found = packages.Packages((str(tmp_path / "qemu"),), {}, tmp_path / "vmlinuz", tmp_path,
+                              tmp_path)
     monkeypatch.setattr(packages, "find", lambda: found)
     monkeypatch.setattr(machine.guest, "image", lambda *_: b"")
     monkeypatch.setattr(machine, "QTEST_SECONDS", .1 if "sleep" in program else 20)
