@@ -42,7 +42,8 @@ def module(packages):
                     _copy(source, scratch / source.relative_to(ROOT))
                 for source in HEADERS.glob("*.h"):
                     _copy(source, scratch / source.relative_to(ROOT))
-                _run(["make", "-C", str(packages.headers), f"M={scratch / 'linux'}", "modules"])
+                _run(["make", "-C", str(packages.headers), f"M={scratch / 'linux'}", "modules"],
+                     _libraries(packages.headers))
                 _run(["strip", "--strip-debug", str(scratch / "linux" / "siommu.ko")])
     return (folder / "linux" / "siommu.ko").read_bytes()
 
@@ -94,10 +95,18 @@ def _copy(source, target):
     write_whole(target, source.read_bytes())
 
 
-def _run(command):
+def _libraries(headers):
+    """The environment in which the libraries are found that came with the headers."""
+    root = headers.parents[2]
+    found = [root / place / "x86_64-linux-gnu" for place in ("lib", "usr/lib")]
+    return {"LD_LIBRARY_PATH": os.pathsep.join(map(str, found))}
+
+
+def _run(command, environment=None):
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False,
-                              env={**os.environ, "LC_ALL": "C", "MAKEFLAGS": ""})
+                              env={**os.environ, "LC_ALL": "C", "MAKEFLAGS": "",
+                                   **(environment or {})})
     except FileNotFoundError:
         raise DriverError(f"{command[0]} is missing") from None
     if done.returncode:

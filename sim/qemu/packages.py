@@ -22,13 +22,16 @@ QEMU = "qemu-system-x86"
 PROGRAM = "qemu-system-x86_64"
 KERNEL = "linux-image-cloud-amd64"      #: depends on the package with the kernel
 HEADERS = "linux-headers"               #: of its version, with what they depend on
+#: What the headers' own programs are linked with, on the host.
+HOST_LIBRARIES = ("libelf1", "zlib1g")
 #: The guest's programs and the libraries that they load.
 GUEST = ("busybox-static", "nvme-cli", "libnvme1", "libjson-c5", "libuuid1", "libssl3", "zlib1g",
          "libdbus-1-3", "libsystemd0", "libcap2", "libgcrypt20", "libgpg-error0", "liblzma5",
          "libzstd1", "liblz4-1", "libc6", "coreutils", "libselinux1", "libacl1", "libattr1",
          "libgmp10", "libpcre2-8-0", "sqlite3", "libsqlite3-0", "libreadline8", "libtinfo6")
 #: Another list of packages is another folder.
-FOLDER = ROOT / "build" / "linux" / f"packages-{digest(QEMU, KERNEL, HEADERS, GUEST)}"
+FOLDER = ROOT / "build" / "linux" / \
+    f"packages-{digest(QEMU, KERNEL, HEADERS, HOST_LIBRARIES, GUEST)}"
 FETCH = "python -m sim.qemu fetch"
 
 
@@ -142,8 +145,9 @@ def _headers():
     (kernel,) = (FOLDER / "guest" / "boot").glob("vmlinuz-*")
     headers = kernel.name.replace("vmlinuz", HEADERS)
     lines = [line.split() for line in _run(["apt-cache", "depends", headers]).splitlines()]
-    return [headers, *(words[1] for words in lines
-                       if words[0] == "Depends:" and words[1].startswith("linux-"))]
+    return [headers, *HOST_LIBRARIES,
+            *(words[1] for words in lines
+              if words[0] == "Depends:" and words[1].startswith("linux-"))]
 
 
 def _mend(root, place):
