@@ -8,7 +8,7 @@ import shutil
 
 from siommu.generate.files import WriteError
 
-__all__ = ["digest", "locked", "made"]
+__all__ = ["digest", "locked", "made", "once"]
 
 
 def digest(*parts):
@@ -67,3 +67,19 @@ def locked(folder):
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def once(folder, make):
+    """Makes ``folder`` if it is not there: ``make(scratch)`` fills a folder that then takes its
+    place. Of several processes one makes it, and the others wait.
+
+    Raises
+    ------
+    WriteError
+        The operating system refuses. What ``make`` raises goes on.
+    """
+    if not folder.exists():
+        with locked(folder):
+            if not folder.exists():
+                with made(folder) as scratch:
+                    make(scratch)

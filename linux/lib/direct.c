@@ -354,18 +354,21 @@ static ssize_t move(struct siommu_file *file, bool write, void *buffer, size_t l
 	return (ssize_t)length;
 }
 
-ssize_t siommu_pread(struct siommu_file *file, void *buffer, size_t length, off_t offset)
+/* Whether a call cannot be: in a child, without the right, in front of the file. errno says why. */
+static bool is_refused(const struct siommu_file *file, unsigned int right, off_t offset)
 {
 	if (!siommu_is_ours(file->siommu))
+		return true;
+	if ((file->about.flags & right) && offset >= 0)
+		return false;
+	errno = file->about.flags & right ? EINVAL : EBADF;
+	return true;
+}
+
+ssize_t siommu_pread(struct siommu_file *file, void *buffer, size_t length, off_t offset)
+{
+	if (is_refused(file, SIOMMU_READ, offset))
 		return -1;
-	if (!(file->about.flags & SIOMMU_READ)) {
-		errno = EBADF;
-		return -1;
-	}
-	if (offset < 0) {
-		errno = EINVAL;
-		return -1;
-	}
 	if ((uint64_t)offset + length > file->size && siommu_size(file) < 0)
 		return -1;
 	if ((uint64_t)offset >= file->size || !length)
@@ -377,16 +380,8 @@ ssize_t siommu_pread(struct siommu_file *file, void *buffer, size_t length, off_
 
 ssize_t siommu_pwrite(struct siommu_file *file, const void *buffer, size_t length, off_t offset)
 {
-	if (!siommu_is_ours(file->siommu))
+	if (is_refused(file, SIOMMU_WRITE, offset))
 		return -1;
-	if (!(file->about.flags & SIOMMU_WRITE)) {
-		errno = EBADF;
-		return -1;
-	}
-	if (offset < 0) {
-		errno = EINVAL;
-		return -1;
-	}
 	if (!length)
 		return 0;
 	if ((uint64_t)offset + length > file->size && siommu_size(file) < 0)

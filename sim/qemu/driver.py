@@ -10,7 +10,7 @@ from pathlib import Path
 
 from siommu.generate.files import write_whole
 
-from ..folders import digest, locked, made
+from ..folders import digest, once
 
 __all__ = ["DriverError", "module", "preload", "program"]
 
@@ -35,16 +35,14 @@ def module(packages):
     """
     sources = [*sorted(LINUX.glob("*.[ch]")), LINUX / "Kbuild", *sorted(LINUX.glob("include/*.h"))]
     folder = BUILD / f"module-{_digest(sources, packages.headers)}"
-    with locked(folder):
-        if not folder.exists():
-            with made(folder) as scratch:
-                for source in sources:
-                    _copy(source, scratch / source.relative_to(ROOT))
-                for source in HEADERS.glob("*.h"):
-                    _copy(source, scratch / source.relative_to(ROOT))
-                _run(["make", "-C", str(packages.headers), f"M={scratch / 'linux'}", "modules"],
-                     _libraries(packages.headers))
-                _run(["strip", "--strip-debug", str(scratch / "linux" / "siommu.ko")])
+
+    def make(scratch):
+        for source in [*sources, *HEADERS.glob("*.h")]:
+            _copy(source, scratch / source.relative_to(ROOT))
+        _run(["make", "-C", str(packages.headers), f"M={scratch / 'linux'}", "modules"],
+             _libraries(packages.headers))
+        _run(["strip", "--strip-debug", str(scratch / "linux" / "siommu.ko")])
+    once(folder, make)
     return (folder / "linux" / "siommu.ko").read_bytes()
 
 
@@ -75,13 +73,10 @@ def preload():
 def _compiled(sources, options, libraries):
     headers = sorted([*LINUX.glob("*.h"), *(LINUX / "lib").glob("*.h")])
     folder = BUILD / f"program-{_digest([*sources, *headers], options)}"
-    with locked(folder):
-        if not folder.exists():
-            with made(folder) as scratch:
-                _run([os.environ.get("CC", "gcc"), *options, "-O2", "-std=gnu11", "-D_GNU_SOURCE",
-                      "-Wall", "-Wextra", "-Werror", f"-I{LINUX / 'lib'}", f"-I{LINUX}",
-                      f"-I{HEADERS}", "-o", str(scratch / "program"), *map(str, sources),
-                      *libraries])
+    once(folder, lambda scratch: _run(
+        [os.environ.get("CC", "gcc"), *options, "-O2", "-std=gnu11", "-D_GNU_SOURCE", "-Wall",
+         "-Wextra", "-Werror", f"-I{LINUX / 'lib'}", f"-I{LINUX}", f"-I{HEADERS}", "-o",
+         str(scratch / "program"), *map(str, sources), *libraries]))
     return (folder / "program").read_bytes()
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from siommu.generate.files import write_whole
 
-from ..folders import digest, locked, made
+from ..folders import digest, once
 
 __all__ = ["MissingPackage", "Packages", "fetch", "find"]
 
@@ -123,12 +123,8 @@ def fetch():
             raise MissingPackage(f"{tool} is missing: the kernel comes from Debian's packages, so "
                                  f"a Debian host is needed")
     for name, resolve in wanted.items():
-        folder = FOLDER / name
-        with locked(folder):
-            if not folder.exists():
-                with made(folder) as scratch:
-                    _unpack(resolve(), scratch, name)
-                    _mend(scratch, folder)
+        once(FOLDER / name, lambda scratch, name=name, resolve=resolve: _unpack(
+            resolve(), scratch, name))
 
 
 def _kernel():
@@ -174,6 +170,7 @@ def _unpack(names, target, label):
     for path in sorted(cache.iterdir()):
         _run(["dpkg", "-x", str(path), str(target)])
     shutil.rmtree(cache)
+    _mend(target, FOLDER / label)
 
 
 def _run(command, folder=None):

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from ..folders import digest, locked, made
+from ..folders import digest, once
 
 __all__ = ["BuildError", "build_library", "port_names"]
 
@@ -77,18 +77,10 @@ def build_library(source, waves=False, build=ROOT / "build"):
     own = sorted(SOURCES.glob("*.cpp")) + sorted(SOURCES.glob("*.h"))
     key = digest(model_key, CXX, *(path.read_bytes() for path in own))
     model = Path(build) / "verilated" / f"model-{model_key}"
-    _make_once(model, lambda scratch: _make_model(source, scratch, waves, compiler))
+    once(model, lambda scratch: _make_model(source, scratch, waves, compiler))
     folder = Path(build) / "verilated" / f"library-{key}"
-    _make_once(folder, lambda scratch: _make_library(model, ports, scratch, waves, compiler))
+    once(folder, lambda scratch: _make_library(model, ports, scratch, waves, compiler))
     return folder / LIBRARY
-
-
-def _make_once(folder, make):
-    if not folder.exists():
-        with locked(folder):
-            if not folder.exists():
-                with made(folder) as scratch:
-                    make(scratch)
 
 
 def _make_model(source, folder, waves, compiler):

@@ -2,15 +2,13 @@
 system through the RTL. Skipped where QEMU or the kernel is missing; `make test-linux` brings them.
 """
 
-import os
 import re
-import subprocess
 
 import pytest
 
 from sim.qemu import driver, packages
 
-from .test_linux import ENVIRONMENT, MEGABYTE, boot, needs_packages, tool
+from .booted import boot, e2fsck, ext4, needs_packages
 
 PROGRAM = driver.LINUX / "tests" / "direct.c"
 SCRIPT = """\
@@ -31,19 +29,10 @@ def run(tmp_path_factory):
     """(text of the console, what e2fsck says of the image)"""
     needs_packages()
     folder = tmp_path_factory.mktemp("driver")
-    (folder / "tree").mkdir()
-    (folder / "tree" / "data").write_bytes(bytes(range(251)) * 2000)
-    image = folder / "image"
-    image.write_bytes(b"")
-    os.truncate(image, 32 * MEGABYTE)
-    tool("mke2fs", "-q", "-t", "ext4", "-b", "4096", "-d", str(folder / "tree"), str(image))
-    disk = bytearray(image.read_bytes())
-    text = boot(folder, disk, SCRIPT, files={
+    disk = ext4(folder, {"data": bytes(range(251)) * 2000})
+    text = boot(disk, SCRIPT, files={
         "siommu.ko": driver.module(packages.find()), "direct": (driver.program(PROGRAM), 0o755)})
-    image.write_bytes(disk)
-    checked = subprocess.run(["e2fsck", "-fn", str(image)], check=False, capture_output=True,
-                             text=True, env=ENVIRONMENT)
-    return text, checked
+    return text, e2fsck(folder, disk)
 
 
 def test_every_check_passes(run):

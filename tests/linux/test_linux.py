@@ -2,21 +2,19 @@
 the core's registers. Skipped where QEMU or the kernel is missing; `make test-linux` brings them.
 """
 
-import hashlib
 import os
 import re
 import subprocess
 
 import pytest
 
-from sim.qemu import guest, machine, packages
+from sim.qemu import machine
 from sim.verilated import build_library
 from tests.regression import simulator
 
+from .booted import MEGABYTE, boot, digest, ext4, needs_packages, sections, tool
+
 PAGE = 4096
-MEGABYTE = 1 << 20
-SECONDS = 240                           #: a machine that hangs is ended; a run takes ten
-ENVIRONMENT = {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
 LIBRARY_TAR = bytes(range(256)) * 1111
 
 #: Every section begins with a line "== name", so that its output is found.
@@ -61,55 +59,14 @@ sect direct; reg 0; reg 8; reg 12; reg 0x14 77; reg 0x30 3; reg 0x34; reg 0x38
 """
 
 
-def tool(*words):
-    """Runs a program of e2fsprogs and returns what it writes."""
-    return subprocess.run(words, check=True, capture_output=True, env=ENVIRONMENT).stdout
-
-
-def ext4(folder):
-    """An ext4 image with some files, as a bytearray; blocks of 4 KiB."""
-    tree, image = folder / "tree", folder / "image"
-    (tree / "deep").mkdir(parents=True)
-    (tree / "deep" / "library.tar").write_bytes(LIBRARY_TAR)
-    (tree / "gone").write_bytes(b"to be removed")
-    image.write_bytes(b"")
-    os.truncate(image, 32 * MEGABYTE)
-    tool("mke2fs", "-q", "-t", "ext4", "-b", "4096", "-d", str(tree), str(image))
-    return bytearray(image.read_bytes())
-
-
-def needs_packages():
-    """Skips the test where QEMU or the kernel is missing."""
-    try:
-        packages.find()
-    except packages.MissingPackage as missing:
-        pytest.skip(str(missing))
-
-
-def boot(folder, disk, script, **options):
-    """Runs a machine; returns the console's text."""
-    needs_packages()
-    library = build_library(simulator.verilog())
-    output = folder / "console"
-    with output.open("wb") as console:
-        machine.run(machine.Machine(library, disk, script, seconds=SECONDS, console=console,
-                                    **options))
-    text = output.read_text(errors="replace").replace("\r", "")
-    assert guest.DONE in text, text[-2000:]
-    return text
-
-
 class Run:
     """One boot: the image before and after, and the output by sections."""
 
     def __init__(self, folder):
         self.folder = folder
-        self.disk = ext4(folder)
+        self.disk = ext4(folder, {"deep/library.tar": LIBRARY_TAR, "gone": b"to be removed"})
         self.before = bytes(self.disk)
-        # What the kernel itself says comes between.
-        text = re.sub(r"^\[ *\d+\.\d+\] .*\n", "", boot(folder, self.disk, SCRIPT), flags=re.M)
-        parts = re.split(r"^== (.*)\n", text, flags=re.M)
-        self.sections = dict(zip(parts[1::2], parts[2::2]))
+        self.sections = sections(boot(self.disk, SCRIPT))
 
     def words(self, section):
         """The words of a section's output."""
@@ -119,10 +76,6 @@ class Run:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     return Run(tmp_path_factory.mktemp("linux"))
-
-
-def digest(data):
-    return hashlib.sha256(data).hexdigest()
 
 
 def test_the_namespace_appears(run):
@@ -212,11 +165,11 @@ def test_the_kernel_has_nothing_to_complain_of(run):
     assert not re.search("nvme.*(missing|failed|timeout|down|invalid)", log), log
 
 
-def test_timed_and_with_small_blocks(tmp_path):
+def test_timed_and_with_small_blocks():
     """The core's clock runs through every delay of the SSD; 512-byte blocks."""
     disk = bytearray(os.urandom(2 * MEGABYTE))
     wanted = digest(disk)
-    text = boot(tmp_path, disk, "sha256sum < /dev/nvme0n1\n", timed=True, lba_bytes=512)
+    text = boot(disk, "sha256sum < /dev/nvme0n1\n", timed=True, lba_bytes=512)
     assert wanted in text
 
 

@@ -3,15 +3,13 @@ files directly, and everything is as without it. Skipped where QEMU or the kerne
 `make test-linux` brings them.
 """
 
-import os
 import re
-import subprocess
 
 import pytest
 
 from sim.qemu import driver, packages
 
-from .test_linux import ENVIRONMENT, MEGABYTE, boot, digest, needs_packages, tool
+from .booted import boot, digest, e2fsck, ext4, needs_packages, sections
 
 DATA = bytes(range(253)) * 4000
 ROWS = 3000
@@ -45,25 +43,14 @@ def run(tmp_path_factory):
     """(output by sections, what e2fsck says of the image)"""
     needs_packages()
     folder = tmp_path_factory.mktemp("preload")
-    (folder / "tree").mkdir()
-    (folder / "tree" / "data").write_bytes(DATA)
-    image = folder / "image"
-    image.write_bytes(b"")
-    os.truncate(image, 32 * MEGABYTE)
-    tool("mke2fs", "-q", "-t", "ext4", "-b", "4096", "-d", str(folder / "tree"), str(image))
-    disk, found = bytearray(image.read_bytes()), packages.find()
+    disk, found = ext4(folder, {"data": DATA}), packages.find()
     programs = {f"debian/{name}": ((found.guest / place / name).read_bytes(), 0o755)
                 for place, names in (("bin", ("dd", "cp", "rm")),
                                      ("usr/bin", ("sha256sum", "truncate", "sqlite3")))
                 for name in names}
-    text = boot(folder, disk, SCRIPT, files={
+    text = boot(disk, SCRIPT, files={
         "siommu.ko": driver.module(found), "preload.so": (driver.preload(), 0o755), **programs})
-    text = re.sub(r"^\[ *\d+\.\d+\] .*\n", "", text, flags=re.M)
-    parts = re.split(r"^== (.*)\n", text, flags=re.M)
-    image.write_bytes(disk)
-    checked = subprocess.run(["e2fsck", "-fn", str(image)], check=False, capture_output=True,
-                             text=True, env=ENVIRONMENT)
-    return dict(zip(parts[1::2], parts[2::2])), checked
+    return sections(text), e2fsck(folder, disk)
 
 
 def direct(section):
