@@ -4,6 +4,7 @@ from .admin import AdminCommands
 from .defs import PAGE, LogPage, Register
 from .execution import Execution
 from .features import Features
+from .interrupts import Interrupts
 from .logs import AsyncEvents, ErrorLog, Usage
 from .queues import CompletionQueue, SubmissionQueue
 from .transfer import TranslationClient
@@ -78,6 +79,7 @@ class Controller:
         self._admin = AdminCommands(self)
         self._execution = Execution(self)
         self.features = Features(self)
+        self.interrupts = Interrupts(scheduler, self.features)
         self.errors = ErrorLog()
         self.usage = Usage()
         self.events = AsyncEvents(scheduler)
@@ -157,6 +159,7 @@ class Controller:
         self.cqs.clear()
         self.events.reset()
         self.features.reset()
+        self.interrupts.reset()
         self._regs[Register.CSTS] = 0
 
     def _ring(self, offset, value):

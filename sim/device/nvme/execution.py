@@ -92,7 +92,7 @@ class Execution:
             posted = False
         queue.done()
         if posted and controller.interrupt is not None and queue.completions.vector is not None:
-            controller.interrupt(queue.completions.vector)
+            controller.interrupts.posted(queue.completions.vector, controller.interrupt)
 
     async def _execute(self, running):
         try:

@@ -1,7 +1,6 @@
 """Get Features and Set Features (NVMe 1.4, 5.14 and 5.21): those that are mandatory for PCIe.
 
-Nothing is saved over a reset. Interrupt coalescing and vector configuration are kept and told, and
-no interrupt is ever held back: NVMe has them as what the host would like.
+Nothing is saved over a reset.
 """
 
 from .defs import Feature, Status
@@ -71,6 +70,10 @@ class Features:
             return CHANGEABLE
         default = self._default(feature, part)
         return self._values.get((feature, part), default) if select == CURRENT else default
+
+    def value(self, feature, part=None):
+        """What a feature is now; ``part`` is the vector where each has one."""
+        return self._values.get((feature, part), self._default(feature, part))
 
     def set(self, command):
         """Executes Set Features; returns DW0."""
