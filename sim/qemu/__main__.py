@@ -2,6 +2,7 @@
 ``python -m sim.qemu run | fetch | replay``."""
 
 import argparse
+import contextlib
 import mmap
 import os
 import sys
@@ -26,12 +27,17 @@ def _arguments(argv):
     parser.add_argument("command", choices=("run", "fetch", "replay"))
     parser.add_argument("--verilog", type=Path, default=Path("build/siommu.v"),
                         help="the core (build/siommu.v)")
-    parser.add_argument("--image", type=Path, help="the SSD's content, read and written in place; "
-                                                   "without, an empty disk that is not kept")
+    parser.add_argument("--image", type=Path, action="append",
+                        help="an SSD's content, read and written in place; again for another SSD; "
+                             "without, an empty disk that is not kept")
     parser.add_argument("--script", type=Path, help="shell for the guest; without, a shell on the "
                                                     "console")
-    parser.add_argument("--timed", action="store_true",
+    parser.add_argument("--timed", dest="pace", action="store_const", const="timed",
+                        default="untimed",
                         help="clock the core through the SSD's delays, cycle by cycle")
+    parser.add_argument("--guest-time", dest="pace", action="store_const", const="guest",
+                        help="the guest counts instructions as nanoseconds, and the SSD's delays "
+                             "are the guest's time")
     parser.add_argument("--latency", type=int, default=20,
                         help="cycles of a read of main memory (20)")
     parser.add_argument("--seconds", type=float, help="end the run after that time")
@@ -64,19 +70,21 @@ def main(argv=None):
 def _run(arguments):
     script = None if arguments.script is None else arguments.script.read_text()
     library = build_library(arguments.verilog)
-    with tempfile.TemporaryFile() if arguments.image is None else \
-            arguments.image.open("r+b") as file:
-        if arguments.image is None:
-            os.ftruncate(file.fileno(), DISK_BYTES)
-        disk = mmap.mmap(file.fileno(), 0)
-        try:
-            live = machine.run(machine.Machine(library, disk, script, timed=arguments.timed,
-                                               latency=arguments.latency,
-                                               seconds=arguments.seconds))
-        finally:
-            disk.close()
+    with contextlib.ExitStack() as stack:
+        disks = [stack.enter_context(contextlib.closing(_map(path, stack)))
+                 for path in arguments.image or [None]]
+        live = machine.run(machine.Machine(library, disks, script, pace=arguments.pace,
+                                           latency=arguments.latency, seconds=arguments.seconds))
     print(f"siommu: the golden model agrees with all {live.judge.judged} answers of the core, "
           f"{live.judge.pages} pages", file=sys.stderr)
+
+
+def _map(path, stack):
+    """A disk's content; ``None`` is an empty one."""
+    file = stack.enter_context(tempfile.TemporaryFile() if path is None else path.open("r+b"))
+    if path is None:
+        os.ftruncate(file.fileno(), DISK_BYTES)
+    return mmap.mmap(file.fileno(), 0)
 
 
 def _replay(arguments):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..host.control.offsets import Reg
+from ..host.control.offsets import Reg, bit
 from ..model.lockstep import Difference, Lockstep
 from .watch import Watch
 
@@ -49,6 +49,12 @@ class LiveCore:
     def cycles(self):
         """Cycles of the core."""
         return self._core.cycles
+
+    @property
+    def device_ports(self):
+        """Ports for devices; the processor's is not one of them."""
+        value, _ = self._core.read(Reg.CAPS0)
+        return value & bit("CAPS0", "DEVICE_PORTS")
 
     @property
     def interrupts(self):

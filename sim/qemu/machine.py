@@ -23,6 +23,7 @@ from ..verilated.journal import JournalCore, ReplayError
 from . import guest, packages
 from .guest_memory import GuestMemory
 from .live_core import LiveCore, PortTranslator
+from .pace import GuestTime, Timed, Untimed
 from .qtest import Qtest
 from .server import Server
 from .siommu_function import SiommuFunction
@@ -30,8 +31,8 @@ from .ssd_function import SsdFunction
 
 __all__ = ["Machine", "MachineError", "run"]
 
-SLOTS = {"siommu": 1, "ssd": 2}         #: device numbers on PCI bus 0
-SSD_REQUESTER = SLOTS["ssd"] << 3       #: requester id: bus 0, device, function 0
+SIOMMU, SSD = 1, 2                      #: device numbers on PCI bus 0; of the first SSD
+ALARM = 0x1E                            #: device number, with the guest's time
 QTEST_SECONDS = 20                      #: until QEMU must have made its socket
 END_SECONDS = 5                         #: until QEMU must have ended by itself
 JOURNAL = packages.ROOT / "build" / "linux" / "replay.json"
@@ -50,14 +51,17 @@ class Machine:
     ----------
     library : Path
         Of ``build_library``.
-    disk : bytearray or mmap
-        Content of namespace 1, whole 4 KiB pages; written in place.
+    disks : sequence of bytearray or mmap
+        Content of namespace 1 of each SSD, whole 4 KiB pages; written in place. The core needs a
+        port for each.
     script : str or None
         What the guest runs, in shell; ``None`` is a shell on the console.
     files : dict
         More files for the guest, as of ``guest.image``.
-    timed : bool
-        As of ``Server``.
+    pace : str
+        What time is: "untimed", "timed", "guest" (``pace.py``).
+    ssd : sim.device.nvme.Latency
+        Of every SSD.
     latency : int
         Cycles that a read of main memory takes the core.
     lba_bytes : int
@@ -71,10 +75,11 @@ class Machine:
     """
 
     library: Path
-    disk: object
+    disks: object
     script: str = None
     files: dict = field(default_factory=dict)
-    timed: bool = False
+    pace: str = "untimed"
+    ssd: Latency = Latency()
     latency: int = 20
     lba_bytes: int = 4096
     megabytes: int = 512
@@ -99,16 +104,22 @@ def run(machine):
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="siommu-")))
         write_whole(folder / "initramfs", guest.image(found.guest, machine.script, machine.files))
         pairs = {}
-        for name in SLOTS:
-            pairs[name] = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-            for end in pairs[name]:
+        for slot in _slots(machine):
+            pairs[slot] = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+            for end in pairs[slot]:
                 stack.enter_context(end)
         process = stack.enter_context(_qemu(found, machine, folder, pairs))
         for _, theirs in pairs.values():
             theirs.close()
         qtest = stack.enter_context(contextlib.closing(_connect(folder / "qtest", process)))
-        return _serve(machine, stack, process, qtest, {name: ours for name, (ours, _)
+        return _serve(machine, stack, process, qtest, {slot: ours for slot, (ours, _)
                                                        in pairs.items()})
+
+
+def _slots(machine):
+    """Device numbers of the functions."""
+    return [SIOMMU, *(SSD + index for index in range(len(machine.disks))),
+            *[ALARM] * (machine.pace == "guest")]
 
 
 def _serve(machine, stack, process, qtest, sockets):
@@ -118,13 +129,20 @@ def _serve(machine, stack, process, qtest, sockets):
     core.set_latency(machine.latency)
     memory.changed = core.map
     live = LiveCore(core, memory, scheduler)
-    media = Media(Latency())
-    media.add_namespace(machine.disk, machine.lba_bytes)
-    stack.callback(media.close)
-    controller = Controller(scheduler, memory, media, PortTranslator(live, 0), SSD_REQUESTER)
+    if not 1 <= len(machine.disks) <= live.device_ports:
+        raise MachineError(f"{len(machine.disks)} SSDs; this core has ports for 1 to "
+                           f"{live.device_ports}: generate one with more device_ports")
     siommu = SiommuFunction(live, qtest.send)
-    functions = {sockets["siommu"]: siommu,
-                 sockets["ssd"]: SsdFunction(controller, DirectQueues(controller), qtest.send)}
+    functions = {sockets[SIOMMU]: siommu}
+    for index, disk in enumerate(machine.disks):
+        functions[sockets[SSD + index]] = _ssd(machine, stack, index, disk, live, memory, scheduler,
+                                               qtest)
+    pace = {"untimed": Untimed, "timed": Timed}.get(machine.pace)
+    if pace is None:
+        pace = GuestTime(scheduler, live, qtest, siommu.look)
+        functions[sockets[ALARM]] = pace.alarm
+    else:
+        pace = pace(scheduler, live)
     end = None if machine.seconds is None else time.monotonic() + machine.seconds
     late = False
 
@@ -133,7 +151,7 @@ def _serve(machine, stack, process, qtest, sockets):
         late = end is not None and time.monotonic() > end
         return late or process.poll() is not None
     with _journal(core, live):
-        Server(functions, siommu, live, memory, qtest, scheduler, machine.timed).run(stop)
+        Server(functions, siommu, memory, qtest, pace).run(stop)
     if late:
         raise MachineError(f"the guest did not power off within {machine.seconds} s")
     try:
@@ -143,6 +161,16 @@ def _serve(machine, stack, process, qtest, sockets):
     if status:
         raise MachineError(f"QEMU ended with status {status}")
     return live
+
+
+def _ssd(machine, stack, index, disk, live, memory, scheduler, qtest):
+    """An SSD's PCI function; it asks at a port of its own."""
+    media = Media(machine.ssd)
+    media.add_namespace(disk, machine.lba_bytes)
+    stack.callback(media.close)
+    controller = Controller(scheduler, memory, media, PortTranslator(live, index),
+                            SSD + index << 3)
+    return SsdFunction(controller, DirectQueues(controller), qtest.send)
 
 
 @contextlib.contextmanager
@@ -161,9 +189,14 @@ def _journal(core, live):
 
 def _arguments(found, machine, folder, pairs):
     devices = []
-    for name, slot in SLOTS.items():
-        devices += ["-device", f"x-pci-proxy-dev,id={name},addr={slot:#x},"
-                               f"fd={pairs[name][1].fileno()}"]
+    for slot, (_, theirs) in pairs.items():
+        devices += ["-device", f"x-pci-proxy-dev,addr={slot:#x},fd={theirs.fileno()}"]
+    options = "console=ttyS0 panic=-1 loglevel=5"
+    if machine.pace == "guest":
+        # An instruction is a nanosecond; who waits, waits no time of ours.
+        devices += ["-icount", "shift=0,sleep=off", "-rtc", "clock=vm,base=2024-01-01",
+                    "-global", "hpet.msi=on"]
+        options += " hpet=disable nokaslr"
     size = f"{machine.megabytes}M"
     # One CPU: with more, QEMU drops accesses of one while another's is in the proxy.
     return [*found.qemu, "-accel", "tcg", "-cpu", "qemu64", "-smp", "1", "-m", size,
@@ -173,7 +206,7 @@ def _arguments(found, machine, folder, pairs):
             # Ctrl-C on the terminal is the guest's.
             "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
             "-kernel", str(found.kernel), "-initrd", str(folder / "initramfs"),
-            "-append", "console=ttyS0 panic=-1 loglevel=5",
+            "-append", options,
             *devices, "-qtest", f"unix:{folder / 'qtest'},server=on,wait=off",
             "-qtest-log", "none"]
 

@@ -1,4 +1,5 @@
-"""Interrupt messages into the guest, through QEMU's qtest socket.
+"""Accesses to the guest's physical addresses, through QEMU's qtest socket: interrupt messages, and
+registers of QEMU's own devices.
 
 An interrupt descriptor needs KVM. A message signalled interrupt is a write to memory, and qtest has
 a command for that, so it works without.
@@ -10,7 +11,7 @@ from .protocol import ProtocolError
 
 __all__ = ["Qtest"]
 
-WRITE_SECONDS = 10                      #: until QEMU must have taken what was sent
+WRITE_SECONDS = 10                      #: until QEMU must have taken what was sent, and answered
 
 
 class Qtest:
@@ -25,6 +26,7 @@ class Qtest:
     def __init__(self, path):
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._rest = b""
+        self._owed = 0                  # commands that QEMU has not answered
         try:
             self._socket.connect(str(path))
             self._socket.settimeout(WRITE_SECONDS)
@@ -44,7 +46,48 @@ class Qtest:
         OSError
             QEMU has ended, or takes nothing any more.
         """
-        self._socket.sendall(b"writel %#x %#x\n" % (address, data))
+        self._send(b"writel %#x %#x\n" % (address, data))
+
+    def write(self, address, data):
+        """Writes 64 bits of ``data`` at ``address``; returns when it is done, and all that was sent
+        before.
+
+        Raises
+        ------
+        OSError, ProtocolError
+            QEMU has ended, or does not answer, or refuses.
+        """
+        self._ask(b"writeq %#x %#x\n" % (address, data))
+
+    def read(self, address):
+        """The 64 bits at ``address``, after all that was sent before. Raises as ``write``."""
+        return int(self._ask(b"readq %#x\n" % address), 16)
+
+    def _send(self, command):
+        self._socket.sendall(command)
+        self._owed += 1
+
+    def _ask(self, command):
+        """The answer's words behind "OK"."""
+        self._send(command)
+        while self._owed:
+            data = self._socket.recv(65536)
+            if not data:
+                raise BrokenPipeError("QEMU has closed its qtest socket")
+            answer = self._take(data)
+        return answer
+
+    def _take(self, data):
+        """Takes what QEMU has said; returns the last answer in it."""
+        answer = None
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            if line.startswith(b"OK"):
+                self._owed -= 1
+                answer = line[2:].strip()
+            elif not line.startswith(b"IRQ"):
+                raise ProtocolError(f"QEMU's qtest answers {line.decode(errors='replace')!r}")
+        return answer
 
     def drain(self):
         """Reads the replies that are here; returns false once QEMU has closed the socket.
@@ -63,10 +106,7 @@ class Qtest:
             data = b""
         finally:
             self._socket.settimeout(WRITE_SECONDS)
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        for line in lines:
-            if not line.startswith((b"OK", b"IRQ")):
-                raise ProtocolError(f"QEMU's qtest answers {line.decode(errors='replace')!r}")
+        self._take(data)
         return bool(data)
 
     def close(self):

@@ -7,7 +7,6 @@ from . import protocol
 
 __all__ = ["Server"]
 
-CHUNK = 256                             #: cycles between two looks at the sockets
 MESSAGES = 64                           #: of one function in a row, so that none starves the other
 IDLE_SECONDS = .2                       #: between two looks whether to stop
 
@@ -15,32 +14,24 @@ IDLE_SECONDS = .2                       #: between two looks whether to stop
 class Server:
     """Serves PCI functions until QEMU ends.
 
-    Two kinds of time. Untimed, the core is clocked only while something is under way in it, and the
-    SSD's delays pass at once when the core is idle: the fastest run. Timed, the core is clocked
-    through every delay of the SSD, cycle by cycle, so that its counters tell of the SSD's latency.
-    Either way the SSD's clock stands while nothing waits for it.
-
     Parameters
     ----------
     functions : dict
         A connected socket to its ``Function``.
     siommu : SiommuFunction
         The one of them whose lines are looked at after clocking.
-    core : LiveCore
     memory : GuestMemory
     qtest : Qtest
-    scheduler : Scheduler
-    timed : bool
+    pace : Untimed
+        Or another one of ``pace``: moves the SSD and the core.
     """
 
-    def __init__(self, functions, siommu, core, memory, qtest, scheduler, timed=False):
+    def __init__(self, functions, siommu, memory, qtest, pace):
         self._functions = functions
         self._siommu = siommu
-        self._core = core
         self._memory = memory
         self._qtest = qtest
-        self._scheduler = scheduler
-        self._timed = timed
+        self._pace = pace
         self._selector = selectors.DefaultSelector()
         for connection in functions:
             self._selector.register(connection, selectors.EVENT_READ)
@@ -56,7 +47,8 @@ class Server:
         """
         try:
             while not stop():
-                busy = self._advance()
+                busy = self._pace.step()
+                self._siommu.look()
                 for key, _ in self._selector.select(0 if busy else IDLE_SECONDS):
                     if key.fileobj is self._qtest:
                         if not self._qtest.drain():
@@ -67,24 +59,6 @@ class Server:
             return
         finally:
             self._selector.close()
-
-    def _advance(self):
-        """Runs tasks and clock for a moment; returns whether more is to be done."""
-        scheduler = self._scheduler
-        scheduler.run_ready()
-        due = scheduler.next_due
-        if self._timed and due is not None:
-            cycles = max(1, min(due - scheduler.now, CHUNK))
-            self._core.clock(cycles)
-        else:
-            cycles = self._core.run(CHUNK)
-        if cycles:
-            scheduler.advance(scheduler.now + cycles)
-        elif due is not None:
-            scheduler.advance(due)
-        scheduler.run_ready()
-        self._siommu.look()
-        return bool(cycles) or due is not None
 
     def _serve(self, connection):
         function = self._functions[connection]
@@ -99,8 +73,9 @@ class Server:
                     function.config_write(message.offset, message.value, message.size)
                     protocol.reply(connection)
             elif isinstance(message, protocol.BarAccess):
-                protocol.reply(connection,
-                               function.access(message.address, message.size, message.value))
+                value = function.access(message.address, message.size, message.value)
+                self._pace.before_reply(message.value is not None)
+                protocol.reply(connection, value)
             elif isinstance(message, protocol.Reset):
                 function.reset()
                 protocol.reply(connection)

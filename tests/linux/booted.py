@@ -61,11 +61,12 @@ def needs_packages():
 
 
 def boot(disk, script, **options):
-    """Runs a machine; returns the console's text."""
+    """Runs a machine with an SSD, or a list of them; returns the console's text."""
     needs_packages()
     library = build_library(simulator.verilog())
     with tempfile.TemporaryFile() as console:
-        machine.run(machine.Machine(library, disk, script, seconds=SECONDS, console=console,
+        disks = disk if isinstance(disk, list) else [disk]
+        machine.run(machine.Machine(library, disks, script, seconds=SECONDS, console=console,
                                     **options))
         console.seek(0)
         text = console.read().decode(errors="replace").replace("\r", "")

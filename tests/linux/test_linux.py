@@ -169,7 +169,7 @@ def test_timed_and_with_small_blocks():
     """The core's clock runs through every delay of the SSD; 512-byte blocks."""
     disk = bytearray(os.urandom(2 * MEGABYTE))
     wanted = digest(disk)
-    text = boot(disk, "sha256sum < /dev/nvme0n1\n", timed=True, lba_bytes=512)
+    text = boot(disk, "sha256sum < /dev/nvme0n1\n", pace="timed", lba_bytes=512)
     assert wanted in text
 
 
@@ -179,7 +179,7 @@ def test_a_guest_that_does_not_end(tmp_path):
     library = build_library(simulator.verilog())
     with (tmp_path / "console").open("wb") as console, \
             pytest.raises(machine.MachineError, match="did not power off within 4 s"):
-        machine.run(machine.Machine(library, bytearray(MEGABYTE), "sleep 1000\n", seconds=4,
+        machine.run(machine.Machine(library, [bytearray(MEGABYTE)], "sleep 1000\n", seconds=4,
                                     console=console))
     found = subprocess.run(["ps", "--ppid", str(os.getpid()), "-o", "comm="], text=True,
                            capture_output=True).stdout

@@ -10,6 +10,7 @@ from sim.device.nvme.defs import Command, Completion, Io
 from sim.device.nvme.direct import BUSY, CREATE
 from sim.model.lockstep import Difference
 from sim.qemu import protocol
+from sim.qemu.pace import Timed, Untimed
 from sim.qemu.protocol import ProtocolError
 from sim.qemu.server import Server
 from sim.verilated.journal import ReplayError, replay
@@ -262,8 +263,8 @@ def serve(rig, timed=False, stop=lambda: False):
     """Starts a server for both functions; returns (thread, QEMU's ends, list of errors)."""
     ours, theirs = zip(*(socket.socketpair() for _ in range(2)))
     silent = Silent()
-    server = Server({ours[0]: rig.siommu, ours[1]: rig.ssd}, rig.siommu, rig.live, rig.memory,
-                    silent, rig.scheduler, timed)
+    pace = (Timed if timed else Untimed)(rig.scheduler, rig.live)
+    server = Server({ours[0]: rig.siommu, ours[1]: rig.ssd}, rig.siommu, rig.memory, silent, pace)
     errors = []
 
     def run():

@@ -191,4 +191,4 @@ def test_a_qemu_that_does_not_start(tmp_path, monkeypatch, program, sentence):
     monkeypatch.setattr(machine, "QTEST_SECONDS", .1 if "sleep" in program else 20)
     with (tmp_path / "out").open("wb") as console, \
             pytest.raises(machine.MachineError, match=sentence):
-        machine.run(machine.Machine(None, bytearray(PAGE), "", console=console))
+        machine.run(machine.Machine(None, [bytearray(PAGE)], "", console=console))
