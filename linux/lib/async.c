@@ -4,12 +4,6 @@
 
 #include "internal.h"
 
-/* The slot stays taken until it is polled for. */
-static void ended(struct slot *slot)
-{
-	(void)slot;
-}
-
 int siommu_submit(struct siommu_file *file, int write, void *buffer, size_t length, off_t offset,
 		  void *cookie)
 {
@@ -34,7 +28,7 @@ int siommu_submit(struct siommu_file *file, int write, void *buffer, size_t leng
 		slot->length = length;
 		slot->offset = (uint64_t)offset;
 		slot->cookie = cookie;
-		slot->call = ended;
+		slot->polled = true;
 		queue_submit(queue, slot);
 	}
 	pthread_mutex_unlock(&queue->lock);
@@ -65,32 +59,44 @@ static bool settle(struct queue *queue, struct slot *slot, struct siommu_event *
 	return true;
 }
 
+static struct slot *next_ended(struct queue *queue)
+{
+	struct slot *slot = queue->ended;
+
+	if (slot) {
+		queue->ended = slot->next;
+		if (!queue->ended)
+			queue->ended_tail = &queue->ended;
+	}
+	return slot;
+}
+
 static int poll_queue(struct siommu *siommu, struct queue *queue, struct siommu_event *events,
 		      int count)
 {
-	unsigned int index;
+	uint64_t commands = 0, bytes = 0;
+	struct slot *slot;
 	int found = 0;
 
 	pthread_mutex_lock(&queue->lock);
 	queue_reap(queue);
-	for (index = 0; index < queue->entries && found < count; index++) {
-		struct slot *slot = &queue->slots[index];
-
-		if (!slot->used || slot->call != ended || !slot->done)
-			continue;
-		slot->done = false;		/* ours, when another thread looks meanwhile */
+	while (found < count && (slot = next_ended(queue))) {
 		if (!settle(queue, slot, &events[found]))
 			continue;
 		if (events[found].result > 0) {
-			pthread_mutex_lock(&siommu->lock);
-			siommu->counts.direct++;
-			siommu->counts.bytes += slot->length;
-			pthread_mutex_unlock(&siommu->lock);
+			commands++;
+			bytes += slot->length;
 		}
 		queue_release(queue, slot);
 		found++;
 	}
 	pthread_mutex_unlock(&queue->lock);
+	if (commands) {
+		pthread_mutex_lock(&siommu->lock);
+		siommu->counts.direct += commands;
+		siommu->counts.bytes += bytes;
+		pthread_mutex_unlock(&siommu->lock);
+	}
 	return found;
 }
 
@@ -101,7 +107,7 @@ int siommu_poll(struct siommu *siommu, struct siommu_event *events, int count)
 
 	if (!siommu_is_ours(siommu))
 		return -1;
-	for (index = 0; index < SSDS && found < count; index++)
+	for (index = 0; index < siommu->ssds && found < count; index++)
 		if (siommu->queues[index].open)
 			found += poll_queue(siommu, &siommu->queues[index], events + found,
 					    count - found);

@@ -20,17 +20,14 @@
 #define FAULT_DISPOSITION(dw0)	((dw0) >> 8 & 3)
 #define FAULT_FT(dw0)		((dw0) >> 10 & 1)
 
-struct slot;
-typedef void slot_done(struct slot *slot);
-
 /* A command under way. */
 struct slot {
-	bool used;
+	struct slot *next;		/* of the free ones, or of those to be polled for */
+	uint64_t *list;			/* a page for its PRPs */
 	bool done;
+	bool polled;			/* siommu_poll() asks for it; else somebody waits */
 	uint16_t status;
 	uint32_t dw0;
-	uint64_t *list;			/* a page for its PRPs */
-	slot_done *call;		/* called under the queue's lock; NULL: somebody waits */
 	struct siommu_file *file;
 	bool write;
 	void *buffer;
@@ -47,7 +44,8 @@ struct queue {
 	uint8_t *sq;
 	volatile uint32_t *cq;
 	volatile uint32_t *doorbells;
-	struct slot *slots;
+	struct slot *slots, *free;
+	struct slot *ended, **ended_tail;	/* to be polled for, in order */
 	void *lists;
 	size_t sq_bytes, cq_bytes;
 };

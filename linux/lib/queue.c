@@ -16,6 +16,7 @@
 #define NVME_READ	2
 #define DOORBELL_SQ	0	/* words of the doorbell page */
 #define DOORBELL_CQ	2
+#define LOOKS		64	/* at a completion queue, before the processor is given up */
 
 static void *map(struct siommu *siommu, uint64_t offset, size_t bytes)
 {
@@ -58,8 +59,11 @@ int queue_open(struct siommu *siommu, unsigned int ssd)
 	}
 	/* A child that writes to its copy must not move the parent's lists to other pages. */
 	madvise(queue->lists, (size_t)queue->entries * PAGE, MADV_DONTFORK);
-	for (index = 0; index < queue->entries; index++)
+	for (index = queue->entries; index--; queue->free = &queue->slots[index]) {
 		queue->slots[index].list = (uint64_t *)((char *)queue->lists + index * PAGE);
+		queue->slots[index].next = queue->free;
+	}
+	queue->ended_tail = &queue->ended;
 	queue->phase = 1;
 	queue->open = true;
 	return 0;
@@ -81,29 +85,29 @@ void queue_close(struct queue *queue)
 	queue->doorbells = NULL;
 	queue->lists = NULL;
 	queue->slots = NULL;
+	queue->free = NULL;
+	queue->ended = NULL;
 	queue->open = false;
 }
 
 struct slot *queue_take(struct queue *queue)
 {
-	unsigned int index;
+	struct slot *slot = queue->free;
 
 	/* One entry of a ring is always empty. */
 	if (queue->flying + 1 >= queue->entries)
 		return NULL;
-	for (index = 0; queue->slots[index].used; index++)
-		;
-	memset(&queue->slots[index], 0, offsetof(struct slot, list));
-	queue->slots[index].used = true;
-	queue->slots[index].call = NULL;
-	queue->slots[index].tries = 0;
+	queue->free = slot->next;
 	queue->flying++;
-	return &queue->slots[index];
+	slot->polled = false;
+	slot->tries = 0;
+	return slot;
 }
 
 void queue_release(struct queue *queue, struct slot *slot)
 {
-	slot->used = false;
+	slot->next = queue->free;
+	queue->free = slot;
 	queue->flying--;
 }
 
@@ -169,22 +173,38 @@ void queue_reap(struct queue *queue)
 		queue->head = (queue->head + 1) % queue->entries;
 		if (!queue->head)
 			queue->phase ^= 1;
-		if (slot->call)
-			slot->call(slot);
+		if (slot->polled) {
+			slot->next = NULL;
+			*queue->ended_tail = slot;
+			queue->ended_tail = &slot->next;
+		}
 	}
 	if (count)
 		queue->doorbells[DOORBELL_CQ] = queue->head;
 }
 
+static void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#endif
+}
+
 void queue_wait(struct queue *queue, struct slot *slot)
 {
-	for (;;) {
+	unsigned int looks;
+
+	for (looks = 1;; looks++) {
 		queue_reap(queue);
 		if (slot->done)
 			return;
-		/* Another thread may submit, or find our completion. */
+		/* Another thread may submit, or find our completion. An SSD answers soon; if not, others
+		 * of this processor are let go first. */
 		pthread_mutex_unlock(&queue->lock);
-		sched_yield();
+		if (looks % LOOKS)
+			relax();
+		else
+			sched_yield();
 		pthread_mutex_lock(&queue->lock);
 	}
 }

