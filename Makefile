@@ -21,7 +21,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # What a recipe that failed has begun must not look made. The commands write whole files anyway.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help verilog check test test-linux linux-shell regress lint demo waves formal mutants bench bench-synth soak revocation matrix \
+.PHONY: help verilog check test test-linux linux-shell regress lint demo waves formal mutants bench bench-linux bench-synth soak revocation matrix \
 	generate lock clean distclean
 
 help: ## this list
@@ -107,6 +107,10 @@ mutants: $(STAMP) ## plant every known fault in the RTL; a test must notice each
 bench: $(STAMP) ## measure latency and throughput; the report is build/bench/report.md
 	@sh scripts/check_tools.sh compiler libpython
 	@$(PY) -m tests.bench $(ARGS)
+
+bench-linux: $(VERILOG) ## what a read costs a program under Linux, by kernel and directly
+	@sh scripts/check_tools.sh compiler e2fsprogs
+	@$(PY) -m tests.bench.linux
 
 bench-synth: $(STAMP) ## size and routed frequency on the ECP5-85; build/synth/synth.md (hours)
 	@$(PY) -m fpga.synth $(ARGS)

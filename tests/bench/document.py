@@ -1,6 +1,6 @@
-"""``python -m tests.bench.document``: puts the results of `make bench` and `make bench-synth` into
-docs/performance.md, between its markers, the table of all figures before them, and the plots beside
-it. What was not run stays as it is.
+"""``python -m tests.bench.document``: puts the results of `make bench`, `make bench-synth` and
+`make bench-linux` into docs/performance.md, between its markers, the table of all figures before
+them, and the plots beside it. What was not run stays as it is.
 """
 
 import json
@@ -10,7 +10,7 @@ from fpga import report as synthesis
 from siommu.generate.files import command, write_whole
 
 from ..regression.simulator import BUILD, ROOT
-from . import report
+from . import linux, report
 from .overview import overview
 from .plots import PLOTS
 
@@ -54,9 +54,14 @@ def main():
     if synth.exists():
         text = insert(text, "synth", synthesis.sections(json.loads(synth.read_text()), "###"))
         done.append(synth)
+    if (BUILD / "bench" / linux.RESULTS).exists():
+        results = json.loads((BUILD / "bench" / linux.RESULTS).read_text())
+        linux.plot(results, PICTURES / linux.PLOT)
+        text = insert(text, "linux", linux.sections(results))
+        done.append(BUILD / "bench" / linux.RESULTS)
     if not done:
-        print("siommu: there are no results; run `make bench` or `make bench-synth` first",
-              file=sys.stderr)
+        print("siommu: there are no results; run `make bench`, `make bench-synth` or "
+              "`make bench-linux` first", file=sys.stderr)
         return 1
     write_whole(DOCUMENT, insert(text, "figures", overview(text)))
     print(f"siommu: wrote {DOCUMENT} from {' and '.join(map(str, done))}")
