@@ -58,6 +58,8 @@ void hardware_invalidate(const struct siommu_command *commands, unsigned int cou
 int faults_start(struct pci_dev *pdev, int irq);
 void faults_stop(void);
 u64 faults_counted(unsigned int cause);
+/* The last records, oldest first. */
+void faults_for_each(void (*show)(const struct siommu_fault *fault, void *data), void *data);
 
 /* ---- tables.c ---- */
 

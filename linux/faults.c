@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The fault queue: its records are counted by cause, and told of at debug level. The program that
- * caused a fault hears of it in the completion of its command, so nothing is done about it here. */
+/* The fault queue: its records are counted by cause, and the last ones kept for who looks. The program
+ * that caused a fault hears of it in the completion of its command, so nothing is done about it here. */
 #include <linux/interrupt.h>
 #include <linux/io.h>
 
@@ -9,6 +9,7 @@
 #define FQ_LOG2		7	/* a page */
 #define QUOTA		100	/* records of one port until we look; the ring has 127 */
 #define CAUSES		256
+#define KEPT		64u	/* records that can be looked at; a power of two */
 
 static struct {
 	struct pci_dev *pdev;
@@ -16,16 +17,28 @@ static struct {
 	int irq;
 	u32 head;
 	atomic64_t counts[CAUSES];
-} faults;
+	struct mutex lock;		/* of what is kept */
+	struct siommu_fault kept[KEPT];
+	u32 seen;
+} faults = { .lock = __MUTEX_INITIALIZER(faults.lock) };
 
 u64 faults_counted(unsigned int cause)
 {
 	return cause < CAUSES ? atomic64_read(&faults.counts[cause]) : 0;
 }
 
+void faults_for_each(void (*show)(const struct siommu_fault *fault, void *data), void *data)
+{
+	u32 index;
+
+	mutex_lock(&faults.lock);
+	for (index = faults.seen > KEPT ? faults.seen - KEPT : 0; index < faults.seen; index++)
+		show(&faults.kept[index % KEPT], data);
+	mutex_unlock(&faults.lock);
+}
+
 static irqreturn_t faults_read(int irq, void *data)
 {
-	struct device *dev = &faults.pdev->dev;
 	u32 tail;
 
 	hardware_write(SIOMMU_REG_FQ_STATUS, hardware_read(SIOMMU_REG_FQ_STATUS));
@@ -36,10 +49,9 @@ static irqreturn_t faults_read(int irq, void *data)
 		dma_rmb();	/* the records are there when the tail says so */
 		fault = siommu_fault_decode(&faults.ring[faults.head * (SIOMMU_RECORD_BYTES / 8)]);
 		atomic64_inc(&faults.counts[fault.what.cause]);
-		dev_dbg(dev, "%s %s: pasid %u, %s %#llx, entry %#llx\n",
-			siommu_cause_name(fault.what.cause), fault.what.write ? "write" : "read",
-			fault.what.pasid, fault.what.ft ? "block" : "memory", fault.addr,
-			fault.entry);
+		mutex_lock(&faults.lock);
+		faults.kept[faults.seen++ % KEPT] = fault;
+		mutex_unlock(&faults.lock);
 		faults.head = siommu_ring_advance(faults.head, 1, FQ_LOG2);
 		if (siommu_ring_empty(faults.head, tail))
 			tail = hardware_read(SIOMMU_REG_FQ_TAIL);
@@ -56,6 +68,7 @@ int faults_start(struct pci_dev *pdev, int irq)
 	if (!faults.ring)
 		return -ENOMEM;
 	faults.head = 0;
+	faults.seen = 0;
 	faults.irq = irq;
 	faults.pdev = pdev;
 	error = request_threaded_irq(irq, NULL, faults_read, IRQF_ONESHOT, "siommu-faults", &faults);

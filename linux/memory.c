@@ -150,20 +150,22 @@ int memory_set_mode(struct space *space, u32 mode)
 	return 0;
 }
 
-static bool range_is_good(const struct siommu_range *range)
+static int range_error(const struct siommu_range *range)
 {
-	return range->length && range->length <= RANGE_MAX &&
-	       range->address + range->length > range->address &&
-	       range->address + range->length <= TASK_SIZE_MAX;
+	if (!range->length || range->length > RANGE_MAX)
+		return -EINVAL;
+	if (range->address > TASK_SIZE_MAX || range->length > TASK_SIZE_MAX - range->address)
+		return -EFAULT;
+	return 0;
 }
 
 int memory_fault_in(struct space *space, const struct siommu_range *range)
 {
 	unsigned long address = range->address & PAGE_MASK;
-	int error = 0;
+	int error = range_error(range);
 
-	if (!range_is_good(range))
-		return -EINVAL;
+	if (error)
+		return error;
 	if (space->mode == SIOMMU_MEMORY_PINNED)
 		return -EFAULT;		/* what is not pinned is not there */
 	for (; address < range->address + range->length && !error; address += PAGE_SIZE) {
@@ -214,10 +216,10 @@ int memory_pin(struct space *space, const struct siommu_range *range)
 {
 	struct pin *pin;
 	long count;
-	int error;
+	int error = range_error(range);
 
-	if (!range_is_good(range))
-		return -EINVAL;
+	if (error)
+		return error;
 	if (space->mode != SIOMMU_MEMORY_PINNED)
 		return -EINVAL;
 	pin = kzalloc(sizeof(*pin), GFP_KERNEL_ACCOUNT);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* /sys/kernel/debug/siommu: counters of the core, faults by cause, spaces, files. */
+/* /sys/kernel/debug/siommu: counters of the core, faults by cause, the last fault records, spaces,
+ * files. */
 #include <linux/debugfs.h>
 #include <linux/fs.h>
 #include <linux/list.h>
@@ -44,6 +45,22 @@ static int faults_show(struct seq_file *out, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(faults);
 
+static void show_record(const struct siommu_fault *fault, void *out)
+{
+	seq_printf(out, "%s %s device %#x pasid %u %s %s %#llx entry %#llx cycle %llu\n",
+		   siommu_cause_name(fault->what.cause),
+		   siommu_disposition_name(fault->what.disposition), fault->what.device,
+		   fault->what.pasid, fault->what.write ? "write" : "read",
+		   fault->what.ft ? "block" : "memory", fault->addr, fault->entry, fault->cycles);
+}
+
+static int records_show(struct seq_file *out, void *unused)
+{
+	faults_for_each(show_record, out);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(records);
+
 static void show_space(struct space *space, void *out)
 {
 	seq_printf(out, "pasid %u memory %s%s files %u queues", space->pasid,
@@ -79,6 +96,7 @@ void statistics_start(void)
 	folder = debugfs_create_dir("siommu", NULL);
 	debugfs_create_file("counters", 0400, folder, NULL, &counters_fops);
 	debugfs_create_file("faults", 0400, folder, NULL, &faults_fops);
+	debugfs_create_file("records", 0400, folder, NULL, &records_fops);
 	debugfs_create_file("spaces", 0400, folder, NULL, &spaces_fops);
 	debugfs_create_file("files", 0400, folder, NULL, &files_fops);
 }

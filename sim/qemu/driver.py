@@ -46,15 +46,15 @@ def module(packages):
     return (folder / "linux" / "siommu.ko").read_bytes()
 
 
-def program(source):
-    """The bytes of a program: ``source``, a C file, with the library, linked statically.
+def program(*sources):
+    """The bytes of a program: C files, with the library, linked statically.
 
     Raises
     ------
     DriverError
         It does not compile.
     """
-    return _compiled([source, *LIBRARY], ["-static"], ["-lpthread"])
+    return _compiled([*sources, *LIBRARY], ["-static"], ["-lpthread"])
 
 
 def preload():
@@ -71,7 +71,7 @@ def preload():
 
 
 def _compiled(sources, options, libraries):
-    headers = sorted([*LINUX.glob("*.h"), *(LINUX / "lib").glob("*.h")])
+    headers = sorted([*LINUX.glob("*.h"), *LINUX.glob("lib/*.h"), *LINUX.glob("tests/*.h")])
     folder = BUILD / f"program-{_digest([*sources, *headers], options)}"
     once(folder, lambda scratch: _run(
         [os.environ.get("CC", "gcc"), *options, "-O2", "-std=gnu11", "-D_GNU_SOURCE", "-Wall",
