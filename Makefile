@@ -21,7 +21,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # What a recipe that failed has begun must not look made. The commands write whole files anyway.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help verilog check test test-linux linux-shell regress lint demo waves formal mutants bench bench-linux bench-synth soak revocation matrix \
+.PHONY: help verilog check test linux test-linux linux-shell regress lint demo waves formal mutants bench bench-linux bench-synth soak revocation matrix \
 	generate lock clean distclean
 
 help: ## this list
@@ -65,6 +65,10 @@ test-linux: $(VERILOG) ## boot Debian's kernel in QEMU on the emulated SSD, with
 	@sh scripts/check_tools.sh compiler libpython e2fsprogs
 	@$(PY) -m sim.qemu fetch
 	@$(PYTEST) -n0 tests/linux $(ARGS)
+
+linux: $(VERILOG) ## a real Linux: programs read and write their files directly, and nobody else's
+	@sh scripts/check_tools.sh compiler e2fsprogs
+	@$(PY) -m sim.qemu story $(ARGS)
 
 linux-shell: $(VERILOG) ## a shell in that Linux (ARGS="--image FILE": the SSD's content)
 	@sh scripts/check_tools.sh compiler

@@ -1,5 +1,5 @@
-"""Starts a machine, brings what it needs, or replays what stopped it:
-``python -m sim.qemu run | fetch | replay``."""
+"""Tells the story, starts a machine, brings what it needs, or replays what stopped it:
+``python -m sim.qemu story | run | fetch | replay``."""
 
 import argparse
 import contextlib
@@ -14,7 +14,7 @@ from siommu.generate.files import command
 from ..model.lockstep import Difference
 from ..verilated import BuildError, CoreError, build_library
 from ..verilated.journal import ReplayError, replay
-from . import machine, packages
+from . import driver, machine, packages, story
 from .protocol import ProtocolError
 
 __all__ = ["main"]
@@ -24,7 +24,7 @@ DISK_BYTES = 64 << 20                   #: of an empty disk
 
 def _arguments(argv):
     parser = argparse.ArgumentParser(prog="python -m sim.qemu", description=__doc__)
-    parser.add_argument("command", choices=("run", "fetch", "replay"))
+    parser.add_argument("command", choices=("story", "run", "fetch", "replay"))
     parser.add_argument("--verilog", type=Path, default=Path("build/siommu.v"),
                         help="the core (build/siommu.v)")
     parser.add_argument("--image", type=Path, action="append",
@@ -43,6 +43,7 @@ def _arguments(argv):
     parser.add_argument("--seconds", type=float, help="end the run after that time")
     parser.add_argument("--journal", type=Path, default=machine.JOURNAL,
                         help="replay: the journal of a run that was stopped")
+    parser.add_argument("--verbose", action="store_true", help="story: show the guest's output")
     parser.add_argument("--waves", type=Path, help="replay: a VCD file to write")
     return parser.parse_args(argv)
 
@@ -58,10 +59,13 @@ def main(argv=None):
         packages.fetch()
         if arguments.command == "run":
             _run(arguments)
+        elif arguments.command == "story":
+            story.tell(arguments.verilog, arguments.verbose)
     except KeyboardInterrupt:
         return 130
     except (packages.MissingPackage, BuildError, CoreError, ProtocolError, machine.MachineError,
-            Difference, ReplayError, FileNotFoundError) as error:
+            driver.DriverError, story.StoryFailed, Difference, ReplayError,
+            FileNotFoundError) as error:
         print(f"siommu: {error}", file=sys.stderr)
         return 1
     return 0
