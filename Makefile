@@ -12,6 +12,7 @@ SEEDS ?= 20
 PRESETS := small default large
 TRANSLATIONS ?= 1000000
 INVALIDATIONS ?= 5000
+MINUTES ?= 20
 # All cores. A simulation's tests stay in one process; the longest simulations come first.
 PYTEST := $(PY) -m pytest
 PARALLEL := -n auto --dist loadscope --no-loadscope-reorder
@@ -21,7 +22,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # What a recipe that failed has begun must not look made. The commands write whole files anyway.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help verilog check test linux test-linux linux-shell regress lint demo waves formal mutants bench bench-linux bench-synth soak revocation matrix \
+.PHONY: help verilog check test linux test-linux stress-linux linux-shell regress lint demo waves formal mutants bench bench-linux bench-synth soak revocation matrix \
 	generate lock clean distclean
 
 help: ## this list
@@ -69,6 +70,10 @@ test-linux: $(VERILOG) ## boot Debian's kernel in QEMU on the emulated SSD, with
 linux: $(VERILOG) ## a real Linux: programs read and write their files directly, and nobody else's
 	@sh scripts/check_tools.sh compiler e2fsprogs
 	@$(PY) -m sim.qemu story $(ARGS)
+
+stress-linux: $(VERILOG) ## processes in a guest at random, and what must hold (MINUTES=20, SEED=n)
+	@sh scripts/check_tools.sh compiler e2fsprogs
+	@$(PY) -m tests.linux.stress --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 linux-shell: $(VERILOG) ## a shell in that Linux (ARGS="--image FILE": the SSD's content)
 	@sh scripts/check_tools.sh compiler

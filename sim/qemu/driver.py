@@ -25,20 +25,28 @@ class DriverError(RuntimeError):
     """The module or a program could not be built. The message has the compiler's words."""
 
 
-def module(packages):
+def module(packages, linux=LINUX):
     """The bytes of siommu.ko, for the kernel of ``packages``, without debug information.
+
+    Parameters
+    ----------
+    packages : Packages
+    linux : Path
+        The folder of its sources.
 
     Raises
     ------
     DriverError
         The kernel's build system fails, or gcc, make or strip is missing.
     """
-    sources = [*sorted(LINUX.glob("*.[ch]")), LINUX / "Kbuild", *sorted(LINUX.glob("include/*.h"))]
+    sources = [*sorted(linux.glob("*.[ch]")), linux / "Kbuild", *sorted(linux.glob("include/*.h"))]
     folder = BUILD / f"module-{_digest(sources, packages.headers)}"
 
     def make(scratch):
-        for source in [*sources, *HEADERS.glob("*.h")]:
-            _copy(source, scratch / source.relative_to(ROOT))
+        for source in sources:
+            _copy(source, scratch / "linux" / source.relative_to(linux))
+        for header in HEADERS.glob("*.h"):
+            _copy(header, scratch / header.relative_to(ROOT))
         _run(["make", "-C", str(packages.headers), f"M={scratch / 'linux'}", "modules"],
              _libraries(packages.headers))
         _run(["strip", "--strip-debug", str(scratch / "linux" / "siommu.ko")])
