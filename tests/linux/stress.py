@@ -29,6 +29,8 @@ __all__ = ["MODULE_FAULTS", "StressFailed", "main", "stress"]
 SOURCES = ("stress.c", "worker.c", "files.c")
 #: Seconds for the boot, the warm-up and the looks behind.
 MORE_SECONDS = 180
+#: Cycles of a read of main memory: long walks, so that invalidations find them under way.
+LATENCY = 200
 SCRIPT = """\
 mkdir /mnt/one /mnt/two
 mount -t ext4 /dev/nvme0n1 /mnt/one && mount -t ext4 /dev/nvme1n1 /mnt/two
@@ -99,7 +101,7 @@ def stress(library, module, seconds, seed):
         try:
             live = machine.run(machine.Machine(
                 library, disks, SCRIPT.format(seed=seed, seconds=seconds), console=console,
-                seconds=3 * seconds + MORE_SECONDS,
+                seconds=3 * seconds + MORE_SECONDS, latency=LATENCY,
                 files={"siommu.ko": module, "stress": (program, 0o755)}))
         except machine.MachineError as error:
             raise StressFailed(f"{error}\n{_text(console)[-4000:]}\n{again}") from None
