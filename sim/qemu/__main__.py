@@ -3,6 +3,7 @@
 
 import argparse
 import contextlib
+import dataclasses
 import mmap
 import os
 import sys
@@ -40,6 +41,9 @@ def _arguments(argv):
                              "are the guest's time")
     parser.add_argument("--latency", type=int, default=20,
                         help="cycles of a read of main memory (20)")
+    parser.add_argument("--kernel", type=Path, help="a bzImage, instead of Debian's kernel")
+    parser.add_argument("--headers", type=Path,
+                        help="the tree that its modules are built against")
     parser.add_argument("--seconds", type=float, help="end the run after that time")
     parser.add_argument("--journal", type=Path, default=machine.JOURNAL,
                         help="replay: the journal of a run that was stopped")
@@ -58,9 +62,9 @@ def main(argv=None):
             return 0
         packages.fetch()
         if arguments.command == "run":
-            _run(arguments)
+            _run(arguments, _packages(arguments))
         elif arguments.command == "story":
-            story.tell(arguments.verilog, arguments.verbose)
+            story.tell(arguments.verilog, _packages(arguments), arguments.verbose)
     except KeyboardInterrupt:
         return 130
     except (packages.MissingPackage, BuildError, CoreError, ProtocolError, machine.MachineError,
@@ -71,13 +75,28 @@ def main(argv=None):
     return 0
 
 
-def _run(arguments):
+def _packages(arguments):
+    """Debian's packages, but for what the arguments name instead."""
+    found = packages.find()
+    if bool(arguments.kernel) != bool(arguments.headers):
+        raise packages.MissingPackage("--kernel and --headers go together: the module is built for "
+                                      "the kernel that runs")
+    if arguments.kernel is None:
+        return found
+    for path in (arguments.kernel, arguments.headers / "Makefile"):
+        if not path.exists():
+            raise packages.MissingPackage(f"{path} does not exist")
+    return dataclasses.replace(found, kernel=arguments.kernel, headers=arguments.headers.resolve())
+
+
+def _run(arguments, found):
     script = None if arguments.script is None else arguments.script.read_text()
     library = build_library(arguments.verilog)
     with contextlib.ExitStack() as stack:
         disks = [stack.enter_context(contextlib.closing(_map(path, stack)))
                  for path in arguments.image or [None]]
         live = machine.run(machine.Machine(library, disks, script, pace=arguments.pace,
+                                           files=story.guest_files(found), packages=found,
                                            latency=arguments.latency, seconds=arguments.seconds))
     print(f"siommu: the golden model agrees with all {live.judge.judged} answers of the core, "
           f"{live.judge.pages} pages", file=sys.stderr)

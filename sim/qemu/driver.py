@@ -12,7 +12,7 @@ from siommu.generate.files import write_whole
 
 from ..folders import digest, once
 
-__all__ = ["DriverError", "module", "preload", "program"]
+__all__ = ["DriverError", "libraries", "module", "preload", "program"]
 
 ROOT = Path(__file__).resolve().parents[2]
 LINUX, HEADERS = ROOT / "linux", ROOT / "hdl" / "include"
@@ -48,7 +48,7 @@ def module(packages, linux=LINUX):
         for header in HEADERS.glob("*.h"):
             _copy(header, scratch / header.relative_to(ROOT))
         _run(["make", "-C", str(packages.headers), f"M={scratch / 'linux'}", "modules"],
-             _libraries(packages.headers))
+             libraries(packages.headers))
         _run(["strip", "--strip-debug", str(scratch / "linux" / "siommu.ko")])
     once(folder, make)
     return (folder / "linux" / "siommu.ko").read_bytes()
@@ -98,7 +98,7 @@ def _copy(source, target):
     write_whole(target, source.read_bytes())
 
 
-def _libraries(headers):
+def libraries(headers):
     """The environment in which the libraries are found that came with the headers."""
     root = headers.parents[2]
     found = [root / place / "x86_64-linux-gnu" for place in ("lib", "usr/lib")]

@@ -72,6 +72,8 @@ class Machine:
         The run may take no longer.
     console : file or None
         Where the console's output goes; ``None`` is this process's terminal, input included.
+    packages : Packages or None
+        QEMU, kernel and the guest's programs; ``None`` is what ``packages.find`` finds.
     """
 
     library: Path
@@ -85,6 +87,7 @@ class Machine:
     megabytes: int = 512
     seconds: float = None
     console: object = None
+    packages: object = None
 
 
 def run(machine):
@@ -99,7 +102,7 @@ def run(machine):
     ProtocolError, Difference, CoreError
         The run was stopped; the message says why.
     """
-    found = packages.find()
+    found = machine.packages or packages.find()
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="siommu-")))
         write_whole(folder / "initramfs", guest.image(found.guest, machine.script, machine.files))

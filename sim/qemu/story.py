@@ -20,20 +20,40 @@ from ..text_table import table
 from ..verilated import build_library
 from . import driver, machine, packages
 
-__all__ = ["Story", "StoryFailed", "tell"]
+__all__ = ["Story", "StoryFailed", "guest_files", "tell"]
 
 SECOND_BYTES = 32 << 20                 #: of the second SSD
 SECONDS = 600                           #: a guest that hangs is ended
 OVERWRITE = 4096                        #: bytes of a block of the dd in the script
 #: Programs of Debian's that the guest runs unmodified: name to their folder in the package.
 DEBIAN = {"sha256sum": "usr/bin", "dd": "bin", "cp": "bin", "sqlite3": "usr/bin"}
-#: Programs of linux/tests, with what they are made of.
-PROGRAMS = {"as": ("as.c",), "rights": ("rights.c", "files.c"), "misuse": ("misuse.c", "files.c"),
-            "traffic": ("traffic.c", "files.c")}
+#: Programs of linux/, with what they are made of.
+PROGRAMS = {"as": ("tests/as.c",), "rights": ("tests/rights.c", "tests/files.c"),
+            "misuse": ("tests/misuse.c", "tests/files.c"), "direct": ("tests/direct.c",),
+            "traffic": ("tests/traffic.c", "tests/files.c"), "reads": ("bench/reads.c",)}
 #: Steps of the script, and how many checks each has at least: what is not told has failed.
 STEPS = {"probe": 4, "mount, and the kernel's way": 3, "direct reads": 4, "direct writes": 5,
          "sqlite3": 4, "different rights on one file": 7, "what must fail": 20,
          "traffic, and the kernel at work under it": 12, "the core": 1, "the end": 6}
+
+
+def guest_files(found):
+    """Module, programs and the preload library for a guest: path to content, as of
+    ``machine.Machine``.
+
+    Raises
+    ------
+    DriverError
+        Something does not compile.
+    """
+    files = {"story/siommu.ko": driver.module(found),
+             "story/preload.so": (driver.preload(), 0o755)}
+    for name, place in DEBIAN.items():
+        files[f"debian/{name}"] = ((found.guest / place / name).read_bytes(), 0o755)
+    for name, sources in PROGRAMS.items():
+        paths = [driver.LINUX / source for source in sources]
+        files[f"story/{name}"] = (driver.program(*paths), 0o755)
+    return files
 
 
 class StoryFailed(RuntimeError):
@@ -46,6 +66,7 @@ class Story:
     Parameters
     ----------
     folder : Path
+    found : Packages
 
     Attributes
     ----------
@@ -55,19 +76,12 @@ class Story:
         As of ``machine.Machine``.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, found):
         first, self._demo = make_image(folder)
         (folder / "empty").mkdir()
         self.images = [first, Ext4Image.make(folder / "empty", folder / "second.img",
                                              SECOND_BYTES)]
-        found = packages.find()
-        self.files = {"story/siommu.ko": driver.module(found),
-                      "story/preload.so": (driver.preload(), 0o755)}
-        for name, place in DEBIAN.items():
-            self.files[f"debian/{name}"] = ((found.guest / place / name).read_bytes(), 0o755)
-        for name, sources in PROGRAMS.items():
-            paths = [driver.LINUX / "tests" / source for source in sources]
-            self.files[f"story/{name}"] = (driver.program(*paths), 0o755)
+        self.files = guest_files(found)
         self._content = {file.path: file.source.read_bytes() for file in self._demo}
         self._sums()
 
@@ -151,8 +165,16 @@ def _follow(file, over):
                 print(f"siommu: {time.monotonic() - began:5.1f} s: {line[3:].strip()}", flush=True)
 
 
-def tell(verilog, verbose=False):
+def tell(verilog, found=None, verbose=False):
     """Runs the story on the core in the file ``verilog`` and prints its table.
+
+    Parameters
+    ----------
+    verilog : Path
+    found : Packages or None
+        What the machine is started from; ``None`` is Debian's.
+    verbose : bool
+        Print the guest's output, too.
 
     Raises
     ------
@@ -164,7 +186,8 @@ def tell(verilog, verbose=False):
     with tempfile.TemporaryDirectory(prefix="siommu-") as scratch, ExitStack() as stack:
         folder = Path(scratch)
         print("siommu: making images, module and programs", flush=True)
-        story, library = Story(folder), build_library(verilog)
+        found = found or packages.find()
+        story, library = Story(folder, found), build_library(verilog)
         disks = [stack.enter_context(closing(mmap.mmap(
             stack.enter_context(open(image.path, "r+b")).fileno(), 0))) for image in story.images]
         console = folder / "console"
@@ -177,7 +200,7 @@ def tell(verilog, verbose=False):
             try:
                 live = machine.run(machine.Machine(
                     library, disks, (driver.LINUX / "tests" / "story.sh").read_text(),
-                    files=story.files, seconds=SECONDS, console=out))
+                    files=story.files, seconds=SECONDS, console=out, packages=found))
             finally:
                 over.set()
                 follower.join()

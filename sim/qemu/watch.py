@@ -39,6 +39,14 @@ class _Pending:
     words: tuple
     begin: int                          # no later than the core began it
 
+    @property
+    def store(self):
+        """(address, strobe) of what a FENCE stores; ``None`` of another command."""
+        word, address = self.words
+        if word & 0xFF != FENCE or not word >> 8 & 1:
+            return None
+        return address & -8, 0xF << (address & 4)
+
 
 class Watch:
     """Follows the guest's register accesses and its command queue, and tells the judge.
@@ -60,6 +68,7 @@ class Watch:
     def reset(self):
         """The core was reset."""
         self._pending = []
+        self._owed = []                 # stores of FENCEs that CQ_HEAD showed to be over
         self._invalidations = []        # (scope, begin) that no FENCE has covered yet
         self._head = self._tail = 0
         self._aborted = None            # cycle of a MODE = ABORT that has not been waited for
@@ -98,7 +107,7 @@ class Watch:
         if not self._get(Reg.CQ_CTRL) & 1:
             return
         if self._get(Reg.CQ_HEAD) == self._get(Reg.CQ_TAIL) == 0:
-            self._pending, self._head, self._tail = [], 0, 0
+            self._pending, self._owed, self._head, self._tail = [], [], 0, 0
 
     def _size(self):
         return 1 << self._get(Reg.CQ_LOG2)
@@ -122,15 +131,18 @@ class Watch:
         all commands up to it have completed."""
         if word.response != OKAY:
             return
+        store = word.address, word.strobe
+        if self._owed:
+            # Software may have fences that store at one place: this is an earlier one's.
+            if store == self._owed[0]:
+                self._owed.pop(0)
+            return
         for index, command in enumerate(self._pending):
-            fence, address = command.words
-            if fence & 0xFF != FENCE:
-                continue
-            if fence >> 8 & 1 and (address & -8, 0xF << (address & 4)) == (word.address,
-                                                                           word.strobe):
-                for _ in range(index + 1):
-                    self._next()
-            return                      # fences complete one after the other
+            if command.words[0] & 0xFF == FENCE:
+                if command.store == store:
+                    for _ in range(index + 1):
+                        self._next()
+                return                  # fences complete one after the other
 
     def _next(self):
         """The oldest command has completed."""
@@ -145,6 +157,8 @@ class Watch:
             return
         head, size = self._get(Reg.CQ_HEAD), self._size()
         for _ in range(min((head - self._head) % size, len(self._pending))):
+            # Reading CQ_HEAD takes some cycles: the store may be in these, still to be told of.
+            self._owed += filter(None, [self._pending[0].store])
             self._next()
 
     def _complete(self, command):

@@ -94,7 +94,8 @@ def functions():
 def words(folder=""):
     """Every word of the sources, or of those in a folder. (Those of these tests are none: they name
     what does not exist.)"""
-    sources = texts_of("*.py", "*.rdl", "*.h", "*.in", "*.v", "*.vlt", "*.sh", "*.toml", "Makefile")
+    sources = texts_of("*.py", "*.rdl", "*.h", "*.c", "*.in", "*.v", "*.vlt", "*.sh", "*.toml",
+                       "Makefile")
     return {word for name, text in sources.items()
             if name.startswith(folder) and not name.startswith("tests/docs/")
             for word in re.findall(r"\w+", text)}

@@ -15,6 +15,7 @@ from siommu.arch import formats
 from siommu.arch.register_map import REGISTERS
 
 from ..formal.__main__ import PROOFS
+from ..linux.stress import MODULE_FAULTS
 from ..mutations import MUTATIONS
 from ..regression.test_regression import MODULES
 from .repository import DOCUMENTS, ROOT, code, files, functions, prose, table, texts_of, words
@@ -164,7 +165,7 @@ def test_hyphenated_names(document):
              if re.fullmatch(r"[a-z]\w*(-[a-z0-9]+)+", place.text)
              and not re.fullmatch(r"(l1|l2|walks)-\d+|bench-synth", place.text)
              and place.text.partition("-")[0] not in MODULES     # a row of the table below
-             and place.text not in MUTATIONS and place.text not in PROOFS]
+             and place.text not in {*MUTATIONS, *MODULE_FAULTS, *PROOFS}]
     _report(wrong)
 
 

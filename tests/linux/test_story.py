@@ -4,7 +4,7 @@ where QEMU or the kernel is missing; `make test-linux` brings them.
 
 import pytest
 
-from sim.qemu import story
+from sim.qemu import packages, story
 from tests.regression import simulator
 
 from .booted import needs_packages
@@ -49,7 +49,7 @@ def test_a_guest_that_stops_early():
 def test_a_broken_image(tmp_path, monkeypatch):
     """What the host finds wrong fails the story, too."""
     needs_packages()
-    made = story.Story(tmp_path)
+    made = story.Story(tmp_path, packages.find())
     good, failures = made.check_images()        # nobody has written what the script writes
     assert good == 2 and len(failures) == 2 and "/mnt/two/copy" in failures[1]
     with made.images[0].path.open("r+b") as image:

@@ -17,7 +17,8 @@ ALLOWED = {
     ("sim/demo/__init__.py", "run_demo", "open"): "the SSD's image, a disk and no result",
     ("sim/demo/machine.py", "read_everything", "open"): "an application's open() on the SSD",
     ("sim/demo/machine.py", "write_allowed", "open"): "an application's open() on the SSD",
-    ("sim/qemu/__main__.py", "_run", "open"): "the SSD's image, a disk and no result",
+    ("sim/qemu/__main__.py", "_map", "open"): "the SSD's image, a disk and no result",
+    ("sim/qemu/story.py", "tell", "open"): "the SSDs' images, and the guest's console",
     ("sim/host/userlib.py", "open", "open"): "an application's open() on the SSD",
     ("fpga/flow.py", "_run", "open"): "into the helper's path: a tool's output while it runs",
     ("fpga/flow.py", "_run", "rename"): "a whole folder takes its place",
@@ -27,6 +28,7 @@ ALLOWED = {
                                                                "its place",
     ("tests/regression/waves.py", "main", "move"): "into the helper's path",
     ("tests/bench/plots.py", "draw", "savefig"): "into the helper's path",
+    ("tests/bench/linux.py", "plot", "savefig"): "into the helper's path",
     ("tests/demo/rtl.py", "demo", "open"): "a log that is shown while it grows; it counts only "
                                            "when the simulation passed",
     ("tests/mutations.py", "mutated_tree", "copytree"): "a tree in a temporary folder",
