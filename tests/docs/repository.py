@@ -12,7 +12,7 @@ __all__ = ["DOCUMENTS", "ROOT", "Place", "code", "files", "functions", "prose", 
 ROOT = Path(__file__).resolve().parents[2]
 
 #: Where the project's own files are; beside them there are only a build and an environment.
-_FOLDERS = ("docs", "fpga", "hdl", "scripts", "sim", "tests")
+_FOLDERS = ("docs", "fpga", "hdl", "linux", "scripts", "sim", "tests")
 
 DOCUMENTS = ("README.md", "fpga/README.md",
              *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")))
