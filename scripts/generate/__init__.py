@@ -22,6 +22,7 @@ OUTPUTS = {
     "docs/pictures/tables.svg": pictures.write_tables,
     "docs/pictures/read.svg": pictures.write_read,
     "docs/pictures/fence.svg": pictures.write_fence,
+    "docs/pictures/linux.svg": pictures.write_linux,
 }
 
 

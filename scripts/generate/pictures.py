@@ -265,3 +265,50 @@ def write_fence(path):
     lane(260, "beats of before")
     bar(260, 150, fenced, "may still be handed over", "#f3e3d3")
     write_whole(path, drawing.svg())
+
+
+def write_linux(path):
+    """Linux in QEMU, the bridge, and the RTL."""
+    drawing = Drawing("A real Linux in front of the core", 970, 410)
+
+    def room(x, width, name):
+        drawing.box(x, 12, width, 386, fill="#fff", stroke=SOFT)
+        drawing.text(x + 10, 30, name, bold=True, size=12)
+    room(16, 410, "QEMU: a guest with Debian's kernel")
+    room(470, 484, "our process")
+    drawing.box(36, 44, 170, 52, "program", "library, or preloaded", fill=REQUESTER)
+    drawing.box(226, 44, 180, 52, "siommu.ko", "attach, notifier, faults", fill=REQUESTER)
+    drawing.box(226, 130, 180, 40, "the kernel's NVMe driver", fill=REQUESTER)
+    drawing.box(36, 214, 370, 58, "memory of the guest",
+                "rings, page tables, storage tables, buffers", fill=MEMORY)
+    drawing.box(36, 314, 170, 46, "x-pci-proxy-dev", "a function each")
+    drawing.box(226, 314, 180, 46, "qtest", "interrupt messages")
+    drawing.line((206, 70), (226, 70), arrow=True)
+    drawing.line((130, 96), (130, 214), arrow=True)
+    drawing.text(122, 150, "commands with", size=11, anchor="end")
+    drawing.text(122, 165, "virtual addresses", size=11, anchor="end")
+    drawing.line((316, 170), (316, 214), arrow=True)
+    drawing.line((180, 272), (180, 314), arrow=True)
+    drawing.text(172, 297, "doorbells, registers", size=11, anchor="end")
+    drawing.line((316, 314), (316, 272), arrow=True)
+    drawing.box(550, 44, 176, 52, "protocol, server, pace", "one thread; what time is")
+    drawing.box(550, 130, 176, 56, "SSDs", "NVMe 1.4, direct queues,", "blocks of image files",
+                fill=REQUESTER)
+    drawing.box(764, 130, 176, 56, "the core, Verilated", "the exported Verilog", "and its clock")
+    drawing.box(764, 44, 176, 52, "judge", "golden model, on every word", "read and every answer",
+                fill="#f3e3d3")
+    drawing.line((726, 148), (764, 148), arrow=True)
+    drawing.line((764, 168), (726, 168), arrow=True)
+    drawing.line((852, 130), (852, 96), arrow=True)
+    drawing.line((638, 96), (638, 130), arrow=True)
+    drawing.box(550, 214, 390, 58, "the same memory, mapped",
+                "one map for the SSDs' DMA and the core's AXI4 reads", fill=MEMORY)
+    drawing.line((406, 243), (550, 243), dashed=True)
+    drawing.text(448, 236, "shared", size=11, anchor="middle")
+    drawing.line((638, 186), (638, 214), arrow=True)
+    drawing.line((852, 214), (852, 186), arrow=True)
+    drawing.line((120, 360), (120, 380), (490, 380), (490, 70), (550, 70), arrow=True)
+    drawing.text(498, 384, "configuration and BAR accesses", size=11)
+    drawing.line((550, 158), (520, 158), (520, 337), (406, 337), arrow=True)
+    drawing.text(528, 341, "MSI-X", size=11)
+    write_whole(path, drawing.svg())

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from sim.memory import BusError
-from sim.qemu import machine, packages
+from sim.qemu import machine, packages, story
 from sim.qemu.__main__ import main
 from sim.qemu.guest_memory import GuestMemory
 from sim.qemu.initramfs import Archive
@@ -192,3 +192,40 @@ def test_a_qemu_that_does_not_start(tmp_path, monkeypatch, program, sentence):
     with (tmp_path / "out").open("wb") as console, \
             pytest.raises(machine.MachineError, match=sentence):
         machine.run(machine.Machine(None, [bytearray(PAGE)], "", console=console))
+
+
+# -- the command -----------------------------------------------------------------------------------
+
+@pytest.fixture
+def host(tmp_path, monkeypatch):
+    """A host on which nothing is missing, and nothing is started."""
+    found = packages.Packages(("/bin/true",), {}, tmp_path / "vmlinuz", tmp_path, tmp_path / "headers")
+    monkeypatch.setattr(packages, "find", lambda: found)
+    monkeypatch.setattr(packages, "fetch", lambda: None)
+    return tmp_path
+
+
+@pytest.mark.parametrize("words, sentence", [
+    (["--kernel", "bzImage"], "--kernel and --headers go together"),
+    (["--headers", "tree"], "--kernel and --headers go together"),
+    (["--kernel", "nowhere", "--headers", "tree"], "nowhere does not exist")])
+def test_a_kernel_of_ones_own_that_is_not_there(host, capsys, words, sentence):
+    for command in ("run", "story"):
+        assert main([command, *words]) == 1
+        said = capsys.readouterr().err
+        assert sentence in said and said.count("\n") == 1
+
+
+def test_an_image_that_is_not_there(host, monkeypatch, capsys):
+    monkeypatch.setattr("sim.qemu.__main__.build_library", lambda verilog: None)
+    monkeypatch.setattr("sim.qemu.story.guest_files", lambda found: {})
+    assert main(["run", "--image", "nowhere"]) == 1
+    assert "nowhere" in capsys.readouterr().err
+
+
+def test_a_story_that_does_not_hold(host, monkeypatch, capsys):
+    def tell(*_):
+        raise story.StoryFailed("not all of the story holds; see the table")
+    monkeypatch.setattr(story, "tell", tell)
+    assert main(["story"]) == 1
+    assert capsys.readouterr().err == "siommu: not all of the story holds; see the table\n"
