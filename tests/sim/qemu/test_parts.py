@@ -199,7 +199,8 @@ def test_a_qemu_that_does_not_start(tmp_path, monkeypatch, program, sentence):
 @pytest.fixture
 def host(tmp_path, monkeypatch):
     """A host on which nothing is missing, and nothing is started."""
-    found = packages.Packages(("/bin/true",), {}, tmp_path / "vmlinuz", tmp_path, tmp_path / "headers")
+    found = packages.Packages(("/bin/true",), {}, tmp_path / "vmlinuz", tmp_path,
+                              tmp_path / "headers")
     monkeypatch.setattr(packages, "find", lambda: found)
     monkeypatch.setattr(packages, "fetch", lambda: None)
     return tmp_path
