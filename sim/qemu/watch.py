@@ -69,8 +69,9 @@ class Watch:
         """The core was reset."""
         self._pending = []
         self._owed = []                 # stores of FENCEs that CQ_HEAD showed to be over
+        self._ahead = 0                 # commands that a store showed to be over, not CQ_HEAD
         self._invalidations = []        # (scope, begin) that no FENCE has covered yet
-        self._head = self._tail = 0
+        self._head = self._tail = 0     # CQ_HEAD as it was seen last; CQ_TAIL
         self._aborted = None            # cycle of a MODE = ABORT that has not been waited for
         self._judge.reset(self._core.cycles)
 
@@ -107,7 +108,7 @@ class Watch:
         if not self._get(Reg.CQ_CTRL) & 1:
             return
         if self._get(Reg.CQ_HEAD) == self._get(Reg.CQ_TAIL) == 0:
-            self._pending, self._owed, self._head, self._tail = [], [], 0, 0
+            self._pending, self._owed, self._ahead, self._head, self._tail = [], [], 0, 0, 0
 
     def _size(self):
         return 1 << self._get(Reg.CQ_LOG2)
@@ -142,21 +143,23 @@ class Watch:
                 if command.store == store:
                     for _ in range(index + 1):
                         self._next()
+                    self._ahead += index + 1
                 return                  # fences complete one after the other
 
     def _next(self):
         """The oldest command has completed."""
-        command = self._pending.pop(0)
-        self._head = (command.slot + 1) % self._size()
-        self._complete(command)
+        self._complete(self._pending.pop(0))
 
     def look(self):
         """Looks how far the command queue is. To be called after the core was clocked, when all
         answers that it gave until then have been judged."""
-        if not self._pending:
+        if not self._pending and not self._ahead:
             return
         head, size = self._get(Reg.CQ_HEAD), self._size()
-        for _ in range(min((head - self._head) % size, len(self._pending))):
+        passed, self._head = (head - self._head) % size, head
+        known = min(passed, self._ahead)        # CQ_HEAD comes behind a fence's store
+        self._ahead -= known
+        for _ in range(min(passed - known, len(self._pending))):
             # Reading CQ_HEAD takes some cycles: the store may be in these, still to be told of.
             self._owed += filter(None, [self._pending[0].store])
             self._next()

@@ -102,3 +102,27 @@ def test_fences_without_a_store_are_owed_none(parts):
     invalidate(parts, 10)
     watch.stored(store())
     assert judge.begun == [5, 10]
+
+
+@pytest.mark.parametrize("turns", [1, 40])
+def test_a_head_that_comes_behind_the_store(parts, turns):
+    """Software sees the store and goes on, before CQ_HEAD has moved: that completes nothing."""
+    core, _, judge, watch = parts
+    for turn in range(turns):
+        invalidate(parts, turn)
+        watch.look()
+        assert len(judge.begun) == turn
+        watch.stored(store())
+        assert len(judge.begun) == turn + 1
+        invalidate(parts, turn + 1000)
+        watch.look()
+        core.registers[Reg.CQ_HEAD] = (4 * turn + 1) % 16
+        watch.look()
+        core.registers[Reg.CQ_HEAD] = (4 * turn + 2) % 16
+        watch.look()
+        assert len(judge.begun) == turn + 1
+        core.registers[Reg.CQ_HEAD] = (4 * turn + 4) % 16
+        watch.look()
+        assert judge.begun.pop() == turn + 1000
+        watch.stored(store())                       # told of late
+        assert len(judge.begun) == turn + 1
