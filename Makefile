@@ -23,7 +23,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 .PHONY: help verilog check test linux test-linux stress-linux linux-shell regress lint demo waves formal mutants bench bench-linux bench-synth soak revocation matrix \
-	generate lock clean distclean
+	docs generate lock clean distclean
 
 help: ## this list
 	@echo "SIOMMU: storage I/O memory management unit"
@@ -136,6 +136,9 @@ revocation: $(STAMP) ## tables change under traffic (INVALIDATIONS=5000)
 matrix: $(STAMP) ## random worlds on every combination of bus, L2, walks and ports (hours)
 	@sh scripts/check_tools.sh compiler libpython
 	@$(PY) -m tests.bench.matrix $(ARGS)
+
+docs: $(STAMP) ## the documentation site: build/site/html/index.html
+	@$(PY) -m scripts.site
 
 generate: $(STAMP) ## write C header, IP-XACT, references and pictures anew from the declarations
 	@$(PY) -m scripts.generate

@@ -8,7 +8,7 @@ import shutil
 
 from siommu.generate.files import WriteError
 
-__all__ = ["digest", "locked", "made", "once"]
+__all__ = ["digest", "locked", "made", "once", "replaced"]
 
 
 def digest(*parts):
@@ -46,6 +46,31 @@ def made(folder):
         raise WriteError(folder, error) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def replaced(folder):
+    """As :func:`made`, for a folder that may be there: it stays as it was until the new one is
+    complete.
+
+    Raises
+    ------
+    WriteError
+        The operating system refuses.
+    """
+    old = folder.with_name(f"{folder.name}.{os.getpid()}.old")
+    fresh = folder.with_name(f"{folder.name}.{os.getpid()}.new")
+    with made(fresh) as scratch:
+        yield scratch
+    try:
+        if folder.exists():
+            folder.rename(old)
+        fresh.rename(folder)
+    except OSError as error:
+        raise WriteError(folder, error) from error
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(fresh, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -94,7 +94,9 @@ class _Walk:
 class GoldenModel:
     """§4 over a memory. Has no cache: every page reads every entry.
 
-    Parameters (plain attributes, to be changed at any time)
+    The parameters are plain attributes, to be changed at any time.
+
+    Parameters
     ----------
     memory : Memory
         Anything with ``read_u64(addr)`` that raises ``BusError``.

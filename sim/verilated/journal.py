@@ -51,7 +51,7 @@ class Journal:
 
     def write(self, path, answer):
         """Writes the journal to the file ``path``; ``answer`` is what it leads to: a port, an
-        ``Access`` and its ``Beat``s.
+        ``Access`` and every ``Beat`` of it.
 
         Raises
         ------

@@ -23,6 +23,8 @@ ALLOWED = {
     ("fpga/flow.py", "_run", "open"): "into the helper's path: a tool's output while it runs",
     ("fpga/flow.py", "_run", "rename"): "a whole folder takes its place",
     ("sim/folders.py", "made", "rename"): "a whole folder takes its place",
+    ("sim/folders.py", "replaced", "rename"): "a whole folder takes its place",
+    ("scripts/site/stage.py", "stage", "copytree"): "into a folder that is not yet in its place",
     ("sim/folders.py", "locked", "open"): "a lock, which stays empty",
     ("sim/verilated/build.py", "_make_library", "write_text"): "into a folder that is not yet in "
                                                                "its place",

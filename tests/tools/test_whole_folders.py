@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from fpga import flow
+from sim import folders
 from siommu.generate.files import WriteError
 from tests.regression import simulator
 
@@ -141,3 +142,16 @@ def test_results_that_are_cut(tmp_path, monkeypatch, results, sentence):
     monkeypatch.setattr(simulator, "_runner", Runner)
     with pytest.raises(simulator.SimulationError, match=sentence):
         simulator.run("tests.none", ["a", "b"])
+
+
+def test_a_folder_is_replaced_when_the_new_one_is_whole(tmp_path):
+    folder = tmp_path / "site"
+    for text in ("first", "second"):
+        with folders.replaced(folder) as scratch:
+            (scratch / "page").write_text(text)
+            assert not folder.exists() or (folder / "page").read_text() == "first"
+        assert (folder / "page").read_text() == text
+    with pytest.raises(RuntimeError), folders.replaced(folder) as scratch:
+        (scratch / "page").write_text("third")
+        raise RuntimeError
+    assert (folder / "page").read_text() == "second" and len(list(tmp_path.iterdir())) == 1

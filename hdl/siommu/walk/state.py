@@ -1,14 +1,14 @@
 """What a walk knows, between its reads and between the cycles of one decision.
 
-=====================  ==========================================================
-:class:`WalkState`     from a read to its words: what is read, and what led to it
-:class:`EntryProgress` from a word of an entry to the next one
-:class:`ReservedBits`  of a word alone, before it is known whose it is
-:class:`WordDecode`    of a word beside its walk's state; from the first cycle of
-                       a decision to the second
-:class:`WalkWord`      all that the second cycle has of a word
-:class:`WalkRecord`    what is kept of a walk by its slot
-=====================  ==========================================================
+======================  ==========================================================
+:class:`WalkState`      from a read to its words: what is read, and what led to it
+:class:`EntryProgress`  from a word of an entry to the next one
+:class:`ReservedBits`   of a word alone, before it is known whose it is
+:class:`WordDecode`     of a word beside its walk's state; from the first cycle of
+                        a decision to the second
+:class:`WalkWord`       all that the second cycle has of a word
+:class:`WalkRecord`     what is kept of a walk by its slot
+======================  ==========================================================
 """
 
 from amaranth import Cat, Mux
