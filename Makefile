@@ -27,8 +27,11 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help: ## this list
 	@echo "SIOMMU: storage I/O memory management unit"
-	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | \
-		while IFS='|' read -r name text; do printf '  make %-11s %s\n' "$$name" "$$text"; done
+	@sed -n -e 's/^#: \(.*\)/|\1/p' -e 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | \
+		while IFS='|' read -r name text; do \
+			if [ "$$name" ]; then printf '  make %-13s %s\n' "$$name" "$$text"; \
+			else printf '\n%s\n' "$$text"; fi; done
+	@echo
 	@echo "Missing Debian packages are installed if root runs make; SIOMMU_INSTALL=no prevents that."
 
 # The stamp comes last, after all that it stands for. It is empty, so it cannot be cut.
@@ -47,8 +50,12 @@ $(VERILOG): $(STAMP) $(HDL)
 	@echo "siommu: generating $@"
 	@$(PY) -m siommu generate --output $@
 
+#: The core
+
 verilog: $(VERILOG) ## write the core as build/siommu.v
 	@echo "siommu: $(VERILOG) is up to date"
+
+#: Does it work?
 
 check: $(STAMP) ## a short tour (3 minutes): lint, fast tests, one random world on the RTL
 	@sh scripts/check_tools.sh compiler libpython e2fsprogs
@@ -61,6 +68,8 @@ test: $(STAMP) ## unit tests and regression (SEED=n replays one random world)
 	@sh scripts/check_tools.sh compiler libpython e2fsprogs tools
 	@echo "siommu: running the tests (ARGS=-n0 runs them one after the other)"
 	@$(PYTEST) $(PARALLEL) $(ARGS)
+
+#: Under Linux
 
 test-linux: $(VERILOG) ## boot Debian's kernel in QEMU on the emulated SSD, with the core beside it
 	@sh scripts/check_tools.sh compiler libpython e2fsprogs
@@ -78,6 +87,8 @@ stress-linux: $(VERILOG) ## processes in a guest at random, and what must hold (
 linux-shell: $(VERILOG) ## a shell in that Linux (ARGS="--image FILE": the SSD's content)
 	@sh scripts/check_tools.sh compiler
 	@$(PY) -m sim.qemu run $(ARGS)
+
+#: Parts of the tests, and long runs of them
 
 regress: $(STAMP) ## the regression alone with many random worlds (SEEDS=20)
 	@sh scripts/check_tools.sh compiler libpython
@@ -98,6 +109,8 @@ lint: $(VERILOG) ## ruff; verilator --lint-only -Wall on the exported Verilog of
 		docs/example_soc.v $(VERILOG)
 	@echo "siommu: no warnings but the waivers in scripts/siommu.vlt"
 
+#: To look at
+
 demo: $(STAMP) ## an SSD with a real ext4 image, read through the core
 	@sh scripts/check_tools.sh compiler libpython e2fsprogs
 	@$(PY) -m tests.demo
@@ -106,12 +119,16 @@ waves: $(STAMP) ## waves of one test for GTKWave (TEST=name)
 	@sh scripts/check_tools.sh compiler libpython
 	@$(PY) -m tests.regression.waves "$(TEST)"
 
+#: What is shown, and by what
+
 formal: $(STAMP) ## the proofs, and twins with planted faults that must fail
 	@$(PY) -m tests.formal
 
 mutants: $(STAMP) ## plant every known fault in the RTL; a test must notice each (an hour)
 	@sh scripts/check_tools.sh compiler libpython
 	@$(PY) -m tests.mutants $(ARGS)
+
+#: How fast, how large
 
 bench: $(STAMP) ## measure latency and throughput; the report is build/bench/report.md
 	@sh scripts/check_tools.sh compiler libpython
@@ -123,6 +140,8 @@ bench-linux: $(VERILOG) ## what a read costs a program under Linux, by kernel an
 
 bench-synth: $(STAMP) ## size and routed frequency on the ECP5-85; build/synth/synth.md (hours)
 	@$(PY) -m fpga.synth $(ARGS)
+
+#: Long runs with random worlds
 
 soak: $(STAMP) ## random worlds until TRANSLATIONS pages were compared with the golden model
 	@sh scripts/check_tools.sh compiler libpython
@@ -136,6 +155,8 @@ revocation: $(STAMP) ## tables change under traffic (INVALIDATIONS=5000)
 matrix: $(STAMP) ## random worlds on every combination of bus, L2, walks and ports (hours)
 	@sh scripts/check_tools.sh compiler libpython
 	@$(PY) -m tests.bench.matrix $(ARGS)
+
+#: For those who change it
 
 docs: $(STAMP) ## the documentation site: build/site/html/index.html
 	@$(PY) -m scripts.site
@@ -155,6 +176,8 @@ lock: ## write requirements.lock anew from pyproject.toml
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 		--output-file requirements.lock.new pyproject.toml && \
 		mv requirements.lock.new requirements.lock
+
+#: Tidying
 
 clean: ## remove everything generated but the virtual environment
 	rm -rf build .pytest_cache
