@@ -52,6 +52,16 @@ PROOFS = {
     "registers": Proof("streams", "RegisterStreamsProof", "prove", 6, 10, ("response-changes",)),
     "core": Proof("streams", "CoreStreamsProof", "bmc", 12, 12, (
         "offer-withdrawn", "read-withdrawn")),
+    "bridge-reads": Proof("bridge", "BridgeReadsProof", "bmc", 12, 12, (
+        "bridge-refused-passes", "bridge-answer-overtakes", "bridge-overtakes-answer",
+        "bridge-low-bits", "bridge-crosses-page", "bridge-stale-grant", "bridge-refused-okay",
+        "bridge-one-beat")),
+    "bridge-writes": Proof("bridge", "BridgeWritesProof", "bmc", 12, 12, (
+        "bridge-refused-passes", "bridge-asks-for-reads", "bridge-answer-of-another",
+        "bridge-refused-data", "bridge-data-first", "bridge-wlast-believed",
+        "bridge-response-early")),
+    "bridge-share": Proof("bridge", "RequestShareProof", "prove", 4, 8, (
+        "bridge-offer-changes",)),
 }
 
 _SBY = """\

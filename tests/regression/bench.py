@@ -139,7 +139,8 @@ class Testbench:
                                random.Random(self.rng.random()), lambda: self.cycle)
         self.ports = {name: PortDriver(dut, name, random.Random(self.rng.random()),
                                        self._finished)
-                      for name in ports or self.config.port_names}
+                      for name in (
+                          self.config.port_names if ports is None else ports)}
         self._list = list(self.ports.values())
 
     async def __aenter__(self):

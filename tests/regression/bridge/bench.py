@@ -114,7 +114,7 @@ class Bench:
         self.width = width
         self.content = DataMemory()
         self.device = Device(dut, width, self.content, static)
-        self.watch = Watch(dut, self.device, memory, decides)
+        self.watch = Watch(dut, self.device, memory, decides, whole=not shuffled)
         self.memory = ShuffledMemory(dut, self.content, width, random.Random(seed),
                                      lambda: self.cycle, memory, fixed=True) if shuffled else \
             CocotbMemory(dut, self.content, memory)

@@ -18,6 +18,8 @@ class Burst:
     ----------
     data : list of (int, int)
         Data and strobes of a write's beats.
+    lasts : list of int
+        WLAST of its beats, as the device has it.
     granted : bool or None
         None while it is not decided. ``page`` is the translated one.
     issued : int or None
@@ -34,6 +36,7 @@ class Burst:
     pasid: int
     attributes: dict
     data: list = field(default_factory=list)
+    lasts: list = field(default_factory=list)
     legal: bool = True
     asked: int | None = None
     decided: int | None = None
@@ -81,7 +84,7 @@ class RandomBursts:
         Of the bridge.
     places : list of (device, pasid, page)
     illegal : float
-        How often a burst is not one of AXI4.
+        How often a burst is not one of AXI4. A device like that may have WLAST anywhere, too.
     """
 
     def __init__(self, rng, width, id_width, places, illegal=.05):
@@ -89,6 +92,7 @@ class RandomBursts:
         count = rng.choice((1, 2, 4))
         self.ids = [rng.randrange(1 << id_width) for _ in range(count)]
         self.longest = rng.choice((1, 4, 4, 16, 256))
+        self.wrong_lasts = rng.random() < .3
 
     def one(self, write):
         """A burst, with data if it writes."""
@@ -103,6 +107,8 @@ class RandomBursts:
         if write:
             burst.data = [self._beat(start, burst) for start in burst_addresses(
                 burst.addr, burst.beats, burst.size, burst.kind)]
+            burst.lasts = [rng.randrange(2) if self.wrong_lasts else int(beat == burst.beats - 1)
+                           for beat in range(burst.beats)]
         return burst
 
     def _shape(self, burst):

@@ -87,9 +87,8 @@ class Device:
         transaction = (AxiAWTransaction if burst.write else AxiARTransaction)(
             **{f"{name}{field}": value for field, value in fields.items()})
         (self.aw if burst.write else self.ar).send_nowait(transaction)
-        for index, (data, strobes) in enumerate(burst.data):
-            self.w.send_nowait(AxiWTransaction(wdata=data, wstrb=strobes,
-                                               wlast=index == burst.beats - 1))
+        for (data, strobes), last in zip(burst.data, burst.lasts):
+            self.w.send_nowait(AxiWTransaction(wdata=data, wstrb=strobes, wlast=last))
         self.order[burst.write].append(burst)
         self._queues[burst.write, burst.id].append(burst)
         self.owed += 1

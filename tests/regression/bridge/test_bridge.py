@@ -6,26 +6,31 @@ file as the configuration ``default``.
 
 import importlib
 import sys
-from pathlib import Path
 
 import pytest
 
 from .. import simulator
 from ..outcome import choose_seeds
 from ..test_regression import cocotb_tests
+from . import system
 
-HERE = Path(__file__).resolve().parent
 choose_seeds()
 
 
 def sources(module, config):
-    """What the tests of ``module`` simulate: Verilog files, the uppermost module, the
-    configuration that the simulation is told."""
-    return [simulator.bridge_verilog(config)], "siommu_axi_bridge", config
+    """What the tests of ``module`` simulate: Verilog files, and the uppermost module."""
+    if module == "tables":
+        return system.sources(config), system.TOP
+    if module == "copying":
+        return [simulator.verilog(config), simulator.bridge_verilog(),
+                simulator.ROOT / "docs" / "example_dma.v"], "example_dma"
+    return [simulator.bridge_verilog(config)], "siommu_axi_bridge"
 
 
-#: Module of cocotb tests, and the configurations of the bridge it runs on.
-MODULES = {"traffic": ("default", "single", "wide", "odd")}
+#: Module of cocotb tests, and the configurations it runs on: of the bridge or, with the core behind
+#: it, of the core.
+MODULES = {"traffic": ("default", "single", "wide", "odd"),
+           "tables": ("small+device_ports=2",), "copying": ("default",)}
 _simulations = {}
 
 
@@ -42,10 +47,10 @@ def _simulate(name, config, names, capture):
         with capture.global_and_fixture_disabled():     # say what is being done meanwhile
             print(f"\nsiommu: bridge, {name} on '{config}': {len(names)} tests", file=sys.stderr,
                   flush=True)
-            files, top, told = sources(name, config)
             try:
+                files, top = sources(name, config)
                 _simulations[name, config] = simulator.run(
-                    f"tests.regression.bridge.{name}", names, told, label=f"bridge-{name}",
+                    f"tests.regression.bridge.{name}", names, config, label=f"bridge-{name}",
                     sources=files, top=top)
             except simulator.SimulationError as error:
                 _simulations[name, config] = error

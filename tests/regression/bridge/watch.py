@@ -5,6 +5,7 @@
 - Memory gets the address of a burst after it was granted, with the translated page and all else as
   it was; nothing else. Bursts of one id come in their order.
 - Write data come after the offer of their address, and are those of granted bursts, in order.
+- Beats of a read burst come without those of others in between, unless memory alternates.
 - ``fault`` is high for a cycle per refused burst.
 """
 
@@ -55,6 +56,8 @@ class Watch:
         Prefix of the side of the bridge that goes to memory.
     decides : callable
         Called with a burst, cause and page when its answer is handed over.
+    whole : bool
+        Memory does not alternate between read bursts.
 
     Attributes
     ----------
@@ -64,8 +67,9 @@ class Watch:
         Granted writes, as memory gets them.
     """
 
-    def __init__(self, dut, device, memory, decides=lambda burst, cause, page: None):
-        self.device, self._decides = device, decides
+    def __init__(self, dut, device, memory, decides=lambda burst, cause, page: None,
+                 whole=False):
+        self.device, self.decides, self._whole = device, decides, whole
         self._addresses = {False: _Channel(dut, f"{memory}_ar", ADDRESS),
                            True: _Channel(dut, f"{memory}_aw", ADDRESS)}
         self._data = _Channel(dut, f"{memory}_w", ("data", "strb", "last"))
@@ -83,7 +87,7 @@ class Watch:
         self._asked = {False: 0, True: 0}           # bursts of the device's order, by direction
         self._to_issue = {False: deque(), True: deque()}
         self._beats, self._offered = deque(), 0     # beats to come; addresses on offer so far
-        self._data_begun, self._was_offered = 0, False
+        self._was_offered, self._reading = False, None
         for channel in (*self._addresses.values(), self._data, *self._answers, self._request,
                         self._response):
             channel.held = None
@@ -98,7 +102,11 @@ class Watch:
             self._step_address(write)
         self._step_data()
         for channel in self._answers:
-            channel.step()
+            payload, taken = channel.step()
+            if taken and self._whole and "last" in payload:
+                if self._reading not in (None, payload["id"]):
+                    self._fail(f"{payload} within a burst of id {self._reading:#x}")
+                self._reading = None if payload["last"] else payload["id"]
         payload, taken = self._request.step()
         if taken:
             self._ask(payload)
@@ -145,7 +153,7 @@ class Watch:
         burst.decided, burst.granted = self.cycle, response["cause"] == 0
         burst.page = response["addr"] >> 12
         self.refused += not burst.granted
-        self._decides(burst, response["cause"], burst.page)
+        self.decides(burst, response["cause"], burst.page)
 
     # -- memory --------------------------------------------------------------------------------
 
