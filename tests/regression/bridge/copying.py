@@ -73,6 +73,7 @@ async def a_process_copies(dut):
         assert await copy(dut, 7, SOURCE + 4 * PAGE, TARGET, 4) == (1, 1)
         assert await copy(dut, 8, SOURCE, TARGET, 4) == (1, 1)
         assert {page: data.read(page * PAGE, PAGE) for page in pages} == before
+        await tb.cycles(200)            # the last record may follow its answer
         causes = [record["cause"] for record in await queues.take()]
         assert causes == [cause.value for cause in (
             Cause.WRITE_DENIED, Cause.NOT_PRESENT, Cause.PASID_INVALID)]
