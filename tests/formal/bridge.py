@@ -5,26 +5,57 @@ One burst is chosen, any one: it bears marks that no other has, so that it is kn
 comes out. What is proven of it holds for each.
 """
 
-from amaranth.hdl import Array, Assert, Assume, Cat, Cover, Module, Mux, Signal
-from amaranth.lib import stream
+from amaranth.hdl import Array, Assert, Assume, C, Cat, Cover, Module, Mux, Signal
+from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In
 
 from siommu.arch.config import BridgeConfig
-from siommu.arch.formats import Cause, Request, Response
+from siommu.arch.formats import Cause, Request
 from siommu.bridge.bridge import AxiBridge
 from siommu.bridge.channels import PAGE_BITS, Sourced
 from siommu.bridge.request_share import RequestShare
-from siommu.bus.axi import ReadData, Resp, WriteData, WriteResponse
+from siommu.bus.axi import Resp
 
 from .temporal import assert_stream, assume_stream
 
 __all__ = ["BridgeReadsProof", "BridgeWritesProof", "RequestShareProof"]
 
+#: A header as far as it is free: the bridge handles the other bits as it does these. ``page`` are
+#: the lowest bits of the page, ``wide`` says 8 bytes a beat, else 4, and ``mark`` that it is the
+#: chosen one.
+Free = data.StructLayout({"id": 1, "offset": 12, "page": 2, "len": 2, "wide": 1, "burst": 2,
+                          "mark": 1})
+#: What the SIOMMU says, likewise.
+Verdict = data.StructLayout({"slot": 1, "refused": 1, "offset": 1, "page": 2})
+
 TINY = BridgeConfig(data_width=64, id_width=1, outstanding=2)
 MARK = 15           #: AxQOS of the chosen burst
 DEVICE = 0xFFFF     #: its device
 OURS, OTHERS = 3, 1     #: data of the chosen burst, of the others
-MOST = 3            #: AxLEN of the bursts, at most
+
+
+def send(m, free, addresses):
+    """Joins the device's headers, as far as they are free, to the bridge's stream."""
+    address, given = addresses.payload.address, free.payload
+    m.d.comb += [
+        addresses.valid.eq(free.valid), free.ready.eq(addresses.ready),
+        address.id.eq(given.id), address.addr.eq(Cat(given.offset, given.page)),
+        address.len.eq(given.len), address.size.eq(2 + given.wide),
+        address.burst.eq(given.burst), address.qos.eq(Mux(given.mark, MARK, 0)),
+        addresses.payload.device.eq(Mux(given.mark, DEVICE, 0)),
+    ]
+    assume_stream(m, free)
+
+
+def answer(m, bridge, responds, verdict, write):
+    """Joins the SIOMMU's answers, as far as they are free, to the bridge's port."""
+    response = bridge.response.payload
+    m.d.comb += [
+        bridge.response.valid.eq(responds), response.last.eq(1),
+        response.tag.eq(write << 7 | verdict.slot),
+        response.cause.eq(Mux(verdict.refused, Cause.NOT_PRESENT, Cause.OK)),
+        response.addr.eq(Cat(verdict.offset, C(0, 11), verdict.page)),
+    ]
 
 
 def taken(stream):
@@ -56,10 +87,7 @@ class Chosen:
         self.owed = Array(Signal(4, name=f"owed_{id_}") for id_ in range(2))
         comes = Signal()
         m.d.comb += comes.eq(taken(addresses) & (address.qos == MARK))
-        m.d.sync += Assume(~addresses.valid | (
-            (address.qos == MARK) == (addresses.payload.device == DEVICE)))
         m.d.sync += Assume(~addresses.valid | (address.qos != MARK) | ~self.accepted)
-        m.d.sync += Assume(~addresses.valid | (address.len <= MOST))
         for id_, owed in enumerate(self.owed):
             m.d.sync += owed.eq(owed + (taken(addresses) & (address.id == id_))
                                 - (answer_ends & (answer_id == id_)))
@@ -78,8 +106,7 @@ class Chosen:
         under_way = Signal(TINY.outstanding)
         m.d.comb += slot.eq(response.payload.tag)
         ours = taken(request) & (request.payload.device == DEVICE)
-        m.d.sync += Assume(~response.valid | (
-            under_way.bit_select(slot, 1) & (response.payload.tag == (write << 7 | slot))))
+        m.d.sync += Assume(~response.valid | under_way.bit_select(slot, 1))
         with m.If(taken(response)):
             m.d.sync += under_way.bit_select(slot, 1).eq(0)
         with m.If(taken(request)):
@@ -118,9 +145,10 @@ class BridgeReadsProof(Component):
     """Reads, with a free device, SIOMMU and memory. Memory answers what it was asked for, in any
     order of ids; bursts other than the chosen one may have any number of beats."""
 
-    s_ar: In(stream.Signature(Sourced(1)))
-    response: In(stream.Signature(Response, always_ready=True))
-    m_r: In(stream.Signature(ReadData(1, 64)))
+    s_ar: In(stream.Signature(Free))
+    responds: In(1)
+    response: In(Verdict)
+    m_r: In(stream.Signature(data.StructLayout({"id": 1, "last": 1})))
     request_ready: In(1)
     m_ar_ready: In(1)
     s_r_ready: In(1)
@@ -129,23 +157,21 @@ class BridgeReadsProof(Component):
         m = Module()
         m.submodules.bridge = bridge = AxiBridge(TINY)
         m.d.comb += [
-            bridge.s_ar.valid.eq(self.s_ar.valid), bridge.s_ar.payload.eq(self.s_ar.payload),
-            self.s_ar.ready.eq(bridge.s_ar.ready),
-            bridge.response.valid.eq(self.response.valid),
-            bridge.response.payload.eq(self.response.payload),
-            bridge.m_r.valid.eq(self.m_r.valid), bridge.m_r.payload.eq(self.m_r.payload),
-            self.m_r.ready.eq(bridge.m_r.ready),
+            bridge.m_r.valid.eq(self.m_r.valid), self.m_r.ready.eq(bridge.m_r.ready),
+            bridge.m_r.payload.id.eq(self.m_r.payload.id),
+            bridge.m_r.payload.last.eq(self.m_r.payload.last),
             bridge.request.ready.eq(self.request_ready), bridge.m_ar.ready.eq(self.m_ar_ready),
             bridge.s_r.ready.eq(self.s_r_ready),
         ]
-        assume_stream(m, self.s_ar)
+        send(m, self.s_ar, bridge.s_ar)
+        answer(m, bridge, self.responds, self.response, 0)
         assume_stream(m, self.m_r)
         for offered in (bridge.request, bridge.m_ar, bridge.s_r):
             assert_stream(m, offered)
         m.d.sync += [Assert(bridge.response.ready), Assert(~bridge.m_aw.valid),
                      Assert(~bridge.m_w.valid), Assert(~bridge.s_b.valid)]
-        answer = bridge.s_r.payload
-        chosen = Chosen(m, bridge, bridge.s_ar, taken(bridge.s_r) & answer.last, answer.id, 0)
+        beat = bridge.s_r.payload
+        chosen = Chosen(m, bridge, bridge.s_ar, taken(bridge.s_r) & beat.last, beat.id, 0)
         went = chosen.check_address(m, bridge.m_ar)
         self._memory(m, bridge, chosen)
         self._answers(m, bridge, chosen, went)
@@ -165,8 +191,7 @@ class BridgeReadsProof(Component):
         sent = chosen.payload.address
         same = ends & (answer.id == sent.id)
         ours = inside & (answer.id == sent.id) & (ahead == 0)
-        m.d.sync += Assume(~self.m_r.valid | (answer.data == Mux(ours, OURS, OTHERS)))
-        m.d.sync += Assume(~self.m_r.valid | (answer.resp == Resp.OKAY.value))
+        m.d.comb += bridge.m_r.payload.data.eq(Mux(ours, OURS, OTHERS))
         m.d.sync += Assume(~self.m_r.valid | ~ours | (answer.last == (beat == sent.len)))
         with m.If(enters):
             m.d.sync += [inside.eq(1), ahead.eq(counts[sent.id] - same)]
@@ -201,10 +226,11 @@ class BridgeWritesProof(Component):
     """Writes, with a free device, SIOMMU and memory; the device's WLAST is free as well. Up to four
     bursts, whose lengths are known in advance, so that data may come before their address."""
 
-    s_aw: In(stream.Signature(Sourced(1)))
-    s_w: In(stream.Signature(WriteData(64)))
-    response: In(stream.Signature(Response, always_ready=True))
-    m_b: In(stream.Signature(WriteResponse(1)))
+    s_aw: In(stream.Signature(Free))
+    s_w: In(stream.Signature(data.StructLayout({"ours": 1, "last": 1})))
+    responds: In(1)
+    response: In(Verdict)
+    m_b: In(stream.Signature(1))
     request_ready: In(1)
     m_aw_ready: In(1)
     m_w_ready: In(1)
@@ -216,19 +242,18 @@ class BridgeWritesProof(Component):
         m = Module()
         m.submodules.bridge = bridge = AxiBridge(TINY)
         m.d.comb += [
-            bridge.s_aw.valid.eq(self.s_aw.valid), bridge.s_aw.payload.eq(self.s_aw.payload),
-            self.s_aw.ready.eq(bridge.s_aw.ready),
-            bridge.s_w.valid.eq(self.s_w.valid), bridge.s_w.payload.eq(self.s_w.payload),
-            self.s_w.ready.eq(bridge.s_w.ready),
-            bridge.response.valid.eq(self.response.valid),
-            bridge.response.payload.eq(self.response.payload),
-            bridge.m_b.valid.eq(self.m_b.valid), bridge.m_b.payload.eq(self.m_b.payload),
-            self.m_b.ready.eq(bridge.m_b.ready),
+            bridge.s_w.valid.eq(self.s_w.valid), self.s_w.ready.eq(bridge.s_w.ready),
+            bridge.s_w.payload.data.eq(Mux(self.s_w.payload.ours, OURS, OTHERS)),
+            bridge.s_w.payload.last.eq(self.s_w.payload.last),
+            bridge.m_b.valid.eq(self.m_b.valid), self.m_b.ready.eq(bridge.m_b.ready),
+            bridge.m_b.payload.id.eq(self.m_b.payload),
             bridge.request.ready.eq(self.request_ready), bridge.m_aw.ready.eq(self.m_aw_ready),
             bridge.m_w.ready.eq(self.m_w_ready), bridge.s_b.ready.eq(self.s_b_ready),
         ]
-        for stream_ in (self.s_aw, self.s_w, self.m_b):
-            assume_stream(m, stream_)
+        send(m, self.s_aw, bridge.s_aw)
+        answer(m, bridge, self.responds, self.response, 1)
+        assume_stream(m, self.s_w)
+        assume_stream(m, self.m_b)
         for offered in (bridge.request, bridge.m_aw, bridge.m_w, bridge.s_b):
             assert_stream(m, offered)
         m.d.sync += [Assert(bridge.response.ready), Assert(~bridge.m_ar.valid),
@@ -256,12 +281,12 @@ class BridgeWritesProof(Component):
         m.d.sync += [bursts.eq(bursts + taken(bridge.s_aw)), beats.eq(beats + taken(bridge.s_w))]
         m.d.sync += Assume(~self.s_aw.valid | ~bursts[2])
         m.d.sync += Assume(~self.s_aw.valid | (
-            self.s_aw.payload.address.len == length[bursts[:2]]))
+            self.s_aw.payload.len == length[bursts[:2]]))
         m.d.sync += Assume(~self.s_aw.valid | (
-            (self.s_aw.payload.address.qos == MARK) == (bursts == self.number)))
+            self.s_aw.payload.mark == (bursts == self.number)))
         m.d.sync += Assume(~self.s_w.valid | (beats < 16))
-        m.d.sync += Assume(~self.s_w.valid | (self.s_w.payload.data == Mux(
-            (beats >= begin) & (beats < end), OURS, OTHERS)))
+        m.d.sync += Assume(~self.s_w.valid | (
+            self.s_w.payload.ours == ((beats >= begin) & (beats < end))))
         return beats >= end
 
     def _memory(self, m, bridge, chosen):
@@ -286,9 +311,8 @@ class BridgeWritesProof(Component):
         m.d.sync += done.eq(done + whole)
         for own, credit in enumerate(credits):
             m.d.sync += credit.eq(credit + (whole & (id_ == own))
-                                  - (taken(bridge.m_b) & (self.m_b.payload.id == own)))
-        m.d.sync += Assume(~self.m_b.valid | credits[self.m_b.payload.id].any())
-        m.d.sync += Assume(~self.m_b.valid | (self.m_b.payload.resp == Resp.OKAY.value))
+                                  - (taken(bridge.m_b) & (self.m_b.payload == own)))
+        m.d.sync += Assume(~self.m_b.valid | credits[self.m_b.payload].any())
 
     def _answers(self, m, bridge, chosen, went, complete):
         answer, over = bridge.s_b.payload, Signal()
