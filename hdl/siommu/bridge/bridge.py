@@ -19,8 +19,7 @@ __all__ = ["AxiBridge"]
 class AxiBridge(wiring.Component):
     """Asks the SIOMMU for every burst; lets it pass with the translated address, or refuses it.
 
-    No combinational path leads from an input to an output, but for those between the two ends of
-    one W channel: ``m_w.ready`` frees a queue's entry.
+    No path leads combinationally from an input to an output.
 
     Parameters
     ----------
