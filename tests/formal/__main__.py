@@ -57,7 +57,7 @@ PROOFS = {
         "bridge-refused-passes", "bridge-answer-overtakes", "bridge-overtakes-answer",
         "bridge-low-bits", "bridge-crosses-page", "bridge-stale-grant", "bridge-refused-okay",
         "bridge-one-beat"), "memory_map\nopt -full"),
-    "bridge-writes": Proof("bridge", "BridgeWritesProof", "bmc", 12, 12, (
+    "bridge-writes": Proof("bridge", "BridgeWritesProof", "bmc", 11, 11, (
         "bridge-refused-passes", "bridge-asks-for-reads", "bridge-answer-of-another",
         "bridge-refused-data", "bridge-data-first", "bridge-wlast-believed",
         "bridge-response-early"), "memory_map\nopt -full"),
