@@ -116,8 +116,10 @@ class Device:
         self.answered += 1
 
     def _has_error(self, burst):
-        return any(self.memory.touches_poison(start & -(self.width // 8), self.width // 8)
-                   for start in burst.starts())
+        """Of a write: memory refuses what the strobes say, and an empty beat is none of it."""
+        return any(strobes and self.memory.touches_poison(
+            start & -(self.width // 8), self.width // 8)
+            for start, (_, strobes) in zip(burst.starts(), burst.data))
 
     def _check_response(self, burst, response, failed):
         wrong = response not in (SLVERR, DECERR) if failed else response != OKAY
