@@ -97,6 +97,34 @@ def test_a_refused_burst_waits_for_its_id_and_its_id_for_it():
     simulate(dut, testbench)
 
 
+def test_no_more_in_memory_than_can_be_counted():
+    dut = Release(BridgeConfig())
+
+    async def testbench(ctx):
+        ctx.set(dut.room, 1)
+        ctx.set(dut.address.ready, 1)
+        ctx.set(dut.oldest.payload, decided(5, 1))
+        ctx.set(dut.oldest.valid, 1)
+        for _ in range(MOST):
+            await ctx.delay(1e-9)
+            assert ctx.get(dut.address.valid) and ctx.get(dut.oldest.ready)
+            await ctx.tick()
+        assert not ctx.get(dut.address.valid) and not ctx.get(dut.oldest.ready)
+        ctx.set(dut.oldest.payload, decided(6, 1))          # another id passes
+        await ctx.delay(1e-9)
+        assert ctx.get(dut.address.valid)
+        ctx.set(dut.oldest.payload, decided(5, 1))
+        ctx.set(dut.oldest.valid, 0)
+        ctx.set(dut.ends.payload, 5)
+        ctx.set(dut.ends.valid, 1)
+        await ctx.tick()
+        ctx.set(dut.ends.valid, 0)
+        ctx.set(dut.oldest.valid, 1)
+        await ctx.delay(1e-9)
+        assert ctx.get(dut.address.valid) and ctx.get(dut.oldest.ready)
+    simulate(dut, testbench)
+
+
 @pytest.mark.parametrize("id_width", [1, 4, 6])
 def test_order_of_each_id(id_width):
     """Answers, memory's in any order of ids, come in the order of the bursts of each id."""
