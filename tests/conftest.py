@@ -13,10 +13,10 @@ from .regression.outcome import Outcome, choose_seeds
 
 #: Beginnings of the names of groups that take long, in the order in which they start: what is long
 #: must not begin last, and two that wait for the build of one model must not begin together.
-LONGEST = ("tests/regression/bridge/", "random_worlds-default+", "random_worlds-large",
-           "causes-default", "causes-edge", "random_worlds-small", "tests/hdl/test_core.py",
-           "tests/hdl/generate/test_tools.py", "tests/hdl/walk/test_walker.py",
-           "tests/hdl/miss/test_unit.py")
+LONGEST = ("random_worlds-default+", "random_worlds-large",
+           "tests/regression/bridge/test_bridge.py", "causes-default", "causes-edge",
+           "random_worlds-small", "tests/hdl/test_core.py", "tests/hdl/generate/test_tools.py",
+           "tests/hdl/walk/test_walker.py", "tests/hdl/miss/test_unit.py")
 #: Files that are too slow for the short tour (`make check`).
 SLOW = ("tests/demo/test_demo.py", "tests/demo/test_driver.py", "tests/hdl/test_core.py",
         "tests/hdl/control/test_fault_decisions.py", "tests/hdl/tlb/test_lines.py",

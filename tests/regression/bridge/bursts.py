@@ -127,7 +127,11 @@ class RandomBursts:
 
     def _break(self, burst):
         """Most of these are illegal; some happen not to be."""
-        rng = self.rng
+        rng, step = self.rng, 1 << burst.size
+        if rng.random() < .5:           # a beat too many for its page, or just as many as fit
+            burst.beats = rng.randint(2, min(256, PAGE // step))
+            burst.addr |= PAGE - step * (burst.beats - rng.choice((1, 1, 0)))
+            return
         burst.kind = rng.choice((FIXED, INCR, INCR, WRAP, 3))
         burst.size = rng.choice((burst.size, burst.size, 7))
         burst.beats = rng.choice((1, 3, 16, 17, 256))
