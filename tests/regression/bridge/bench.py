@@ -17,7 +17,7 @@ from .watch import Watch
 
 __all__ = ["Bench", "CocotbMemory", "DataMemory", "HangError"]
 
-PATIENCE = 5000
+PATIENCE = 20_000       #: cycles without any progress that count as a hang
 PAGE = 4096
 
 
@@ -175,10 +175,10 @@ class Bench:
         Raises
         ------
         HangError
-            None came for a long time.
+            No beat moved at the device for a long time.
         """
         def progress():
-            return self.device.answered, self.watch.faults, sum(
+            return self.device.answered, self.device.w.count(), self.watch.faults, sum(
                 burst.answered for order in self.device.order.values() for burst in order)
         last, since = progress(), self.cycle
         while self.device.owed:
