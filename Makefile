@@ -7,6 +7,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 VERILOG := build/siommu.v
+BRIDGE := build/siommu_axi_bridge.v
 HDL := $(shell find hdl/siommu -name '*.py' -o -name '*.rdl')
 SEEDS ?= 20
 PRESETS := small default large
@@ -50,10 +51,14 @@ $(VERILOG): $(STAMP) $(HDL)
 	@echo "siommu: generating $@"
 	@$(PY) -m siommu generate --output $@
 
+$(BRIDGE): $(STAMP) $(HDL)
+	@echo "siommu: generating $@"
+	@$(PY) -m siommu bridge --output $@
+
 #: The core
 
-verilog: $(VERILOG) ## write the core as build/siommu.v
-	@echo "siommu: $(VERILOG) is up to date"
+verilog: $(VERILOG) $(BRIDGE) ## write the core and the bridge as Verilog below build/
+	@echo "siommu: $(VERILOG) and $(BRIDGE) are up to date"
 
 #: Does it work?
 
@@ -95,7 +100,7 @@ regress: $(STAMP) ## the regression alone with many random worlds (SEEDS=20)
 	@echo "siommu: running the regression with $(SEEDS) seeds"
 	@SEEDS=$(SEEDS) $(PYTEST) $(PARALLEL) tests/regression $(ARGS)
 
-lint: $(VERILOG) ## ruff; verilator --lint-only -Wall on the exported Verilog of every preset
+lint: $(VERILOG) $(BRIDGE) ## ruff; verilator --lint-only -Wall on the exported Verilog of every preset
 	@echo "siommu: linting the Python sources"
 	@$(VENV)/bin/ruff check --quiet
 	@for preset in $(PRESETS); do \
@@ -107,6 +112,16 @@ lint: $(VERILOG) ## ruff; verilator --lint-only -Wall on the exported Verilog of
 	done
 	@$(PY) scripts/verilator --lint-only -Wall --top-module example_soc scripts/siommu.vlt \
 		docs/example_soc.v $(VERILOG)
+	@for options in "--data-width 512 --id-width 16 --outstanding 32" \
+			"--data-width 128 --id-width 1 --outstanding 1"; do \
+		echo "siommu: linting the bridge with $$options"; \
+		said=$$($(PY) -m siommu bridge $$options --output build/lint/bridge.v 2>&1) || \
+			{ echo "$$said" >&2; exit 1; }; \
+		$(PY) scripts/verilator --lint-only -Wall --top-module siommu_axi_bridge \
+			scripts/siommu.vlt build/lint/bridge.v || exit 1; \
+	done
+	@$(PY) scripts/verilator --lint-only -Wall --top-module example_dma scripts/siommu.vlt \
+		docs/example_dma.v $(VERILOG) $(BRIDGE)
 	@echo "siommu: no warnings but the waivers in scripts/siommu.vlt"
 
 #: To look at

@@ -13,7 +13,8 @@ from .regression.outcome import Outcome, choose_seeds
 
 #: Beginnings of the names of groups that take long, in the order in which they start: what is long
 #: must not begin last, and two that wait for the build of one model must not begin together.
-LONGEST = ("random_worlds-default+", "random_worlds-large", "causes-default", "causes-edge",
+LONGEST = ("random_worlds-default+", "random_worlds-large",
+           "tests/regression/bridge/test_bridge.py", "causes-default", "causes-edge",
            "random_worlds-small", "tests/hdl/test_core.py", "tests/hdl/generate/test_tools.py",
            "tests/hdl/walk/test_walker.py", "tests/hdl/miss/test_unit.py")
 #: Files that are too slow for the short tour (`make check`).
@@ -25,7 +26,7 @@ SLOW = ("tests/demo/test_demo.py", "tests/demo/test_driver.py", "tests/hdl/test_
         "tests/sim/host/test_kernel.py", "tests/tools/test_whole_files.py",
         "tests/sim/verilated/test_core.py", "tests/sim/qemu/test_live_core.py",
         "tests/linux/test_linux.py", "tests/linux/test_driver.py",
-        "tests/linux/test_preload.py")
+        "tests/linux/test_preload.py", "tests/regression/bridge/test_bridge.py")
 
 _outcome = Outcome()
 

@@ -1,8 +1,8 @@
 """``make mutants``: puts every planted fault into the RTL and shows which test notices it.
 
 For each fault of ``tests/mutations.py`` the unit tests of ``hdl/`` and the regression on the
-exported Verilog (default configuration) run until the first failure. A fault that no test notices
-makes the run fail. The table goes to ``build/mutants.md``.
+exported Verilog (default configuration, of the bridge for a fault in it) run until the first
+failure. A fault that no test notices makes the run fail. The table goes to ``build/mutants.md``.
 """
 
 import argparse
@@ -48,6 +48,8 @@ PARTS = {
     "control/fault_decisions": ("fault_queue", "fault_ring", "fault_quota", "fault_wait",
                                 "record_writer"),
     "control/registers": ("register_write", "register_read"),
+    "bridge/merge": ("refuse", "fault_pulses"),
+    "bridge/release": ("in_memory",),
 }
 
 
@@ -62,7 +64,24 @@ def _unit_tests(module):
     if (ROOT / own).exists():
         return [str(own)]
     folder = Path("tests/hdl") / package
+    if package == "bridge":
+        return [str(folder)]
     return [str(folder)] * bool(package and (ROOT / folder).exists()) + ["tests/hdl/test_core.py"]
+
+
+def _regression(name, tree, folder):
+    """Makes the Verilog of ``tree`` in ``folder``; the tests of it, and their environment."""
+    bridge = MUTATIONS[name].module.startswith("bridge/")
+    verilog = folder / ("siommu_axi_bridge.v" if bridge else "siommu.v")
+    subprocess.run([sys.executable, "-m", "siommu", "bridge" if bridge else "generate", "-o",
+                    verilog], check=True, env={**os.environ, "PYTHONPATH": str(tree)},
+                   capture_output=True)
+    if bridge:
+        return ["tests/regression/bridge", "-k", "traffic-default"], \
+            {"SIOMMU_BRIDGE_VERILOG": str(verilog)}
+    return ["tests/regression/test_regression.py", "-k",
+            " or ".join(f"{test}-default" for test in REGRESSION)], \
+        {"SIOMMU_VERILOG": str(verilog)}
 
 
 def noticed(name):
@@ -71,13 +90,7 @@ def noticed(name):
         tree = mutated_tree(name, scratch)
         unit = _first_failure(
             ["-o", f"pythonpath={tree} .", *_unit_tests(MUTATIONS[name].module)], {})
-        verilog = Path(scratch) / name / "siommu.v"
-        subprocess.run([sys.executable, "-m", "siommu", "generate", "-o", verilog], check=True,
-                       env={**os.environ, "PYTHONPATH": str(tree)}, capture_output=True)
-        regression = _first_failure(
-            ["tests/regression/test_regression.py", "-k",
-             " or ".join(f"{test}-default" for test in REGRESSION)],
-            {"SIOMMU_VERILOG": str(verilog)})
+        regression = _first_failure(*_regression(name, tree, Path(scratch) / name))
     return unit, regression
 
 
@@ -86,7 +99,8 @@ def _short(test):
     if test is None:
         return "**none**"
     function, _, parameters = test.rpartition("::")[2].partition("[")
-    return f"`{parameters.rstrip(']')}`" if function == "test_regression" else f"`{function}`"
+    of_regression = function in ("test_regression", "test_bridge")
+    return f"`{parameters.rstrip(']')}`" if of_regression else f"`{function}`"
 
 
 @command

@@ -417,6 +417,58 @@ MUTATIONS = {
     "clear-forgets-events": Mutation(
         "clearing the counters leaves what they have gathered", "control/counters",
         "some.eq(0)", "some.eq(some)"),
+    "bridge-refused-passes": Mutation(
+        "a refused burst is offered to memory", "bridge/release",
+        "may_pass.eq(granted & self.room", "may_pass.eq(self.room"),
+    "bridge-answer-overtakes": Mutation(
+        "a refused burst is answered before earlier ones of its id", "bridge/release",
+        "refusal.valid.eq(aside & ~in_memory.some)", "refusal.valid.eq(aside)"),
+    "bridge-overtakes-answer": Mutation(
+        "a burst goes to memory before a refused one of its id is answered", "bridge/release",
+        "& ~in_memory.full & ~(aside & same)", "& ~in_memory.full"),
+    "bridge-low-bits": Mutation(
+        "the lowest bits of an address are dropped", "bridge/release",
+        "Cat(header.offset, oldest", "Cat(header.offset & 0xFF8, oldest"),
+    "bridge-asks-for-reads": Mutation(
+        "a write does not ask for the right to write", "bridge/admission",
+        "request.payload.write.eq(int(self._write))", "request.payload.write.eq(0)"),
+    "bridge-crosses-page": Mutation(
+        "an INCR burst may end a beat behind its page", "bridge/legal",
+        "last < PAGE_BYTES >> step", "last <= PAGE_BYTES >> step"),
+    "bridge-answer-of-another": Mutation(
+        "an answer goes to the slot beside its own", "bridge/request_share",
+        "response.tag[:self._config.slot_bits]", "response.tag[:self._config.slot_bits] ^ 1"),
+    "bridge-offer-changes": Mutation(
+        "a request that waits gives way to the other direction's", "bridge/request_share",
+        "Mux(waits, before, Mux(reads", "Mux(0, before, Mux(reads"),
+    "bridge-stale-grant": Mutation(
+        "a slot keeps the verdict on the burst before", "bridge/slots",
+        "granted.bit_select(tail, 1).eq(0),", "tail.eq(tail + 1),"),
+    "bridge-refused-data": Mutation(
+        "data of a refused write go to memory", "bridge/write_gate",
+        "Mux(waits, front.granted, self.offers", "Mux(waits, 1, self.offers"),
+    "bridge-data-first": Mutation(
+        "write data go to memory before their address is offered", "bridge/write_gate",
+        "self.offers.valid & ~early", "~early"),
+    "bridge-wlast-believed": Mutation(
+        "the device's WLAST goes to memory", "bridge/write_gate",
+        "self.w.payload.last.eq(last)", "self.w.payload.last.eq(self.data.payload.last)"),
+    "bridge-refused-okay": Mutation(
+        "a refused read is answered with OKAY", "bridge/merge",
+        "Mux(ours, Resp.SLVERR.value", "Mux(ours, Resp.OKAY.value"),
+    "bridge-tears-bursts": Mutation(
+        "beats of a refused read come between those of a burst", "bridge/merge",
+        "refused.valid & Mux(moves, beat.last, ~within)", "refused.valid"),
+    "bridge-one-beat": Mutation(
+        "a refused read gets one beat", "bridge/refuse",
+        "beats.payload.last.eq(beat == refusal.payload.len)", "beats.payload.last.eq(1)"),
+    "bridge-response-early": Mutation(
+        "a refused write is answered before its data have come", "bridge/refuse",
+        "response.valid.eq(refusal.valid & complete)", "response.valid.eq(refusal.valid)"),
+    "bridge-fault-lost": Mutation(
+        "two bursts that are refused in one cycle count once", "bridge/fault_pulses",
+        "owed + self.reads + self.writes - self.fault",
+        "owed + (self.reads | self.writes) - self.fault"),
 }
 
 

@@ -12,6 +12,7 @@ The packages, in the data's order::
     core                    all of that, wired
     control, bus            software's side; the AXI channels
     control_plane, top      the core with its control plane; flat ports
+    bridge                  a second Verilog module, for devices that speak plain AXI4
     lib                     small parts that know nothing of translation
     generate                from a configuration to Verilog
 """

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from siommu.generate.files import command, write_whole
 
 from ..regression import simulator
+from ..regression.bridge import system
 from .plan import FIGURES, plan
 from .plots import draw
 from .report import bench_report, line, sort_key
@@ -49,6 +50,13 @@ def follow(path, over, say):
             return
 
 
+def _sources(simulation):
+    """What is simulated: Verilog files, as users get them, and the uppermost module."""
+    if simulation.bridge:
+        return system.sources(simulation.config), system.TOP
+    return [simulator.verilog(simulation.config, checked=False)], "siommu"
+
+
 def measure(simulation, say):
     """Runs a simulation; returns its records and what failed."""
     module = f"tests.bench.{simulation.module}"
@@ -59,9 +67,10 @@ def measure(simulation, say):
     follower.start()
     try:
         with _building[simulation.config]:
-            simulator.build(simulator.verilog(simulation.config, checked=False))
+            sources, top = _sources(simulation)
+            simulator.build(sources, top=top)
         results, folder = simulator.run(module, simulation.tests, simulation.config,
-                                        env=simulation.env, checked=False)
+                                        env=simulation.env, sources=sources, top=top)
         failed = [f"{simulation.module}.{name} on {simulation.config}: {failure} "
                   f"(the log is {folder / 'simulation.log'})"
                   for name, failure in results.items() if failure is not None]

@@ -65,8 +65,8 @@ class Bench(Testbench):
     ``record`` writes one measurement to ``figures.jsonl`` in the folder of the run.
     """
 
-    def __init__(self, dut, seed=1):
-        super().__init__(dut, seed)
+    def __init__(self, dut, seed=1, ports=None):
+        super().__init__(dut, seed, ports=ports)
         self.axi = WatchedMemory(dut, self.memory, self.config.axi_data_width,
                                  random.Random(seed), lambda: self.cycle)
         self.scene = Scene(self)

@@ -16,6 +16,7 @@ FIGURES = {
     "10": "the emulated SSD", "hits": "other hits", "contexts": "misses, contexts cached alone",
     "fairness": "a lone miss beside a flood",
     "prefetch": "prefetches of what is absent", "working set": "working sets",
+    "bridge": "the translating bridge",
 }
 
 #: Test in ``measure`` to the figures that it measures.
@@ -30,12 +31,13 @@ MISSES_ON = (*(f"default+walks={walks}" for walks in (1, 2, 4, 16)), "default+ax
 
 @dataclass
 class Simulation:
-    """Cocotb tests of one module on one configuration."""
+    """Cocotb tests of one module on one configuration; ``bridge``: with the bridge on ``dev0``."""
 
     module: str
     config: str
     tests: list
     env: dict = field(default_factory=dict)
+    bridge: bool = False
 
 
 def plan(only=()):
@@ -61,6 +63,8 @@ def plan(only=()):
                  Simulation("ssd", "large", ["ssds"], {"BENCH_SSDS": "3-4"})]
     if wanted("working set"):
         made.append(Simulation("working_set", "default", ["working_sets"]))
+    if wanted("bridge"):
+        made.append(Simulation("bridge", "default", ["bursts"], bridge=True))
     if wanted("5"):
         made += [Simulation("measure", config, ["overlapping"]) for config in MISSES_ON]
     return made

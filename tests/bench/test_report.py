@@ -55,7 +55,7 @@ def test_every_figure_has_a_measurement():
     everything = [test for simulation in plan() for test in simulation.tests]
     assert set(MEASURES) <= set(everything) and "ssds" in everything
     assert {figure for figures in MEASURES.values() for figure in figures} | \
-        {"10", "working set"} == set(FIGURES)
+        {"10", "working set", "bridge"} == set(FIGURES)
     assert [simulation.tests for simulation in plan(["7"])] == [["merging"]]
     with pytest.raises(ValueError, match="no figure '70'"):
         plan(["70"])

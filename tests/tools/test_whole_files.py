@@ -132,7 +132,7 @@ def test_verilog_under_a_limit(tmp_path, blocks, old):
 def test_make_verilog_generates_after_a_failure(tmp_path):
     """What failed is not up to date."""
     path = tmp_path / "siommu.v"
-    arguments = [*MAKE, "verilog", f"VERILOG={path}"]
+    arguments = [*MAKE, "verilog", f"VERILOG={path}", f"BRIDGE={tmp_path}/bridge.v"]
     done = run(arguments, 2000)
     assert done.returncode and not leftovers(tmp_path)
     assert f"siommu: cannot write {path}: File too large\n" in done.stderr

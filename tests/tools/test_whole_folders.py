@@ -92,7 +92,7 @@ def test_one_process_builds(tmp_path, monkeypatch):
     monkeypatch.setattr(simulator, "BUILD", tmp_path / "build")
     building, go, built = threading.Event(), threading.Event(), []
 
-    def build(source, folder, args, waves):
+    def build(files, folder, args, waves, top):
         built.append(folder)
         building.set()
         assert go.wait(30)
@@ -115,7 +115,7 @@ def test_sources_in_packages_decide_the_verilog(tmp_path, monkeypatch):
     monkeypatch.delenv("SIOMMU_VERILOG", raising=False)
     monkeypatch.setattr(simulator, "ROOT", tmp_path)
     monkeypatch.setattr(simulator, "BUILD", tmp_path / "build")
-    monkeypatch.setattr(simulator, "_generate", lambda config, folder, checked: None)
+    monkeypatch.setattr(simulator, "_generate", lambda command, path, config, checked: None)
     package = tmp_path / "hdl" / "siommu" / "sub"
     package.mkdir(parents=True)
     found = [simulator.verilog()]
@@ -138,7 +138,7 @@ def test_results_that_are_cut(tmp_path, monkeypatch, results, sentence):
                     file.write(results)
     monkeypatch.setattr(simulator, "BUILD", tmp_path)
     monkeypatch.setattr(simulator, "verilog", lambda config, checked: None)
-    monkeypatch.setattr(simulator, "build", lambda source, waves: None)
+    monkeypatch.setattr(simulator, "build", lambda source, waves, top: None)
     monkeypatch.setattr(simulator, "_runner", Runner)
     with pytest.raises(simulator.SimulationError, match=sentence):
         simulator.run("tests.none", ["a", "b"])

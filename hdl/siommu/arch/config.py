@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields, replace
 
-__all__ = ["Config", "ConfigError", "PRESETS"]
+__all__ = ["BridgeConfig", "Config", "ConfigError", "PRESETS"]
 
 
 class ConfigError(ValueError):
@@ -149,6 +149,40 @@ class Config:
                 raise ConfigError(f"there is no parameter {name!r}; "
                                   f"choose among {', '.join(sorted(known))}")
         return replace(self, **changes)
+
+
+@dataclass(frozen=True)
+class BridgeConfig:
+    """Parameters of one translating bridge (§9).
+
+    Parameters
+    ----------
+    data_width : int
+        Bits of the data of both AXI sides (64, 128, 256 or 512).
+    id_width : int
+        Bits of the AXI ids of both sides (1..16).
+    outstanding : int
+        Translations under way in each direction (1..32).
+
+    Raises
+    ------
+    ConfigError
+        The bridge cannot be built.
+    """
+
+    data_width: int = 64
+    id_width: int = 4
+    outstanding: int = 8
+
+    def __post_init__(self):
+        _choice("data_width", self.data_width, (64, 128, 256, 512))
+        _between("id_width", self.id_width, 1, 16)
+        _between("outstanding", self.outstanding, 1, 32)
+
+    @property
+    def slot_bits(self):
+        """Bits that number the translations under way in one direction."""
+        return max((self.outstanding - 1).bit_length(), 1)
 
 
 #: Named configurations, from the smallest useful one to the largest usual one.

@@ -1,4 +1,5 @@
-"""The command line: ``python -m siommu generate`` (or ``siommu generate``) writes the Verilog."""
+"""The command line: ``python -m siommu generate`` (or ``siommu generate``) writes the Verilog of
+the core, ``siommu bridge`` that of the translating bridge."""
 
 import argparse
 import dataclasses
@@ -8,8 +9,8 @@ from pathlib import Path
 from amaranth.back.verilog import YosysError
 
 from .. import __version__
-from ..arch.config import PRESETS, Config, ConfigError
-from .export import verilog
+from ..arch.config import PRESETS, BridgeConfig, Config, ConfigError
+from .export import bridge_verilog, verilog
 from .files import command, write_whole
 
 __all__ = ["main"]
@@ -45,7 +46,38 @@ def _parser():
         else:
             parameters.add_argument(option, type=int, metavar="N", default=argparse.SUPPRESS,
                                     help=text)
+    _add_bridge(commands)
     return parser
+
+
+def _add_bridge(commands):
+    bridge = commands.add_parser(
+        "bridge", help="write the Verilog of the translating bridge",
+        description="Write the Verilog module `siommu_axi_bridge` (§9 of the specification), which "
+                    "stands between a device that speaks plain AXI4 and memory.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    default = BridgeConfig()
+    bridge.add_argument("--output", "-o", type=Path, default=Path("build/siommu_axi_bridge.v"),
+                        help="the file to write")
+    bridge.add_argument("--checked", action="store_true",
+                        help="with the contracts between modules as SystemVerilog assertions, "
+                             "for simulation")
+    for option, value, text in (
+            ("--data-width", default.data_width, "bits of the data: 64, 128, 256 or 512"),
+            ("--id-width", default.id_width, "bits of the AXI ids: 1 to 16"),
+            ("--outstanding", default.outstanding,
+             "translations under way in each direction: 1 to 32")):
+        bridge.add_argument(option, type=int, metavar="N", default=value, help=text)
+
+
+def _configuration(options):
+    """What is to be made: its configuration, and the function that writes it as Verilog."""
+    if options["command"] == "bridge":
+        return BridgeConfig(*(options[field.name] for field in dataclasses.fields(BridgeConfig))), \
+            bridge_verilog
+    changes = {field.name: options[field.name] for field in dataclasses.fields(Config)
+               if field.name in options}
+    return PRESETS[options["preset"]].with_(**changes), verilog
 
 
 @command
@@ -53,15 +85,13 @@ def main(arguments=None):
     """Run the command line; returns the exit status."""
     parser = _parser()
     options = vars(parser.parse_args(arguments))
-    changes = {field.name: options[field.name] for field in dataclasses.fields(Config)
-               if field.name in options}
     try:
-        config = PRESETS[options["preset"]].with_(**changes)
+        config, write = _configuration(options)
     except ConfigError as error:
         parser.exit(2, f"siommu: {error}\n")
     output = options["output"]
     try:
-        text = verilog(config, options["checked"])
+        text = write(config, options["checked"])
     except YosysError as error:         # it writes temporary files, for instance on a full disk
         reason = str(error).strip().splitlines() or ["no reason given"]
         parser.exit(1, f"siommu: Yosys cannot make the Verilog: {reason[-1]}\n")

