@@ -12,6 +12,7 @@ from .. import __version__
 from ..arch.config import PRESETS, BridgeConfig, Config, ConfigError
 from .export import bridge_verilog, verilog
 from .files import command, write_whole
+from .installed import FILES, MissingFile, find
 
 __all__ = ["main"]
 
@@ -47,6 +48,10 @@ def _parser():
             parameters.add_argument(option, type=int, metavar="N", default=argparse.SUPPRESS,
                                     help=text)
     _add_bridge(commands)
+    files = commands.add_parser(
+        "files", help="tell where the C headers and the descriptions of the registers are",
+        description="Print the path of each file that is no Python; with a name, of that one.")
+    files.add_argument("name", nargs="?", choices=FILES, help="which one")
     return parser
 
 
@@ -70,6 +75,19 @@ def _add_bridge(commands):
         bridge.add_argument(option, type=int, metavar="N", default=value, help=text)
 
 
+def _tell_files(parser, name):
+    """Prints where a file is, or all are, each with what it is."""
+    try:
+        if name:
+            print(find(name))
+            return 0
+        for each, (_, text) in FILES.items():
+            print(f"{find(each)}  {text}")
+    except MissingFile as error:
+        parser.exit(1, f"siommu: {error}\n")
+    return 0
+
+
 def _configuration(options):
     """What is to be made: its configuration, and the function that writes it as Verilog."""
     if options["command"] == "bridge":
@@ -85,6 +103,8 @@ def main(arguments=None):
     """Run the command line; returns the exit status."""
     parser = _parser()
     options = vars(parser.parse_args(arguments))
+    if options["command"] == "files":
+        return _tell_files(parser, options["name"])
     try:
         config, write = _configuration(options)
     except ConfigError as error:
