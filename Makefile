@@ -36,13 +36,14 @@ help: ## this list
 	@echo "Missing Debian packages are installed if root runs make; SIOMMU_INSTALL=no prevents that."
 
 # The stamp comes last, after all that it stands for. It is empty, so it cannot be cut.
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock requirements-data.lock pyproject.toml
 	@sh scripts/check_tools.sh python
 	@echo "siommu: making the virtual environment $(VENV) with $(PYTHON)"
 	@rm -rf $(VENV)
 	@"$(PYTHON)" -m venv $(VENV)
 	@echo "siommu: installing the pinned packages from PyPI (about 100 MB)"
-	@$(PY) -m pip install --quiet --require-hashes --no-deps -r requirements.lock
+	@$(PY) -m pip install --quiet --require-hashes --no-deps -r requirements.lock \
+		-r requirements-data.lock
 	@echo "siommu: installing this package into $(VENV)"
 	@PYTHONWARNINGS=ignore $(PY) -m pip install --quiet --no-deps --no-build-isolation --no-index -e .
 	@touch $@
