@@ -21,8 +21,9 @@ from dataclasses import dataclass
 
 from siommu.arch.formats import Cause
 
-from .golden import GoldenModel, _Fault, _Walk
+from .golden import GoldenModel
 from .horizons import Horizons, Scope
+from .steps import Fault, Walk
 
 __all__ = ["Answer", "Difference", "Lockstep", "Scope", "Settings"]
 
@@ -50,7 +51,7 @@ class _Unread(Exception):
     """The core has not read that word."""
 
 
-class _Reader(_Walk):
+class _Reader(Walk):
     """Gives a walk the words of the core, one combination of them after the other."""
 
     def __init__(self, words, horizons):
@@ -87,7 +88,7 @@ class _Reader(_Walk):
         _, error, value = values[self._choices[self._place][0]]
         self._place += 1
         if error:
-            raise _Fault(Cause.TABLE_ERROR)
+            raise Fault(Cause.TABLE_ERROR)
         return value
 
 

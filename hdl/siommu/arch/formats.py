@@ -19,6 +19,7 @@ __all__ = [
     "Absent", "Cause", "Disposition", "Size", "Mode",
     "Request", "Response",
     "DeviceWord0", "DeviceWord1", "DirectoryEntry", "ContextRoot", "ContextDeny", "TableEntry",
+    "RiscvEntry", "TableFormat",
     "COMMAND_BYTES", "RECORD_BYTES", "PREFETCH_MAX_N", "Opcode", "CommandWord0", "FenceWord0",
     "CommandAddress", "FaultWord0",
 ]
@@ -159,12 +160,26 @@ class DirectoryEntry(data.Struct):
     reserved_63_52: 12
 
 
+class TableFormat(enum.Enum, shape=2):
+    """The format of a memory table (§3.2, MEM_FMT)."""
+
+    X86 = 0
+    SV39 = 1
+    SV48 = 2
+    SV57 = 3
+
+
 class ContextRoot(data.Struct):
-    """Word 0 (memory table) or word 1 (storage table) of a PASID context (§3.2)."""
+    """Word 0 (memory table) or word 1 (storage table) of a PASID context (§3.2).
+
+    ``fmt`` is a ``TableFormat``. In word 1 it is reserved, and in word 0 of a core without RISC-V
+    tables.
+    """
 
     v: 1
     l5: 1
-    reserved_11_2: 10
+    fmt: 2
+    reserved_11_4: 8
     root: PFN_BITS
     reserved_63_52: 12
 
@@ -201,6 +216,28 @@ class TableEntry(data.Struct):
     pfn: PFN_BITS
     devid: DEVID_BITS
     ignored_63_62: 2
+
+
+class RiscvEntry(data.Struct):
+    """An entry of a RISC-V page table, Sv39, Sv48 or Sv57 (§3.4).
+
+    With ``v`` = 0 the bits of ``r`` and ``w`` are the entry's disposition and all others are
+    software's. An entry with ``r``, ``w`` and ``x`` = 0 points to the next table.
+    """
+
+    v: 1
+    r: 1
+    w: 1
+    x: 1
+    u: 1
+    ignored_5: 1
+    a: 1
+    d: 1
+    ignored_9_8: 2
+    pfn: PFN_BITS
+    reserved_60_50: 11
+    pbmt: 2
+    n: 1
 
 
 class Opcode(enum.Enum, shape=8):

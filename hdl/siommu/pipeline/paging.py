@@ -38,7 +38,8 @@ def paging_of(root):
 def reserved_in_root(word):
     """Whether ``word``, a ``ContextRoot``, has a reserved bit set below its page number. Above it
     all bits of a context are reserved."""
-    return data.View(ContextRoot, word).reserved_11_2 != 0
+    root = data.View(ContextRoot, word)
+    return Cat(root.fmt, root.reserved_11_4) != 0
 
 
 def page_format(paging):
