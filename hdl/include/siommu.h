@@ -375,8 +375,8 @@ static inline struct siommu_directory_entry_fields siommu_directory_entry_decode
 }
 
 /*
- * Word 0 (memory table) or word 1 (storage table) of a PASID context (§3.2). fmt is a
- * TableFormat. In word 1 it is reserved, and in word 0 of a core without RISC-V tables.
+ * Word 0 (memory table) or word 1 (storage table) of a PASID context (§3.2). fmt, a
+ * TableFormat, is reserved in word 1, and in word 0 of a core without RISC-V tables.
  */
 #define SIOMMU_CONTEXT_ROOT_V_SHIFT       0
 #define SIOMMU_CONTEXT_ROOT_V_MASK        UINT64_C(0x1)
@@ -526,8 +526,8 @@ static inline struct siommu_table_entry_fields siommu_table_entry_decode(uint64_
 
 /*
  * An entry of a RISC-V page table, Sv39, Sv48 or Sv57 (§3.4). With v = 0 the bits of r and w
- * are the entry's disposition and all others are software's. An entry with r, w and x = 0
- * points to the next table.
+ * are the entry's disposition and all others are software's. With r, w and x = 0 it points to
+ * the next table.
  */
 #define SIOMMU_RISCV_ENTRY_V_SHIFT       0
 #define SIOMMU_RISCV_ENTRY_V_MASK        UINT64_C(0x1)

@@ -55,7 +55,7 @@ class GoldenModel:
     """
 
     def __init__(self, memory, mode=Mode.ABORT, check_ad=0, ddt_base=0, ddt_log2=0,
-                 riscv_tables=False):
+                 riscv_tables=True):
         self.memory = memory
         self.mode = mode
         self.check_ad = check_ad

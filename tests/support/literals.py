@@ -127,10 +127,10 @@ RESERVED_MASKS = [
 #: the masks of its fields.
 PINS = [
     (0x000, "ID", "RO", None, 0x53494F4D, {"ID": 0xFFFF_FFFF}),
-    (0x004, "VERSION", "RO", None, 0x0001_0000, {"MAJOR": 0xFFFF_0000, "MINOR": 0x0000_FFFF}),
-    (0x008, "CAPS0", "RO", None, 0x0020_0832,
-     {"DEVICE_PORTS": 0x0F, "CPU_PORT": 0x10, "FIVE_LEVELS": 0x20, "WALKS": 0xFF00,
-      "L1_ENTRIES": 0xFFFF_0000}),
+    (0x004, "VERSION", "RO", None, 0x0001_0001, {"MAJOR": 0xFFFF_0000, "MINOR": 0x0000_FFFF}),
+    (0x008, "CAPS0", "RO", None, 0x0020_0872,
+     {"DEVICE_PORTS": 0x0F, "CPU_PORT": 0x10, "FIVE_LEVELS": 0x20, "RISCV_TABLES": 0x40,
+      "WALKS": 0xFF00, "L1_ENTRIES": 0xFFFF_0000}),
     (0x00C, "CAPS1", "RO", None, 0x400, {"L2_ENTRIES": 0xFFFF_FFFF}),
     (0x010, "CTRL", "RW", None, 0, {"MODE": 3, "CHECK_AD": 4}),
     (0x014, "STATUS", "RO", None, 0, {"REQUESTS": 1, "WALKS": 2, "COMMANDS": 4}),
