@@ -83,9 +83,11 @@ class GoldenModel:
             out, read, write, size, leaf = self._translate(access, addr, walk)
         except Fault as fault:
             return PageAnswer(fault.cause, fault.disposition, addr, 0, 0, Size.PAGE_4K,
-                              walk.level, walk.entry_addr, None, tuple(walk.trace), walk.quiet)
+                              walk.level, walk.entry_addr, None, tuple(walk.trace), walk.quiet,
+                              walk.table_format)
         return PageAnswer(Cause.OK, Disposition.DENY, out, read, write, size,
-                          walk.level, walk.entry_addr, leaf, tuple(walk.trace))
+                          walk.level, walk.entry_addr, leaf, tuple(walk.trace),
+                          table_format=walk.table_format)
 
     def _begin(self, access, addr):
         """Who reads the entries for a page. A model of a core with caches has another reader."""

@@ -19,7 +19,8 @@ def walk_riscv(access, addr, context, check_ad, walk):
     """Walks the memory table of ``context`` for the byte address ``addr``; returns what
     ``GoldenModel`` does of a page: the address, read, write, the size and the leaf."""
     # §3.2: "format of the memory table: 0 = §3.3; 1 = Sv39, 2 = Sv48, 3 = Sv57 (§3.4)."
-    levels = LEVELS[bits(context[0], 3, 2)]
+    walk.table_format = bits(context[0], 3, 2)
+    levels = LEVELS[walk.table_format]
     # §5: "READ_DENIED and WRITE_DENIED from the context"
     deny = disposition(bits(context[2], 1, 0))
     # §3.2: "1 = OS, 2 = REMAP whatever the entry says; 3 = DENY."

@@ -63,7 +63,7 @@ class _Reader(Walk):
 
     def again(self):
         """Goes on to the next combination; false once all were tried."""
-        self.level = self.entry_addr = self.quiet = self._place = 0
+        self.level = self.entry_addr = self.quiet = self.table_format = self._place = 0
         self.trace = []
         while self._choices and self._choices[-1][0] + 1 == self._choices[-1][1]:
             self._choices.pop()

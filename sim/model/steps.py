@@ -45,6 +45,8 @@ class Fault(Exception):
 class Walk:
     """The entry that is being looked at, and all that were."""
 
+    table_format = 0        #: MEM_FMT of the table that is walked (§3.2)
+
     def __init__(self, memory):
         self.memory = memory
         self.level = 0
