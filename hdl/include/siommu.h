@@ -842,6 +842,13 @@ static inline uint64_t siommu_context_root(uint64_t root, bool five_levels)
 	       (five_levels ? SIOMMU_CONTEXT_ROOT_L5_MASK : 0);
 }
 
+/* Word 0 of a context whose memory table is a RISC-V one; of cores with CAPS0.RISCV_TABLES. */
+static inline uint64_t siommu_context_riscv_root(uint64_t root, enum siommu_tableformat format)
+{
+	return siommu_context_root(root, false) |
+	       ((uint64_t)format << SIOMMU_CONTEXT_ROOT_FMT_SHIFT & SIOMMU_CONTEXT_ROOT_FMT_MASK);
+}
+
 /* Word 2 of a context: what is done about permission faults. */
 static inline uint64_t siommu_context_deny(enum siommu_disposition memory,
 					   enum siommu_disposition storage)
