@@ -20,8 +20,8 @@ from .mutations import MUTATIONS, mutated_tree
 
 ROOT = Path(__file__).resolve().parent.parent
 
-REGRESSION = ("causes", "runs", "caching", "isolation", "random_worlds", "registers", "figures",
-              "commands", "faults", "counting", "revocation", "speculation")
+REGRESSION = ("causes", "riscv", "runs", "caching", "isolation", "random_worlds", "registers",
+              "figures", "commands", "faults", "counting", "revocation", "speculation")
 
 
 def _first_failure(arguments, environment):

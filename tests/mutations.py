@@ -87,6 +87,42 @@ MUTATIONS = {
         "one reserved bit of a 1 GiB leaf is not looked at", "walk/entry_x86",
         "entry.pfn[1:INDEX_BITS * (level - 1)] != 0",
         "entry.pfn[1:min(INDEX_BITS * (level - 1), 17)] != 0"),
+    "riscv-write-without-read": Mutation(
+        "a RISC-V leaf with W and without R is let through", "walk/entry_riscv",
+        "(entry.w & ~entry.r) | ", ""),
+    "napot-index-forgotten": Mutation(
+        "all pages of a NAPOT mapping are at one place", "walk/entry_riscv",
+        "low = Mux(entry.n, page[:NAPOT_BITS], entry.pfn[:NAPOT_BITS])",
+        "low = entry.pfn[:NAPOT_BITS]"),
+    "pointer-with-accessed": Mutation(
+        "a RISC-V pointer with A set is let through", "walk/entry_riscv",
+        "(entry.u | entry.a | entry.d |", "(entry.u | entry.d |"),
+    "misaligned-riscv-leaf": Mutation(
+        "one bit that a RISC-V leaf of 1 GiB and more must not have is not looked at",
+        "walk/entry_riscv",
+        "entry.pfn[:INDEX_BITS * (level - 1)] != 0",
+        "entry.pfn[:min(INDEX_BITS * (level - 1), 17)] != 0"),
+    "riscv-rights-of-above": Mutation(
+        "a RISC-V leaf inherits W from the pointers above it", "walk/entry_riscv",
+        "\"write\": ~leaf | entry.w,", "\"write\": entry.w,"),
+    "run-behind-a-larger-leaf": Mutation(
+        "a run goes on behind a leaf of 512 GiB", "walk/entry_riscv",
+        "goes_on = part & ~(in_512g.all() & (~of_256t | in_256t.all()))", "goes_on = part"),
+    "larger-leaf-survives": Mutation(
+        "an invalidation drops one GiB of a larger leaf and leaves the others", "tlb/tags",
+        "equal | (self.drop & tag.part) if", "equal if"),
+    "format-of-another-context": Mutation(
+        "a walk from a cached level-1 table reads it in the format of whatever context is cached",
+        "walk/start",
+        "Mux(walk.region_hit, region.entry_format, page_format(context.paging))",
+        "page_format(context.paging)"),
+    "format-of-the-storage-root": Mutation(
+        "a format in the storage table's root is let through", "walk/step",
+        "(progress.word == 1) & root.fmt.any()", "(progress.word == 1) & 0"),
+    "napot-neighbour-of-another-line": Mutation(
+        "a NAPOT page of the upper line is taken for one of the lower line", "walk/neighbours",
+        "page = Cat(Const(half, 1), passing.row, above.line)",
+        "page = Cat(Const(half, 1), passing.row, Const(0, 1))"),
     "cached-fault": Mutation(
         "a fault to which a cached context led is reported", "walk/step",
         "cached.eq(state.cached & ~state.speculative)", "cached.eq(0)"),

@@ -186,6 +186,14 @@ enum siommu_opcode {
 	SIOMMU_OPCODE_PREFETCH      = 4,
 };
 
+/* The format of a memory table (§3.2, MEM_FMT). */
+enum siommu_tableformat {
+	SIOMMU_TABLEFORMAT_X86  = 0,
+	SIOMMU_TABLEFORMAT_SV39 = 1,
+	SIOMMU_TABLEFORMAT_SV48 = 2,
+	SIOMMU_TABLEFORMAT_SV57 = 3,
+};
+
 /* The name, or "?" for a number that is none. */
 static inline const char *siommu_cause_name(unsigned cause)
 {
@@ -366,18 +374,24 @@ static inline struct siommu_directory_entry_fields siommu_directory_entry_decode
 	return fields;
 }
 
-/* Word 0 (memory table) or word 1 (storage table) of a PASID context (§3.2). */
+/*
+ * Word 0 (memory table) or word 1 (storage table) of a PASID context (§3.2). fmt, a
+ * TableFormat, is reserved in word 1, and in word 0 of a core without RISC-V tables.
+ */
 #define SIOMMU_CONTEXT_ROOT_V_SHIFT       0
 #define SIOMMU_CONTEXT_ROOT_V_MASK        UINT64_C(0x1)
 #define SIOMMU_CONTEXT_ROOT_L5_SHIFT      1
 #define SIOMMU_CONTEXT_ROOT_L5_MASK       UINT64_C(0x2)
+#define SIOMMU_CONTEXT_ROOT_FMT_SHIFT     2
+#define SIOMMU_CONTEXT_ROOT_FMT_MASK      UINT64_C(0xc)
 #define SIOMMU_CONTEXT_ROOT_ROOT_SHIFT    12
 #define SIOMMU_CONTEXT_ROOT_ROOT_MASK     UINT64_C(0xffffffffff000)
-#define SIOMMU_CONTEXT_ROOT_RESERVED_MASK UINT64_C(0xfff0000000000ffc)
+#define SIOMMU_CONTEXT_ROOT_RESERVED_MASK UINT64_C(0xfff0000000000ff0)
 
 struct siommu_context_root_fields {
 	bool v;
 	bool l5;
+	uint8_t fmt;
 	uint64_t root;
 };
 
@@ -385,6 +399,7 @@ static inline uint64_t siommu_context_root_encode(struct siommu_context_root_fie
 {
 	return SIOMMU_FIELD_PREP(CONTEXT_ROOT_V, fields.v) |
 	       SIOMMU_FIELD_PREP(CONTEXT_ROOT_L5, fields.l5) |
+	       SIOMMU_FIELD_PREP(CONTEXT_ROOT_FMT, fields.fmt) |
 	       SIOMMU_FIELD_PREP(CONTEXT_ROOT_ROOT, fields.root);
 }
 
@@ -394,6 +409,7 @@ static inline struct siommu_context_root_fields siommu_context_root_decode(uint6
 
 	fields.v = (bool)SIOMMU_FIELD_GET(CONTEXT_ROOT_V, word);
 	fields.l5 = (bool)SIOMMU_FIELD_GET(CONTEXT_ROOT_L5, word);
+	fields.fmt = (uint8_t)SIOMMU_FIELD_GET(CONTEXT_ROOT_FMT, word);
 	fields.root = (uint64_t)SIOMMU_FIELD_GET(CONTEXT_ROOT_ROOT, word);
 	return fields;
 }
@@ -503,6 +519,80 @@ static inline struct siommu_table_entry_fields siommu_table_entry_decode(uint64_
 	fields.ft = (bool)SIOMMU_FIELD_GET(TABLE_ENTRY_FT, word);
 	fields.pfn = (uint64_t)SIOMMU_FIELD_GET(TABLE_ENTRY_PFN, word);
 	fields.devid = (uint16_t)SIOMMU_FIELD_GET(TABLE_ENTRY_DEVID, word);
+	return fields;
+}
+
+/* §3.4 RISC-V page tables */
+
+/*
+ * An entry of a RISC-V page table, Sv39, Sv48 or Sv57 (§3.4). With v = 0 the bits of r and w
+ * are the entry's disposition and all others are software's. With r, w and x = 0 it points to
+ * the next table.
+ */
+#define SIOMMU_RISCV_ENTRY_V_SHIFT       0
+#define SIOMMU_RISCV_ENTRY_V_MASK        UINT64_C(0x1)
+#define SIOMMU_RISCV_ENTRY_R_SHIFT       1
+#define SIOMMU_RISCV_ENTRY_R_MASK        UINT64_C(0x2)
+#define SIOMMU_RISCV_ENTRY_W_SHIFT       2
+#define SIOMMU_RISCV_ENTRY_W_MASK        UINT64_C(0x4)
+#define SIOMMU_RISCV_ENTRY_X_SHIFT       3
+#define SIOMMU_RISCV_ENTRY_X_MASK        UINT64_C(0x8)
+#define SIOMMU_RISCV_ENTRY_U_SHIFT       4
+#define SIOMMU_RISCV_ENTRY_U_MASK        UINT64_C(0x10)
+#define SIOMMU_RISCV_ENTRY_A_SHIFT       6
+#define SIOMMU_RISCV_ENTRY_A_MASK        UINT64_C(0x40)
+#define SIOMMU_RISCV_ENTRY_D_SHIFT       7
+#define SIOMMU_RISCV_ENTRY_D_MASK        UINT64_C(0x80)
+#define SIOMMU_RISCV_ENTRY_PFN_SHIFT     10
+#define SIOMMU_RISCV_ENTRY_PFN_MASK      UINT64_C(0x3fffffffffc00)
+#define SIOMMU_RISCV_ENTRY_PBMT_SHIFT    61
+#define SIOMMU_RISCV_ENTRY_PBMT_MASK     UINT64_C(0x6000000000000000)
+#define SIOMMU_RISCV_ENTRY_N_SHIFT       63
+#define SIOMMU_RISCV_ENTRY_N_MASK        UINT64_C(0x8000000000000000)
+#define SIOMMU_RISCV_ENTRY_RESERVED_MASK UINT64_C(0x1ffc000000000000)
+#define SIOMMU_RISCV_ENTRY_IGNORED_MASK  UINT64_C(0x320)
+
+struct siommu_riscv_entry_fields {
+	bool v;
+	bool r;
+	bool w;
+	bool x;
+	bool u;
+	bool a;
+	bool d;
+	uint64_t pfn;
+	uint8_t pbmt;
+	bool n;
+};
+
+static inline uint64_t siommu_riscv_entry_encode(struct siommu_riscv_entry_fields fields)
+{
+	return SIOMMU_FIELD_PREP(RISCV_ENTRY_V, fields.v) |
+	       SIOMMU_FIELD_PREP(RISCV_ENTRY_R, fields.r) |
+	       SIOMMU_FIELD_PREP(RISCV_ENTRY_W, fields.w) |
+	       SIOMMU_FIELD_PREP(RISCV_ENTRY_X, fields.x) |
+	       SIOMMU_FIELD_PREP(RISCV_ENTRY_U, fields.u) |
+	       SIOMMU_FIELD_PREP(RISCV_ENTRY_A, fields.a) |
+	       SIOMMU_FIELD_PREP(RISCV_ENTRY_D, fields.d) |
+	       SIOMMU_FIELD_PREP(RISCV_ENTRY_PFN, fields.pfn) |
+	       SIOMMU_FIELD_PREP(RISCV_ENTRY_PBMT, fields.pbmt) |
+	       SIOMMU_FIELD_PREP(RISCV_ENTRY_N, fields.n);
+}
+
+static inline struct siommu_riscv_entry_fields siommu_riscv_entry_decode(uint64_t word)
+{
+	struct siommu_riscv_entry_fields fields;
+
+	fields.v = (bool)SIOMMU_FIELD_GET(RISCV_ENTRY_V, word);
+	fields.r = (bool)SIOMMU_FIELD_GET(RISCV_ENTRY_R, word);
+	fields.w = (bool)SIOMMU_FIELD_GET(RISCV_ENTRY_W, word);
+	fields.x = (bool)SIOMMU_FIELD_GET(RISCV_ENTRY_X, word);
+	fields.u = (bool)SIOMMU_FIELD_GET(RISCV_ENTRY_U, word);
+	fields.a = (bool)SIOMMU_FIELD_GET(RISCV_ENTRY_A, word);
+	fields.d = (bool)SIOMMU_FIELD_GET(RISCV_ENTRY_D, word);
+	fields.pfn = (uint64_t)SIOMMU_FIELD_GET(RISCV_ENTRY_PFN, word);
+	fields.pbmt = (uint8_t)SIOMMU_FIELD_GET(RISCV_ENTRY_PBMT, word);
+	fields.n = (bool)SIOMMU_FIELD_GET(RISCV_ENTRY_N, word);
 	return fields;
 }
 
@@ -750,6 +840,13 @@ static inline uint64_t siommu_context_root(uint64_t root, bool five_levels)
 {
 	return SIOMMU_CONTEXT_ROOT_V_MASK | (root & SIOMMU_CONTEXT_ROOT_ROOT_MASK) |
 	       (five_levels ? SIOMMU_CONTEXT_ROOT_L5_MASK : 0);
+}
+
+/* Word 0 of a context whose memory table is a RISC-V one; of cores with CAPS0.RISCV_TABLES. */
+static inline uint64_t siommu_context_riscv_root(uint64_t root, enum siommu_tableformat format)
+{
+	return siommu_context_root(root, false) |
+	       ((uint64_t)format << SIOMMU_CONTEXT_ROOT_FMT_SHIFT & SIOMMU_CONTEXT_ROOT_FMT_MASK);
 }
 
 /* Word 2 of a context: what is done about permission faults. */

@@ -19,7 +19,7 @@ extern "C" {
 #define SIOMMU__VERSION__MINOR_bm 0xffff
 #define SIOMMU__VERSION__MINOR_bp 0
 #define SIOMMU__VERSION__MINOR_bw 16
-#define SIOMMU__VERSION__MINOR_reset 0x0
+#define SIOMMU__VERSION__MINOR_reset 0x1
 #define SIOMMU__VERSION__MAJOR_bm 0xffff0000
 #define SIOMMU__VERSION__MAJOR_bp 16
 #define SIOMMU__VERSION__MAJOR_bw 16
@@ -36,6 +36,9 @@ extern "C" {
 #define SIOMMU__CAPS0__FIVE_LEVELS_bp 5
 #define SIOMMU__CAPS0__FIVE_LEVELS_bw 1
 #define SIOMMU__CAPS0__FIVE_LEVELS_reset 0x1
+#define SIOMMU__CAPS0__RISCV_TABLES_bm 0x40
+#define SIOMMU__CAPS0__RISCV_TABLES_bp 6
+#define SIOMMU__CAPS0__RISCV_TABLES_bw 1
 #define SIOMMU__CAPS0__WALKS_bm 0xff00
 #define SIOMMU__CAPS0__WALKS_bp 8
 #define SIOMMU__CAPS0__WALKS_bw 8

@@ -101,7 +101,7 @@ class Core(wiring.Component):
         m.submodules.devices = devices = ContextCache(
             key=DEVICE_BITS, value=DeviceInfo, entries=config.device_entries)
         m.submodules.contexts = contexts = ContextCache(
-            key=ContextKey, value=ContextInfo, entries=config.context_entries)
+            key=ContextKey, value=ContextInfo(config), entries=config.context_entries)
         m.submodules.invalidator = invalidator = Invalidator(config)
 
         # What knows walks in flight, or what a look-up said a while ago, forgets it at the

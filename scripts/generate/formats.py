@@ -16,7 +16,7 @@ CONSTANTS = ("PAGE_SHIFT", "PAGE_BYTES", "INDEX_BITS", "TABLE_ENTRIES", "ENTRY_B
              "DEVID_BITS", "COMMAND_BYTES", "RECORD_BYTES", "PREFETCH_MAX_N")
 
 ENUMS = (formats.Cause, formats.Disposition, formats.Absent, formats.Size, formats.Mode,
-         formats.Opcode)
+         formats.Opcode, formats.TableFormat)
 
 #: The words in memory, by the section that specifies them.
 WORDS = {
@@ -24,6 +24,7 @@ WORDS = {
     "3.2 PASID directory and contexts": (formats.DirectoryEntry, formats.ContextRoot,
                                          formats.ContextDeny),
     "3.3 Page tables": (formats.TableEntry,),
+    "3.4 RISC-V page tables": (formats.RiscvEntry,),
     "5.1 Fault records": (formats.FaultWord0,),
     "6 Commands": (formats.CommandWord0, formats.FenceWord0, formats.CommandAddress),
 }

@@ -21,8 +21,9 @@ from dataclasses import dataclass
 
 from siommu.arch.formats import Cause
 
-from .golden import GoldenModel, _Fault, _Walk
+from .golden import GoldenModel
 from .horizons import Horizons, Scope
+from .steps import Fault, Walk
 
 __all__ = ["Answer", "Difference", "Lockstep", "Scope", "Settings"]
 
@@ -50,7 +51,7 @@ class _Unread(Exception):
     """The core has not read that word."""
 
 
-class _Reader(_Walk):
+class _Reader(Walk):
     """Gives a walk the words of the core, one combination of them after the other."""
 
     def __init__(self, words, horizons):
@@ -62,7 +63,7 @@ class _Reader(_Walk):
 
     def again(self):
         """Goes on to the next combination; false once all were tried."""
-        self.level = self.entry_addr = self.quiet = self._place = 0
+        self.level = self.entry_addr = self.quiet = self.table_format = self._place = 0
         self.trace = []
         while self._choices and self._choices[-1][0] + 1 == self._choices[-1][1]:
             self._choices.pop()
@@ -87,7 +88,7 @@ class _Reader(_Walk):
         _, error, value = values[self._choices[self._place][0]]
         self._place += 1
         if error:
-            raise _Fault(Cause.TABLE_ERROR)
+            raise Fault(Cause.TABLE_ERROR)
         return value
 
 

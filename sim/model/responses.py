@@ -63,6 +63,8 @@ class PageAnswer:
     quiet : int
         Fault: 1 if it is not to be recorded, because the device entry was read, is valid and has
         QUIET (§3.1). 0 of a grant.
+    table_format : int
+        MEM_FMT of the table that was walked (§3.2); 0 where none was.
     """
 
     cause: Cause
@@ -76,6 +78,7 @@ class PageAnswer:
     leaf: object
     trace: tuple
     quiet: int = 0
+    table_format: int = 0
 
     @property
     def granted(self):

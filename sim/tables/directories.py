@@ -133,9 +133,12 @@ class PasidDirectory:
         """Writes the context of ``pasid``: its tables (``PageTable`` or ``None``), dispositions."""
         addr = self.context_address(pasid, create=True)
 
+        if sto and sto.mem_fmt:
+            raise TableError("a storage table has the format of §3.3, not that of RISC-V")
+
         def root(table):
-            return pack(ContextRoot, v=1, l5=table.levels == 5, root=table.root >> 12) \
-                if table else 0
+            return pack(ContextRoot, v=1, l5=table.levels == 5 and not table.mem_fmt,
+                        fmt=table.mem_fmt, root=table.root >> 12) if table else 0
         self.memory.write(addr, b"".join(word.to_bytes(8, "little") for word in (
             root(mem), root(sto),
             pack(ContextDeny, mem_deny=code(mem_deny), sto_deny=code(sto_deny),

@@ -45,11 +45,20 @@ class PageTable:
     ----------
     root : int
         Address of the root page.
+    mem_fmt : int
+        What a context says of its format (§3.2).
     """
+
+    mem_fmt = 0
+    entry_struct = TableEntry       #: the format of an entry
+    leaf_levels = 1, 2, 3           #: levels that may have leaves
 
     def __init__(self, memory, levels=4):
         if levels not in (4, 5):
             raise TableError(f"a page table has 4 or 5 levels, not {levels}")
+        self._begin(memory, levels)
+
+    def _begin(self, memory, levels):
         self.memory = memory
         self.levels = levels
         self._own = set()
@@ -59,6 +68,20 @@ class PageTable:
         page = self.memory.alloc_pages()
         self._own.add(page)
         return page
+
+    # -- the format of entries -----------------------------------------------------------------
+
+    def _is_leaf(self, entry):
+        """Whether a present entry above level 1 is a leaf."""
+        return bool(entry >> 7 & 1)
+
+    def _pointer(self, page):
+        # Permissions are AND over the levels, so the levels above grant everything.
+        return pack(TableEntry, p=1, w=1, u=1, a=1, pfn=page >> 12)
+
+    def _target(self, entry):
+        """The table that an entry points to."""
+        return entry & ADDR
 
     # -- addressing ----------------------------------------------------------------------------
 
@@ -91,19 +114,18 @@ class PageTable:
             if above == level:
                 return addr
             entry = self.memory.read_u64(addr)
-            if entry & 1 and entry >> 7 & 1:
+            if entry & 1 and self._is_leaf(entry):
                 raise TableError(f"{vaddr:#x} is already mapped by a leaf at level {above}")
             if not entry & 1:
                 if not create:
                     return None
-                # Permissions are AND over the levels, so the levels above grant everything.
                 # A disposition left here moves down to the 512 entries that replace it.
                 base = self._table()
                 if entry >> 1 & 3:
                     self.memory.write(base, (entry & 6).to_bytes(8, "little") * 512)
-                self.memory.write_u64(addr, pack(TableEntry, p=1, w=1, u=1, a=1, pfn=base >> 12))
+                self.memory.write_u64(addr, self._pointer(base))
             else:
-                base = entry & ADDR
+                base = self._target(entry)
                 if create and base not in self._own:
                     raise TableError(f"{vaddr:#x} lies in a shared file table; "
                                      f"change the file table instead")
@@ -114,12 +136,12 @@ class PageTable:
         return 0 if addr is None else self.memory.read_u64(addr)
 
     def edit(self, vaddr, level, **fields):
-        """Changes fields of an existing entry (names of ``formats.TableEntry``), at any level."""
+        """Changes fields of an existing entry (names of its ``entry_struct``), at any level."""
         addr = self.entry_address(vaddr, level)
         if addr is None:
             raise TableError(f"{vaddr:#x} has no entry at level {level}")
-        old = unpack(TableEntry, self.memory.read_u64(addr))
-        self.memory.write_u64(addr, pack(TableEntry, **{**old, **fields}))
+        old = unpack(self.entry_struct, self.memory.read_u64(addr))
+        self.memory.write_u64(addr, pack(self.entry_struct, **{**old, **fields}))
 
     # -- mapping -------------------------------------------------------------------------------
 
@@ -149,8 +171,16 @@ class PageTable:
             then.
         """
         level = code(size) + 1
-        if level not in (1, 2, 3):
+        if level not in self.leaf_levels:
             raise TableError(f"there are no leaves of size {size}")
+        fields = dict(p=1, w=write, u=user, a=accessed, d=dirty, ps=level > 1, nr=not read)
+        if devid is not None:
+            fields.update(ft=1, devid=devid)
+        self._map_leaves(vaddr, paddr, n_pages, level, lambda page: pack(
+            TableEntry, pfn=page >> 12, **fields))
+
+    def _map_leaves(self, vaddr, paddr, n_pages, level, leaf):
+        """Writes ``n_pages`` entries of ``level``: ``leaf`` of each one's physical address."""
         if n_pages < 1:
             raise TableError(f"{n_pages} pages cannot be mapped; give one or more")
         step = span_bytes(level)
@@ -163,12 +193,8 @@ class PageTable:
         for index, place in enumerate(places):
             if self.memory.read_u64(place) & 1:
                 raise TableError(f"{vaddr + index * step:#x} is already mapped")
-        fields = dict(p=1, w=write, u=user, a=accessed, d=dirty, ps=level > 1, nr=not read)
-        if devid is not None:
-            fields.update(ft=1, devid=devid)
         for index, place in enumerate(places):
-            self.memory.write_u64(place, pack(TableEntry, pfn=(paddr + index * step) >> 12,
-                                              **fields))
+            self.memory.write_u64(place, leaf(paddr + index * step))
 
     def unmap(self, vaddr, n_pages=1, *, size=Size.PAGE_4K, disposition=Disposition.DENY):
         """Removes ``n_pages`` leaves of ``size`` and leaves ``disposition`` in their entries.
@@ -185,7 +211,7 @@ class PageTable:
             addr = vaddr + index * step
             place = self.entry_address(addr, level)
             entry = 0 if place is None else self.memory.read_u64(place)
-            if not entry & 1 or (level > 1 and not entry >> 7 & 1):
+            if not entry & 1 or (level > 1 and not self._is_leaf(entry)):
                 raise TableError(f"{addr:#x} is not mapped by a leaf at level {level}")
             places.append(place)
         for place in places:

@@ -24,6 +24,8 @@ MEASURES = {"hits": ("1",), "second_level": ("2",), "warm_misses": ("3",),
             "cold_misses": ("4", "contexts"), "overlapping": ("5",), "hits_beside_misses": ("6",),
             "merging": ("7",), "long_requests": ("8",), "shares": ("9",), "more_hits": ("hits",),
             "lone_miss": ("fairness",), "prefetches": ("prefetch",)}
+#: The same in ``riscv_tables``, for RISC-V tables.
+RISCV = {"riscv_warm_misses": "3", "riscv_cold_misses": "4", "riscv_long_requests": "8"}
 #: What else figure 5 is measured on: fewer and more walks, wider buses.
 MISSES_ON = (*(f"default+walks={walks}" for walks in (1, 2, 4, 16)), "default+axi_data_width=128",
              "default+walks=16+axi_data_width=128", "default+walks=16+axi_data_width=512")
@@ -58,6 +60,9 @@ def plan(only=()):
     tests = [test for test, figures in MEASURES.items() if wanted(*figures)]
     if tests:
         made.append(Simulation("measure", "default", tests))
+    tests = [test for test, figure in RISCV.items() if wanted(figure)]
+    if tests:
+        made.append(Simulation("riscv_tables", "default", tests))
     if wanted("10"):
         made += [Simulation("ssd", "default", ["ssds"], {"BENCH_SSDS": "1-2"}),
                  Simulation("ssd", "large", ["ssds"], {"BENCH_SSDS": "3-4"})]

@@ -20,6 +20,8 @@ CALLS = {
     "siommu_directory_entry(0xFEDCBA9876000)": 0x000F_EDCB_A987_6001,
     "siommu_context_root(0x12345000, false)": 0x1234_5001,
     "siommu_context_root(0x12345000, true)": 0x1234_5003,
+    "siommu_context_riscv_root(0x12345000, SIOMMU_TABLEFORMAT_SV39)": 0x1234_5005,
+    "siommu_context_riscv_root(0x12345000, SIOMMU_TABLEFORMAT_SV57)": 0x1234_500D,
     "siommu_context_deny(SIOMMU_DISPOSITION_OS, SIOMMU_DISPOSITION_REMAP)": 9,
     "siommu_pasid_index(0xFEDCB, 0)": 0x4B,
     "siommu_pasid_index(0xFEDCB, 1)": 0x1DB,

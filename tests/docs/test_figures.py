@@ -166,7 +166,7 @@ SAYS = (
     ("docs/theory.md", "every {} cycles what has come since", lambda: (declared("TURNS"),)),
     ("docs/programming.md", "PREFETCH with n ≤ {};", lambda: (formats.PREFETCH_MAX_N,)),
     ("docs/verification.md", "nothing happened for {:,} cycles", lambda: (bench.PATIENCE,)),
-    ("docs/specification.md", "VERSION reads 0x{0:04X}{1:04X}, which is {0}.{1},", _version),
+    ("docs/specification.md", "VERSION reads 0x{0:04X}{1:04X}, which is {0}.{1}.", _version),
 )
 
 
@@ -225,8 +225,9 @@ def test_presets(preset, column):
 def test_capabilities(preset, column):
     """CAPS0 and CAPS1 by §7, by hand."""
     config = PRESETS[preset]
-    values = {"CAPS0": config.device_ports | config.cpu_port << 4 | 1 << 5 | config.walks << 8
-              | config.tlb_entries << 16, "CAPS1": config.l2_entries}
+    values = {"CAPS0": config.device_ports | config.cpu_port << 4 | 1 << 5
+              | config.riscv_tables << 6 | config.walks << 8 | config.tlb_entries << 16,
+              "CAPS1": config.l2_entries}
     for place, cells in table("docs/configuration.md", "register", "small"):
         assert int(cells[column], 0) == values[cells[0]], f"{place}: {cells[0]} of `{preset}`"
 

@@ -47,7 +47,9 @@ PROOFS = {
         "write-of-one-level", "write-of-leaf", "no-read-of-one-level", "devid-unchecked",
         "ft-unchecked", "user-unchecked", "reserved-of-1g", "region-write-of-one-level",
         "region-no-read-of-one-level", "neighbour-without-levels-above",
-        "neighbour-of-another-device", "neighbour-supervisor")),
+        "neighbour-of-another-device", "neighbour-supervisor", "riscv-write-without-read",
+        "napot-index-forgotten", "pointer-with-accessed", "misaligned-riscv-leaf",
+        "riscv-rights-of-above", "run-behind-a-larger-leaf")),
     "egress": Proof("streams", "EgressProof", "bmc", 10, 10, (
         "offer-withdrawn", "beats-out-of-order", "last-credit-twice")),
     "registers": Proof("streams", "RegisterStreamsProof", "prove", 6, 10, ("response-changes",)),

@@ -1,6 +1,6 @@
 """The walk's decision for a page-table entry equals §4, steps 5 to 7, for every 64-bit entry, at
-every level, for every state that the walk may be in. Written from the specification's text with
-literal bit positions; only the order of the steps is the same.
+every level, in either format, for every state that the walk may be in. Written from the
+specification's text with literal bit positions; only the order of the steps is the same.
 
 A speculative walk, which no request waits for, differs in three things: it is content with either
 right, it does not look at D, and if it read a line, what ends it without a bus error is told as a
@@ -9,6 +9,7 @@ grant of no rights."""
 from amaranth.hdl import Assert, Assume, Cat, Const, Cover, Module, Mux, Signal
 from amaranth.lib.wiring import Component, In
 
+from siommu.arch.config import Config
 from siommu.arch.formats import Cause
 from siommu.lib.structs import assign
 from siommu.pipeline.keys import WalkKey
@@ -23,27 +24,70 @@ from siommu.walk.step import WordStep
 __all__ = ["TableEntryProof"]
 
 
+CONFIG = Config()
+
+
 class TableEntryProof(Component):
     """One word of a page table, everything free."""
 
     key: In(WalkKey)
-    state: In(WalkState)
+    state: In(WalkState(CONFIG))
     word: In(64)
     error: In(1)
     check_ad: In(1)
 
+    def _x86(self):
+        """What §3.3 says of the word, by name."""
+        word, state, ft, level = self.word, self.state, self.key.ft, self.state.level
+        w, u, a, d, ps, nr, is_fte = (word[bit] for bit in (1, 2, 5, 6, 7, 9, 10))
+        large = ps & ((level == 2) | (level == 3))
+        return {
+            "leaf": (level == 1) | large,
+            "reserved": ps & (((level == 2) & ((word & 0x1F_E000) != 0))
+                              | ((level == 3) & ((word & 0x3FFF_E000) != 0))
+                              | (level == 4) | (level == 5)),
+            "supervisor": ~u, "unaccessed": ~a, "dirty": d,
+            "other_ft": is_fte != ft, "other_device": ft & (word[52:62] != state.devid),
+            "write": state.write & w, "no_read": state.no_read | Mux(ft, nr, 0),
+            "number": word[12:52], "given": Const(0, 40), "size": (level - 1)[:2],
+        }
+
+    def _riscv(self):
+        """The same of §3.4. Rights, U, A and D are those of leaves, whatever is above."""
+        word, level, page = self.word, self.state.level, self.key.page
+        r, w, x, u, a, d, n = (word[bit] for bit in (1, 2, 3, 4, 6, 7, 63))
+        pbmt, leaf = word[61:63], r | w | x
+        misaligned = Cat((level == above) & ((word & low << 10) != 0) for above, low in (
+            (2, 0x1FF), (3, 0x3_FFFF), (4, 0x7FF_FFFF), (5, 0xF_FFFF_FFFF))).any()
+        group = n & (level == 1) & (word[10:14] == 8)
+        # Of a larger leaf than 1 GiB: the GiB, that it is a part, and whether the next one follows.
+        goes_on = Mux(level == 4, page[18:27] != 0x1FF, page[18:36] != 0x3FFFF)
+        given = Mux(leaf & (level >= 4), Cat(
+            Const(0, 16), Const(1, 1), goes_on, page[18:27], Mux(level == 5, page[27:36], 0)), 0)
+        return {
+            "leaf": leaf,
+            "reserved": (word[50:61] != 0) | (w & ~r)
+            | (~leaf & ((level == 1) | a | d | u | n | (pbmt != 0)))
+            | (leaf & ((pbmt == 3) | (n & ~group) | misaligned)),
+            "supervisor": leaf & ~u, "unaccessed": leaf & ~a, "dirty": d,
+            "other_ft": self.key.ft, "other_device": Const(0, 1),
+            "write": ~leaf | w, "no_read": leaf & ~r,
+            "number": Mux(group, Cat(page[0:4], word[14:50]), word[10:50]), "given": given,
+            "size": Mux(level > 3, 2, level - 1)[:2],
+        }
+
     def elaborate(self, platform):
         m = Module()
-        m.submodules.facts, m.submodules.step = facts, step = WordDecoder(), WordStep()
+        m.submodules.facts, m.submodules.step = facts, step = WordDecoder(CONFIG), WordStep(CONFIG)
         word, key, state = self.word, self.key, self.state
-        ft, level = key.ft, state.level
+        ft, level, riscv = key.ft, state.level, state.entry_format
         m.d.comb += [
             facts.key.eq(key), facts.state.eq(state), facts.word.eq(word),
             facts.error.eq(self.error), facts.last.eq(1), facts.check_ad.eq(self.check_ad),
-            *assign(facts.reserved, reserved_bits(word)), step.check_ad.eq(self.check_ad),
+            *assign(facts.reserved, reserved_bits(word, CONFIG)), step.check_ad.eq(self.check_ad),
             *assign(step.word, {"says": facts.says, "key": key, "state": state, "content": word,
                                 "out_of_range": out_of_range(key, 0)}),
-            *assign(step.word.reach, reach(key)),
+            *assign(step.word.reach, reach(key, CONFIG)),
         ]
         m.d.sync += [
             Assume(state.table == Table.PAGE_TABLE),
@@ -51,22 +95,15 @@ class TableEntryProof(Component):
             Assume(~state.cached),
             # what was gathered on the way for FT = 0 holds no NR
             Assume(ft | ~state.no_read),
+            # a RISC-V table is for memory, and no right is gathered in it
+            Assume(~riscv | (~ft & state.write)),
         ]
 
-        p, w, u, a, d, ps, nr, is_fte = (word[bit] for bit in (0, 1, 2, 5, 6, 7, 9, 10))
-        write_all, no_read_any = Signal(), Signal()
-        m.d.comb += [write_all.eq(state.write & w),
-                     no_read_any.eq(state.no_read | Mux(ft, nr, 0))]
-        leaf, reserved = Signal(), Signal()
-        m.d.comb += leaf.eq((level == 1) | (ps & ((level == 2) | (level == 3))))
-        with m.If(ps):
-            with m.Switch(level):
-                with m.Case(2):
-                    m.d.comb += reserved.eq((word & 0x1F_E000) != 0)
-                with m.Case(3):
-                    m.d.comb += reserved.eq((word & 0x3FFF_E000) != 0)
-                with m.Case(4, 5):
-                    m.d.comb += reserved.eq(1)
+        says = {}
+        for (name, one), other in zip(self._x86().items(), self._riscv().values()):
+            says[name] = Signal(len(one), name=f"says_{name}")
+            m.d.comb += says[name].eq(Mux(riscv, other, one))
+        leaf, write_all, no_read_any = says["leaf"], says["write"], says["no_read"]
 
         cause, disposition = Signal(8), Signal(2)
 
@@ -78,23 +115,23 @@ class TableEntryProof(Component):
 
         with m.If(self.error):
             ends(Cause.TABLE_ERROR)
-        with m.Elif(~p):
+        with m.Elif(~word[0]):
             ends(Cause.NOT_PRESENT, reported(Mux(state.absent == 0, word[1:3], state.absent)))
-        with m.Elif(reserved):
+        with m.Elif(says["reserved"]):
             ends(Cause.ENTRY_RESERVED)
-        with m.Elif(~u):
+        with m.Elif(says["supervisor"]):
             ends(Cause.SUPERVISOR)
-        with m.Elif(self.check_ad & ~a):
+        with m.Elif(self.check_ad & says["unaccessed"]):
             ends(Cause.ACCESS_FLAG, 2)
-        with m.Elif(leaf & (is_fte != ft)):
+        with m.Elif(leaf & says["other_ft"]):
             ends(Cause.FT_MISMATCH)
-        with m.Elif(leaf & ft & (word[52:62] != state.devid)):
+        with m.Elif(leaf & says["other_device"]):
             ends(Cause.DEVICE_MISMATCH)
         with m.Elif(leaf & ~key.write & no_read_any & ~(state.speculative & write_all)):
             ends(Cause.READ_DENIED, reported(state.deny))
         with m.Elif(leaf & key.write & ~write_all & ~(state.speculative & ~no_read_any)):
             ends(Cause.WRITE_DENIED, reported(state.deny))
-        with m.Elif(leaf & self.check_ad & key.write & ~d & ~state.speculative):
+        with m.Elif(leaf & self.check_ad & key.write & ~says["dirty"] & ~state.speculative):
             ends(Cause.ACCESS_FLAG, 2)
 
         outcome, empty = step.outcome, Signal()
@@ -115,11 +152,11 @@ class TableEntryProof(Component):
                 m.d.sync += [Assert(outcome.level == level), Assert(outcome.entry == state.entry)]
             with m.Else():
                 m.d.sync += [
-                    Assert(outcome.pfn == word[12:52]),
-                    Assert(outcome.rights.size.as_value() == (level - 1)[:2]),
+                    Assert(outcome.pfn == says["number"] | says["given"]),
+                    Assert(outcome.rights.size.as_value() == says["size"]),
                     Assert(outcome.rights.read == ~no_read_any),
                     Assert(outcome.rights.write == write_all),
-                    Assert(outcome.rights.dirty == (d | ~self.check_ad)),
+                    Assert(outcome.rights.dirty == (says["dirty"] | ~self.check_ad)),
                 ]
         with m.Else():
             index = Signal(9)
@@ -130,10 +167,11 @@ class TableEntryProof(Component):
             following = step.following
             m.d.sync += [
                 Assert(following.level == level - 1),
-                Assert(following.entry == Cat(Const(0, 3), index, word[12:52])),
+                Assert(following.entry == Cat(Const(0, 3), index, says["number"])),
                 Assert(following.write == write_all),
                 Assert(following.no_read == no_read_any),
                 Assert(following.devid == state.devid),
+                Assert(following.entry_format == riscv),
                 Assert(following.deny == state.deny),
                 Assert(following.absent == state.absent),
                 Assert(words_minus_one(following.table) == 0),
@@ -143,7 +181,8 @@ class TableEntryProof(Component):
             ]
             with m.If(step.region.valid):
                 m.d.sync += [
-                    Assert(step.region.payload.table == word[12:52]),
+                    Assert(step.region.payload.table == says["number"]),
+                    Assert(step.region.payload.entry_format == riscv),
                     Assert(step.region.payload.write == write_all),
                     Assert(step.region.payload.no_read == no_read_any),
                     Assert(step.region.payload.devid == state.devid),
@@ -152,7 +191,7 @@ class TableEntryProof(Component):
         # The same word as somebody's neighbour: it grants a read, or a write, exactly if a walk
         # that asked for it would have ended in a grant.
         neighbour = Signal(LeafPage)
-        entry = decode_leaf(word, ft=ft, entry_format=state.entry_format)
+        entry = decode_leaf(m, word, ft=ft, page=key.page[:4], entry_format=riscv)
         m.d.comb += assign(neighbour, leaf_page(
             entry, fits=entry.is_of(ft=ft, devid=state.devid), above=state,
             check_ad=self.check_ad))
@@ -170,7 +209,14 @@ class TableEntryProof(Component):
             if each in (Cause.NOT_PRESENT, Cause.FT_MISMATCH, Cause.DEVICE_MISMATCH,
                         Cause.READ_DENIED, Cause.WRITE_DENIED, Cause.SUPERVISOR,
                         Cause.ENTRY_RESERVED, Cause.TABLE_ERROR, Cause.ACCESS_FLAG):
-                m.d.sync += Cover(step.finish & (outcome.cause == each))
-        m.d.sync += Cover(step.finish & (outcome.cause == Cause.OK) & (level == 3))
+                m.d.sync += Cover(step.finish & (outcome.cause == each) & ~riscv)
+                if each not in (Cause.FT_MISMATCH, Cause.DEVICE_MISMATCH):
+                    m.d.sync += Cover(step.finish & (outcome.cause == each) & riscv)
+        for each in range(1, 6):
+            granted = step.finish & (outcome.cause == Cause.OK) & ~empty & (level == each)
+            m.d.sync += Cover(granted & riscv)
+            if each < 4:
+                m.d.sync += Cover(granted & ~riscv)
+        m.d.sync += Cover(step.finish & (outcome.cause == Cause.OK) & riscv & word[63])
         m.d.sync += Cover(step.finish & empty)
         return m

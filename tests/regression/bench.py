@@ -127,7 +127,7 @@ class Testbench:
         self.config = CONFIGS[os.environ["SIOMMU_CONFIG"]]
         self.rng = random.Random(seed)
         self.memory = memory or Memory()
-        self.golden = GoldenModel(self.memory)
+        self.golden = GoldenModel(self.memory, riscv_tables=self.config.riscv_tables)
         self.coverage = Coverage(os.environ["SIOMMU_RUN_FOLDER"])
         self.cycle = 0
         self.answered = self.explained = self.pages = self.grants = 0

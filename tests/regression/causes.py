@@ -98,7 +98,9 @@ def context_cases(tb, space, ft, write, addr):
         for bit in bits((11, 1), (63, 52)):
             yield word(f"PASID directory {level} bit {bit}", Cause.ENTRY_RESERVED, 6, entry,
                        lambda w, bit=bit: w | 1 << bit)
-    for index, ranges in enumerate((((11, 2), (63, 52)), ((11, 2), (63, 52)), ((63, 6),),
+    # Bits 3:2 of the memory root are MEM_FMT, where there are RISC-V tables.
+    memory_root = (11, 4 if tb.config.riscv_tables else 2)
+    for index, ranges in enumerate(((memory_root, (63, 52)), ((11, 2), (63, 52)), ((63, 6),),
                                     ((63, 0),))):
         for bit in bits(*ranges):
             yield word(f"context word {index} bit {bit}", Cause.ENTRY_RESERVED, 6,

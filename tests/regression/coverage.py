@@ -35,6 +35,13 @@ FAULT_LEVELS = {
 #: Causes of file accesses alone.
 _FILE_ONLY = {Cause.DEVICE_MISMATCH, Cause.READ_DENIED}
 _CHOSEN = (Cause.NOT_PRESENT, Cause.READ_DENIED, Cause.WRITE_DENIED)
+#: Levels at which the walk of a RISC-V table can end with a cause: at each, for each has leaves.
+RISCV_LEVELS = {
+    Cause.NON_CANONICAL: (0,),
+    **{cause: _TABLE for cause in (
+        Cause.NOT_PRESENT, Cause.READ_DENIED, Cause.WRITE_DENIED, Cause.SUPERVISOR,
+        Cause.ENTRY_RESERVED, Cause.TABLE_ERROR, Cause.ACCESS_FLAG)},
+}
 
 
 def _all():
@@ -49,6 +56,12 @@ def _all():
         for size in Size:
             yield from (f"grant {size.name} ft={ft} write={write}" for write in (0, 1))
         yield f"read-only grant ft={ft}"
+    for cause, levels in RISCV_LEVELS.items():
+        yield from (f"fault {cause.name} riscv level={level}" for level in levels)
+    for level in _TABLE:
+        yield from (f"grant riscv level={level} write={write}" for write in (0, 1))
+    for fmt in (1, 2, 3):
+        yield f"grant MEM_FMT={fmt}"
     yield from ("write-only grant", "run of several pages of one leaf", "run of 256 pages",
                 "request of several runs", "fault after granted pages", "address wraps at 2^64",
                 "answered without a table read", "answered after table reads",
@@ -83,15 +96,18 @@ class Coverage:
         for answer in answers:
             if answer.granted:
                 hit(f"grant {answer.size.name} ft={ft} write={access.write}")
+                if answer.table_format:
+                    hit(f"grant riscv level={answer.level} write={access.write}")
+                    hit(f"grant MEM_FMT={answer.table_format}")
                 if not answer.write:
                     hit(f"read-only grant ft={ft}")
                 if not answer.read:
                     hit("write-only grant")
         if not last.granted:
             # TABLE_ERROR and the like below 4 KiB pages have no level of their own in some causes.
-            name = f"fault {last.cause.name} ft={ft} level={last.level}"
-            hit(name)
-            if last.cause in _CHOSEN:
+            kind = "riscv" if last.table_format else f"ft={ft}"
+            hit(f"fault {last.cause.name} {kind} level={last.level}")
+            if last.cause in _CHOSEN and not last.table_format:
                 hit(f"disposition {last.cause.name} {last.disposition.name} ft={ft}")
             if len(answers) > 1:
                 hit("fault after granted pages")

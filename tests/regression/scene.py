@@ -1,7 +1,7 @@
 """A small world for directed tests: devices with PASIDs, each with a memory and a storage table."""
 
 from sim.model.golden import Access
-from sim.tables import DeviceDirectory, PageTable, PasidDirectory
+from sim.tables import DeviceDirectory, PageTable, PasidDirectory, RiscvTable
 from siommu.arch.formats import Disposition, Mode, Size
 
 __all__ = ["Scene", "Space"]
@@ -19,12 +19,13 @@ class Space:
         By FT: memory, storage.
     """
 
-    def __init__(self, scene, device, pasid, devid, levels, pdt_levels, deny):
+    def __init__(self, scene, device, pasid, devid, levels, pdt_levels, deny, riscv):
         self.scene = scene
         self.device, self.pasid, self.devid = device, pasid, devid
         memory = scene.tb.memory
         self.pasids = PasidDirectory(memory, pdt_levels)
-        self.tables = [PageTable(memory, levels), PageTable(memory, levels)]
+        self.tables = [RiscvTable(memory, riscv), PageTable(memory, 4)] if riscv else \
+            [PageTable(memory, levels), PageTable(memory, levels)]
         self.pasids.set(pasid, mem=self.tables[0], sto=self.tables[1],
                         mem_deny=deny[0], sto_deny=deny[1])
         scene.directory.set(device, devid=devid, pasids=self.pasids)
@@ -76,10 +77,11 @@ class Scene:
         return addr
 
     def space(self, device=5, pasid=3, *, devid=0x155, levels=4, pdt_levels=1,
-              deny=(Disposition.OS, Disposition.REMAP)):
-        """A new ``Space``; its device must be new as well."""
+              deny=(Disposition.OS, Disposition.REMAP), riscv=0):
+        """A new ``Space``; its device must be new as well. ``riscv``: the levels of its memory
+        table, which is a RISC-V one."""
         self.tb.forget()
-        return Space(self, device, pasid, devid, levels, pdt_levels, deny)
+        return Space(self, device, pasid, devid, levels, pdt_levels, deny, riscv)
 
     async def enable(self, mode=Mode.TRANSLATE, check_ad=0):
         """Lets the core use this directory."""

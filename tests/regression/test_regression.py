@@ -23,6 +23,7 @@ SAMPLE = matrix.sample(2, int(os.environ.get("SAMPLE", 0)))
 MODULES = {
     "registers": ("default", "small"),
     "causes": ("default", "edge"),
+    "riscv": ("default", "edge"),
     "runs": ("default",),
     "caching": ("default", "edge"),
     "isolation": ("default", "large"),

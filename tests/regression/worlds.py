@@ -7,7 +7,15 @@ import random
 
 from sim.memory import BusError, Memory
 from sim.model.golden import Access
-from sim.tables import DeviceDirectory, FileTable, PageTable, PasidDirectory, TableError, span_bytes
+from sim.tables import (
+    DeviceDirectory,
+    FileTable,
+    PageTable,
+    PasidDirectory,
+    RiscvTable,
+    TableError,
+    span_bytes,
+)
 from siommu.arch.formats import Disposition, Size
 
 __all__ = ["World", "Traffic"]
@@ -23,6 +31,8 @@ class World:
     Parameters
     ----------
     seed : int
+    riscv : float
+        How many of the memory tables are RISC-V ones.
 
     Attributes
     ----------
@@ -35,8 +45,9 @@ class World:
         Places worth asking for; ``space`` is (device, pasid).
     """
 
-    def __init__(self, seed):
+    def __init__(self, seed, riscv=.5):
         self.rng = rng = random.Random(seed)
+        self._riscv = riscv
         # Garbage points anywhere: half of the physical addresses have no memory behind them.
         self.memory = Memory(size=1 << 28, seed=rng.random(),
                              limit=rng.choice((None, 1 << 51, 1 << 40)))
@@ -117,12 +128,14 @@ class World:
             kind = self.rng.random()
             if kind < .1:
                 tables.append(None)
-            elif kind < .35 and self._tables:       # a table that another space has as well
-                tables.append(self.rng.choice(self._tables))
-            elif kind < .5 and ft and tables[0]:    # one table for both
+            elif kind < .35 and self._of_ft(ft):    # a table that another space has as well
+                tables.append(self.rng.choice(self._of_ft(ft)))
+            elif kind < .5 and ft and tables[0] in self._of_ft(ft):     # one table for both
                 tables.append(tables[0])
             else:
-                tables.append(PageTable(self.memory, self.rng.choice((4, 4, 5))))
+                tables.append(RiscvTable(self.memory, self.rng.randint(3, 5))
+                              if not ft and self._chance(self._riscv)
+                              else PageTable(self.memory, self.rng.choice((4, 4, 5))))
                 self._tables.append(tables[-1])
         pasids.set(pasid, mem=tables[0], sto=tables[1], mem_deny=self._disposition(),
                    sto_deny=self._disposition(),
@@ -137,6 +150,10 @@ class World:
             for _ in range(self.rng.randint(2, 5) if table else 0):
                 self._area((device, pasid), ft, table)
 
+    def _of_ft(self, ft):
+        """The tables that may be those of ``ft``."""
+        return [table for table in self._tables if not (ft and table.mem_fmt)]
+
     def _place(self, table, alignment):
         """A canonical address aligned to ``alignment``, often at an edge."""
         top = 9 * table.levels + 11
@@ -148,7 +165,9 @@ class World:
     def _area(self, space, ft, table):
         rng = self.rng
         size = rng.choice((Size.PAGE_4K,) * 4 + (Size.PAGE_2M, Size.PAGE_1G))
-        step = span_bytes(size.value + 1)
+        if table.mem_fmt and self._chance(.25):     # of any level
+            size = rng.choice(table.leaf_levels) - 1
+        step = span_bytes(getattr(size, "value", size) + 1)
         try:
             if ft and self._chance(.5):
                 file = rng.choice(self._files)
@@ -167,6 +186,8 @@ class World:
     def _leaves(self, ft, table, vaddr, size, step):
         """Maps leaves one after the other, contiguous ones among them; returns 4 KiB pages."""
         rng = self.rng
+        if table.mem_fmt:
+            return self._riscv_leaves(table, vaddr, size, step)
         devid = rng.choice((0, 1, 1, 1023)) if ft or self._chance(.05) else None
         first, count = vaddr, 0
         while count < (40 if size is Size.PAGE_4K else 3) and self._chance(.93):
@@ -184,6 +205,28 @@ class World:
             table.map(vaddr, self._physical(PAGE), 1, devid=devid, **self._rights())
         return max(1, (vaddr - first) // PAGE)
 
+    def _riscv_leaves(self, table, vaddr, size, step):
+        """The same of a RISC-V table: NAPOT pages among those of 4 KiB, rights of every kind."""
+        rng, small = self.rng, step == PAGE
+        if small and self._chance(.5):
+            vaddr &= -(PAGE << 4)
+        first, count = vaddr, 0
+        while count < (60 if small else 3) and self._chance(.93):
+            run = rng.choice((1, 2, 7, 16, 16, 35)) if small else rng.randint(1, 2)
+            if self._chance(.85):
+                paddr = self._physical(step << 4) if step < 1 << 40 else step * rng.randrange(12)
+                if small and self._chance(.7):      # as far from 64 KiB as the address
+                    paddr |= vaddr & 0xF000
+                table.map(vaddr & ALL, paddr, run, size=size, napot=self._chance(.7),
+                          execute=self._chance(.3), **self._rights())
+            elif small and self._chance(.5):
+                table.set_disposition(vaddr & ALL, run, self._disposition())
+            vaddr += run * step
+            count += run
+            if vaddr >= 1 << 64:
+                break
+        return max(1, (vaddr - first) // PAGE)
+
     def _note_entries(self, table, vaddr):
         for level in range(1, table.levels + 1):
             try:
@@ -198,22 +241,16 @@ class World:
         rng = self.rng
         pages = [self.memory.alloc_pages() for _ in range(rng.randint(1, 4))]
         targets = pages + [table.root for table in self._tables]
-        for page in pages:
-            words = []
-            for _ in range(512):
-                word = rng.getrandbits(64)
-                if self._chance(.8):
-                    word |= 0x27                    # P, W, U, A
-                    word &= ~0x1F_E000 if self._chance(.8) else ~0
-                if self._chance(.6):
-                    word = word & ~(MAX_PFN - 1 << 12) & ~0x80 | rng.choice(targets)
-                words.append(word)
-            self.memory.write(page, b"".join(word.to_bytes(8, "little") for word in words))
+        for index, page in enumerate(pages):
+            word = self._riscv_noise if index and self._chance(.5) else self._noise
+            self.memory.write(page, b"".join(word(targets).to_bytes(8, "little")
+                                             for _ in range(512)))
         for table in self._tables:
             if self._chance(.4):
                 entry = table.root + 8 * rng.randrange(512)
                 if not self.memory.read_u64(entry) & 1:
-                    self.memory.write_u64(entry, rng.choice(pages) | 0x27)
+                    page = rng.choice(pages)
+                    self.memory.write_u64(entry, page >> 2 | 1 if table.mem_fmt else page | 0x27)
                     index = (entry - table.root) // 8
                     shift = 12 + 9 * (table.levels - 1)
                     addr = index << shift
@@ -222,6 +259,28 @@ class World:
                     for space, ft, *_ in list(self.areas):
                         self.areas.append((space, ft, addr | rng.getrandbits(shift) & -PAGE, 8))
                         break
+
+    def _noise(self, targets):
+        """An entry of a page of garbage."""
+        word = self.rng.getrandbits(64)
+        if self._chance(.8):
+            word |= 0x27                            # P, W, U, A
+            word &= ~0x1F_E000 if self._chance(.8) else ~0
+        if self._chance(.6):
+            word = word & ~(MAX_PFN - 1 << 12) & ~0x80 | self.rng.choice(targets)
+        return word
+
+    def _riscv_noise(self, targets):
+        word = self.rng.getrandbits(64)
+        if self._chance(.8):                        # V, nothing that is reserved anywhere
+            word = word & ~(0x1FFC << 48 | 7 << 61) | 1
+        if self._chance(.5):                        # a pointer
+            return word & 0x321 | self.rng.choice(targets) >> 2
+        if self._chance(.5):                        # U, A, R; aligned
+            word = (word | 0x53) & ~(0x3FFFF << 10)
+        if self._chance(.3):                        # N
+            word = word & ~(15 << 10) | 8 << 10 | 1 << 63
+        return word
 
     def damage(self):
         """Changes one entry at random. Callers must invalidate afterwards."""
@@ -237,7 +296,8 @@ class World:
         elif kind < .3:                             # not present, with any disposition
             word = rng.getrandbits(64) & ~7 | rng.randrange(4) << 1
         elif kind < .8:                             # a bit that means something
-            word ^= 1 << rng.choice((0, 1, 1, 2, 3, 4, 5, 6, 7, 9, 9, 10, 10, 52, 55, 61))
+            word ^= 1 << rng.choice((0, 1, 1, 2, 3, 4, 5, 6, 7, 9, 9, 10, 10, 13, 52, 55,
+                                     61, 62, 63))
         else:
             word ^= 1 << rng.randrange(64)
         self.memory.write_u64(entry, word)

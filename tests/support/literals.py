@@ -14,6 +14,7 @@ from siommu.arch.formats import (
                             DirectoryEntry,
                             FaultWord0,
                             FenceWord0,
+                            RiscvEntry,
                             TableEntry,
 )
 
@@ -38,7 +39,9 @@ VECTORS = [
     (DirectoryEntry, 0xFFF0_0000_0000_0FFE, {"reserved_11_1": 0x7FF, "reserved_63_52": 0xFFF}),
     (ContextRoot, 0x0000_0000_1234_5001, {"v": 1, "root": 0x12345}),
     (ContextRoot, 0x000F_FFFF_FFFF_F002, {"l5": 1, "root": 0xFFFFFFFFFF}),
-    (ContextRoot, 0xFFF0_0000_0000_0FFC, {"reserved_11_2": 0x3FF, "reserved_63_52": 0xFFF}),
+    (ContextRoot, 0xFFF0_0000_0000_0FFC, {"fmt": 3, "reserved_11_4": 0xFF,
+                                         "reserved_63_52": 0xFFF}),
+    (ContextRoot, 0x0000_0000_0000_0005, {"v": 1, "fmt": 1}),       # Sv39
     (ContextDeny, 0x0000_0000_0000_0009, {"mem_deny": 1, "sto_deny": 2}),
     (ContextDeny, 0x0000_0000_0000_0024, {"sto_deny": 1, "mem_absent": 2}),
     (ContextDeny, 0xFFFF_FFFF_FFFF_FFC0, {"reserved_63_6": (1 << 58) - 1}),
@@ -58,6 +61,19 @@ VECTORS = [
     # An FTE of device 5 at block page 0x8000, readable and writable by the user.
     (TableEntry, 0x0050_0000_0800_0467, {"p": 1, "w": 1, "u": 1, "a": 1, "d": 1, "ft": 1,
                                          "pfn": 0x8000, "devid": 5}),
+    # §3.4
+    *((RiscvEntry, 1 << bit, {name: 1}) for bit, name in enumerate("vrwxu")),
+    (RiscvEntry, 0x0000_0000_0000_0040, {"a": 1}),
+    (RiscvEntry, 0x0000_0000_0000_0080, {"d": 1}),
+    (RiscvEntry, 0x0003_03BF_F800_0400, {"pfn": 0xC0EFFE0001}),
+    (RiscvEntry, 0x0003_FFFF_FFFF_FC00, {"pfn": 0xFFFFFFFFFF}),
+    (RiscvEntry, 0x1FFC_0000_0000_0320, {"ignored_5": 1, "ignored_9_8": 3,
+                                         "reserved_60_50": 0x7FF}),
+    (RiscvEntry, 0x6000_0000_0000_0000, {"pbmt": 3}),
+    (RiscvEntry, 0x8000_0000_0000_0000, {"n": 1}),
+    # A page at 0x8000 that a user may read and write.
+    (RiscvEntry, 0x0000_0000_0000_20D7, {"v": 1, "r": 1, "w": 1, "u": 1, "a": 1, "d": 1,
+                                         "pfn": 8}),
     # §5.1
     (FaultWord0, 0x0000_0000_0000_000B, {"cause": 11}),
     (FaultWord0, 0x0000_0000_0000_0200, {"disposition": 2}),
@@ -101,19 +117,20 @@ VECTORS = [
 #: The bits of a word that software must leave 0.
 RESERVED_MASKS = [
     (DeviceWord0, 0xFFF0_0000_0000_0F00), (DeviceWord1, 0xFFFF_FFFF_FFFF_FC00),
-    (DirectoryEntry, 0xFFF0_0000_0000_0FFE), (ContextRoot, 0xFFF0_0000_0000_0FFC),
-    (ContextDeny, 0xFFFF_FFFF_FFFF_FFC0), (TableEntry, 0), (FaultWord0, 0), (CommandWord0, 0),
-    (FenceWord0, 0), (CommandAddress, 0),
+    (DirectoryEntry, 0xFFF0_0000_0000_0FFE), (ContextRoot, 0xFFF0_0000_0000_0FF0),
+    (ContextDeny, 0xFFFF_FFFF_FFFF_FFC0), (TableEntry, 0),
+    (RiscvEntry, 0x1FFC_0000_0000_0000), (FaultWord0, 0), (CommandWord0, 0), (FenceWord0, 0),
+    (CommandAddress, 0),
 ]
 
 #: Offset, name, access, user that locks it, value after reset in the default configuration, and
 #: the masks of its fields.
 PINS = [
     (0x000, "ID", "RO", None, 0x53494F4D, {"ID": 0xFFFF_FFFF}),
-    (0x004, "VERSION", "RO", None, 0x0001_0000, {"MAJOR": 0xFFFF_0000, "MINOR": 0x0000_FFFF}),
-    (0x008, "CAPS0", "RO", None, 0x0020_0832,
-     {"DEVICE_PORTS": 0x0F, "CPU_PORT": 0x10, "FIVE_LEVELS": 0x20, "WALKS": 0xFF00,
-      "L1_ENTRIES": 0xFFFF_0000}),
+    (0x004, "VERSION", "RO", None, 0x0001_0001, {"MAJOR": 0xFFFF_0000, "MINOR": 0x0000_FFFF}),
+    (0x008, "CAPS0", "RO", None, 0x0020_0872,
+     {"DEVICE_PORTS": 0x0F, "CPU_PORT": 0x10, "FIVE_LEVELS": 0x20, "RISCV_TABLES": 0x40,
+      "WALKS": 0xFF00, "L1_ENTRIES": 0xFFFF_0000}),
     (0x00C, "CAPS1", "RO", None, 0x400, {"L2_ENTRIES": 0xFFFF_FFFF}),
     (0x010, "CTRL", "RW", None, 0, {"MODE": 3, "CHECK_AD": 4}),
     (0x014, "STATUS", "RO", None, 0, {"REQUESTS": 1, "WALKS": 2, "COMMANDS": 4}),

@@ -8,7 +8,8 @@ from sim.memory import BusError
 
 __all__ = ["Soup", "reach_of"]
 
-DDT, DIRECTORY, CONTEXT, TABLE = 0x100, 0x200, 0x300, 0x400     # page numbers, 16 of each kind
+# Page numbers, 16 of each kind; of RISC-V tables, 16 of each level.
+DDT, DIRECTORY, CONTEXT, TABLE, RISCV = 0x100, 0x200, 0x300, 0x400, 0x500
 
 
 class Soup:
@@ -23,13 +24,15 @@ class Soup:
         Probability that a word answers with a bus error.
     grain : int
         Bytes that share a bus error: those of a beat.
+    riscv : float
+        Probability that a context has a RISC-V table (§3.4).
     """
 
     ddt_base = DDT << 12
 
-    def __init__(self, rng, *, wrong=.04, errors=.0, devid=5, grain=8):
+    def __init__(self, rng, *, wrong=.04, errors=.0, devid=5, grain=8, riscv=.5):
         self.rng, self.wrong, self.errors, self.devid = rng, wrong, errors, devid
-        self.grain = grain
+        self.grain, self.riscv = grain, riscv
         self.words, self.broken = {}, {}
 
     def _page(self, kind):
@@ -54,10 +57,16 @@ class Soup:
             # a lower directory when reached from an upper one: both kinds lead on to somewhere
             return (1 | self._page(rng.choice([DIRECTORY, CONTEXT]))) ^ flip
         if page < TABLE:
+            if word & 3 == 0 and rng.random() < self.riscv:
+                levels = rng.randint(3, 5)
+                return (rng.choice([1, 1, 1, 1, 0]) | levels - 2 << 2
+                        | self._page(RISCV + 16 * levels)) ^ flip
             if word & 3 < 2:
                 return (rng.choice([1, 1, 1, 1, 0]) | rng.getrandbits(1) << 1
                         | self._page(TABLE)) ^ flip
             return (rng.getrandbits(4) if word & 3 == 2 else 0) ^ flip
+        if page >= RISCV:
+            return self._riscv_word(page - RISCV >> 4) ^ flip
         entry = 0b111 | rng.choice([0b11, 0b11, 0b01, 0b00]) << 5 | self._page(TABLE)
         entry |= rng.getrandbits(1) << 10 | rng.choice([self.devid] * 5 + [1]) << 52
         if rng.random() < .1:
@@ -71,6 +80,21 @@ class Soup:
             if rng.random() < .8:
                 entry &= ~0x3FFF_E000
         return entry ^ flip
+
+    def _riscv_word(self, level):
+        rng = self.rng
+        if rng.random() < (.15 if level > 1 else .03):
+            return rng.getrandbits(64) & ~1                     # no V
+        if rng.random() < (.8 if level > 1 else .03):
+            return 1 | self._page(RISCV + 16 * (level - 1)) >> 2 | rng.getrandbits(2) << 8
+        rights = rng.choice([0b011, 0b011, 0b111, 0b001, 0b100, 0b101, 0b010])
+        entry = 1 | rights << 1 | rng.choice([0b1101] * 5 + [0b0101, 0b1001, 0b1100]) << 4
+        entry |= rng.getrandbits(3) << 8 & 0x320 | rng.choice([0] * 6 + [1, 2]) << 61
+        number = rng.getrandbits(40)
+        if level == 1 and rng.random() < .3:
+            return entry | (number & ~15 | 8) << 10 | 1 << 63   # N
+        keep = 9 * (level - 1) if rng.random() < .85 else 9 * (level - 1) - 1
+        return entry | (number >> max(keep, 0) << max(keep, 0)) << 10
 
     def read_u64(self, addr):
         """The word at ``addr``; raises BusError where the memory answers with an error."""
@@ -89,5 +113,5 @@ def reach_of(key):
     def canonical(bits):
         return int(page >> bits - 13 in (0, (1 << 52 - (bits - 13)) - 1))
 
-    return {"canonical": canonical(48) | canonical(57) << 1,
+    return {"canonical": canonical(48) | canonical(57) << 1 | canonical(39) << 2,
             "beyond_7": int(pasid >= 1 << 7), "beyond_16": int(pasid >= 1 << 16)}

@@ -21,6 +21,11 @@ def _between(name, value, low, high):
         raise ConfigError(f"{name} is {value}; choose a number from {low} to {high}")
 
 
+def _yes_or_no(name, value):
+    if not isinstance(value, bool):
+        raise ConfigError(f"{name} is {value!r}; give True or False")
+
+
 @dataclass(frozen=True)
 class Config:
     """Parameters of one SIOMMU.
@@ -50,6 +55,8 @@ class Config:
         Page-table walks in flight (1..16).
     axi_data_width : int
         Bits of ``m_axi_rdata`` and ``m_axi_wdata`` (64, 128, 256 or 512, §2.2).
+    riscv_tables : bool
+        Whether a memory table may be a RISC-V one: Sv39, Sv48, Sv57 (§3.4).
 
     Raises
     ------
@@ -67,11 +74,11 @@ class Config:
     walk_entries: int = 256
     walks: int = 8
     axi_data_width: int = 64
+    riscv_tables: bool = True
 
     def __post_init__(self):
         _between("device_ports", self.device_ports, 1, 8)
-        if not isinstance(self.cpu_port, bool):
-            raise ConfigError(f"cpu_port is {self.cpu_port!r}; give True or False")
+        _yes_or_no("cpu_port", self.cpu_port)
         _choice("port_depth", self.port_depth, (4, 8, 16, 32, 64, 128))
         _choice("tlb_entries", self.tlb_entries, (2, 4, 8, 16, 32, 64, 128, 256))
         _between("device_entries", self.device_entries, 1, 64)
@@ -80,6 +87,7 @@ class Config:
         _choice("walk_entries", self.walk_entries, tuple(1 << bits for bits in range(2, 13)))
         _between("walks", self.walks, 1, 16)
         _choice("axi_data_width", self.axi_data_width, (64, 128, 256, 512))
+        _yes_or_no("riscv_tables", self.riscv_tables)
 
     @classmethod
     def summary(cls, name):
@@ -188,7 +196,8 @@ class BridgeConfig:
 #: Named configurations, from the smallest useful one to the largest usual one.
 PRESETS = {
     "small": Config(device_ports=1, cpu_port=False, port_depth=8, tlb_entries=8,
-                    device_entries=1, context_entries=2, l2_entries=0, walk_entries=8, walks=2),
+                    device_entries=1, context_entries=2, l2_entries=0, walk_entries=8, walks=2,
+                    riscv_tables=False),
     "default": Config(),
     "large": Config(device_ports=4, port_depth=64, tlb_entries=64, device_entries=8,
                     context_entries=16, l2_entries=4096, walk_entries=512, walks=16,

@@ -16,11 +16,10 @@ __all__ = [
     "PAGE_SHIFT", "PAGE_BYTES", "TABLE_ENTRIES", "INDEX_BITS", "ENTRY_BYTES", "DDT_ENTRY_BYTES",
     "CONTEXT_BYTES", "ADDR_BITS", "PFN_BITS", "VPN_BITS", "DEVICE_BITS", "PASID_BITS", "DEVID_BITS",
     "TAG_BITS", "PAGES_BITS", "MAX_LEVEL",
-    "Absent", "Cause", "Disposition", "Size", "Mode",
-    "Request", "Response",
+    "Absent", "Cause", "Disposition", "Size", "Mode", "TableFormat", "Request", "Response",
     "DeviceWord0", "DeviceWord1", "DirectoryEntry", "ContextRoot", "ContextDeny", "TableEntry",
-    "COMMAND_BYTES", "RECORD_BYTES", "PREFETCH_MAX_N", "Opcode", "CommandWord0", "FenceWord0",
-    "CommandAddress", "FaultWord0",
+    "RiscvEntry", "COMMAND_BYTES", "RECORD_BYTES", "PREFETCH_MAX_N", "Opcode", "CommandWord0",
+    "FenceWord0", "CommandAddress", "FaultWord0",
 ]
 
 PAGE_SHIFT = 12
@@ -30,11 +29,9 @@ TABLE_ENTRIES = 1 << INDEX_BITS
 ENTRY_BYTES = 8                     #: a page-table or PASID-directory entry
 DDT_ENTRY_BYTES = 16                #: a device directory entry (§3.1)
 CONTEXT_BYTES = 32                  #: a PASID context (§3.2)
-
 COMMAND_BYTES = 16                  #: a command (§6)
 RECORD_BYTES = 32                   #: a fault record (§5.1)
 PREFETCH_MAX_N = 8                  #: a PREFETCH is for at most 2^8 pages (§6)
-
 ADDR_BITS = 64
 PFN_BITS = 40                       #: physical page number: address bits 51:12
 VPN_BITS = 45                       #: virtual page number of a 5-level table: address bits 56:12
@@ -159,12 +156,23 @@ class DirectoryEntry(data.Struct):
     reserved_63_52: 12
 
 
+class TableFormat(enum.Enum, shape=2):
+    """The format of a memory table (§3.2, MEM_FMT)."""
+
+    X86 = 0
+    SV39 = 1
+    SV48 = 2
+    SV57 = 3
+
+
 class ContextRoot(data.Struct):
-    """Word 0 (memory table) or word 1 (storage table) of a PASID context (§3.2)."""
+    """Word 0 (memory table) or word 1 (storage table) of a PASID context (§3.2). ``fmt``, a
+    ``TableFormat``, is reserved in word 1, and in word 0 of a core without RISC-V tables."""
 
     v: 1
     l5: 1
-    reserved_11_2: 10
+    fmt: 2
+    reserved_11_4: 8
     root: PFN_BITS
     reserved_63_52: 12
 
@@ -201,6 +209,26 @@ class TableEntry(data.Struct):
     pfn: PFN_BITS
     devid: DEVID_BITS
     ignored_63_62: 2
+
+
+class RiscvEntry(data.Struct):
+    """An entry of a RISC-V page table, Sv39, Sv48 or Sv57 (§3.4). With ``v`` = 0 the bits of ``r``
+    and ``w`` are the entry's disposition and all others are software's. With ``r``, ``w`` and
+    ``x`` = 0 it points to the next table."""
+
+    v: 1
+    r: 1
+    w: 1
+    x: 1
+    u: 1
+    ignored_5: 1
+    a: 1
+    d: 1
+    ignored_9_8: 2
+    pfn: PFN_BITS
+    reserved_60_50: 11
+    pbmt: 2
+    n: 1
 
 
 class Opcode(enum.Enum, shape=8):

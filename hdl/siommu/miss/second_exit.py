@@ -85,7 +85,7 @@ class SecondExit(wiring.Component):
         outcome, translates = self._outcome(m)
 
         exits = rest.left.fate == Fate.EXIT
-        m.submodules.resolver = resolver = Resolver()
+        m.submodules.resolver = resolver = Resolver(self._config)
         m.d.sync += assign(resolver.lengths, lengths(joined.operation))
         m.d.comb += [
             resolver.operation.eq(operation),

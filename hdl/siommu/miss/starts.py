@@ -42,15 +42,15 @@ class StartQueue(wiring.Component):
             "slot": In(SLOT_BITS),
             "in_act": In(Operation),
             "in_match": In(Operation),
-            "upper": In(UpperLevels),
+            "upper": In(UpperLevels(config)),
             "flush": In(1),
             "distrust": In(Distrust),
-            "start": Out(stream.Signature(WalkStart)),
+            "start": Out(stream.Signature(WalkStart(config))),
         })
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.starts = starts = RingQueue(WalkStart, self._config.walk_slots)
+        m.submodules.starts = starts = RingQueue(WalkStart(self._config), self._config.walk_slots)
         start, upper = starts.w.payload, self.upper
         flushed, covered, trusted = Signal(), Signal(), Signal()
         by, asked = self.distrust.covered, self.in_match
@@ -64,7 +64,8 @@ class StartQueue(wiring.Component):
             trusted.eq(~self.flush & ~flushed & ~covered),
             starts.w.valid.eq(self.takes), start.slot.eq(self.slot),
             start.speculative.eq(self.in_act.speculative),
-            *assign(start.key, walk_key(self.in_act)), *assign(start.reach, reach(start.key)),
+            *assign(start.key, walk_key(self.in_act)),
+            *assign(start.reach, reach(start.key, self._config)),
             start.device_hit.eq(upper.device_hit & trusted), start.device.eq(upper.device),
             start.context_hit.eq(upper.context_hit & trusted), start.context.eq(upper.context),
             start.region_hit.eq(upper.region_hit & trusted), start.region.eq(upper.region),

@@ -84,11 +84,11 @@ class MissUnit(wiring.Component):
         super().__init__({
             "in_select": In(Operation),
             "look_up": In(LookedUp),
-            "upper": In(UpperLevels),
+            "upper": In(UpperLevels(config)),
             "second": In(SecondLevelAnswer),
             "flush": In(1),
             "distrust": In(Distrust),
-            "walks": Out(WalkUser(slots)),
+            "walks": Out(WalkUser(config)),
             "lines": In(WalkOfLine()),
             "measured": In(stream.Signature(MeasuredRun, always_ready=True)),
             "filled": In(SlotEvent),

@@ -7,6 +7,7 @@ Each is seen from the side that its name begins with; the other side has it flip
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..arch.config import Config
 from ..arch.formats import Response
 from ..lib.event import Event
 from .events import Invalidation, Prefetch
@@ -25,7 +26,7 @@ class WalkUser(wiring.Signature):
 
     Parameters
     ----------
-    slots : int
+    config : Config
 
     Members
     -------
@@ -42,9 +43,10 @@ class WalkUser(wiring.Signature):
         The slot's walk began before a flush: it fills no cache.
     """
 
-    def __init__(self, slots):
+    def __init__(self, config: Config):
+        slots = config.walk_slots
         super().__init__({
-            "start": Out(stream.Signature(WalkStart)),
+            "start": Out(stream.Signature(WalkStart(config))),
             "stepping": In(Event(SLOT_BITS)),
             "restart": In(Event(SLOT_BITS)),
             "finished": In(Event(WalkFinished)),

@@ -6,7 +6,7 @@ from ..arch.formats import PFN_BITS, Cause, Disposition, Size
 from .keys import WalkKey
 from .sizes import ENTRY_ADDR_BITS, LINE_BITS, LINE_PAGES, SLOT_BITS
 
-__all__ = ["Rights", "Translation", "Outcome", "FillGrant", "FillRequest"]
+__all__ = ["GibNumber", "Rights", "Translation", "Outcome", "FillGrant", "FillRequest"]
 
 
 class Rights(data.Struct):
@@ -17,6 +17,17 @@ class Rights(data.Struct):
     read: 1
     write: 1
     dirty: 1
+
+
+class GibNumber(data.Struct):
+    """The page number of a mapping of 1 GiB. Of its lower bits, which a page has from its address,
+    the highest two tell of a larger leaf (§3.4), of which this is one GiB: that it is a ``part``,
+    and ``goes_on`` with the next GiB, contiguously. They are 0 in a leaf of 1 GiB."""
+
+    below: 16
+    part: 1
+    goes_on: 1
+    gib: PFN_BITS - 18
 
 
 class Translation(data.Struct):
@@ -36,9 +47,9 @@ class Outcome(data.Struct):
     """How a page was decided: a grant (``cause`` = OK) or a fault.
 
     ``pfn`` is the page's own (4 KiB) or the leaf's (its bits below the mapping's size have no
-    meaning). ``extent`` more pages behind it are contiguous to it, in the same line and with equal
-    rights (4 KiB). ``level`` and ``entry`` are those of a fault record (§5.1); ``quiet``: the
-    device's faults are not recorded.
+    meaning, but for those of a :class:`GibNumber`). ``extent`` more pages behind it are contiguous
+    to it, in the same line and with equal rights (4 KiB). ``level`` and ``entry`` are those of a
+    fault record (§5.1); ``quiet``: the device's faults are not recorded.
     """
 
     cause: Cause

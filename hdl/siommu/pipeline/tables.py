@@ -2,9 +2,10 @@
 
 from amaranth.lib import data
 
+from ..arch.config import Config
 from ..arch.formats import DEVID_BITS, PFN_BITS
 from .keys import WalkKey
-from .paging import ADDRESS_WIDTHS, FORMAT_BITS, Paging, canonical
+from .paging import Paging, address_widths, canonical, format_bits
 from .sizes import ENTRY_ADDR_BITS, SLOT_BITS, WAY_BITS
 
 __all__ = ["DeviceInfo", "ContextInfo", "RegionInfo", "UpperLevels", "Reach", "reach",
@@ -23,72 +24,50 @@ class DeviceInfo(data.Struct):
     devid: DEVID_BITS
 
 
-class ContextInfo(data.Struct):
+def ContextInfo(config: Config):        # noqa: N802 - a shape
     """A PASID context (§3.2) for one FT, with its device's DEVID: all that a table walk needs."""
-
-    root: PFN_BITS
-    paging: Paging
-    deny: 2
-    devid: DEVID_BITS
+    return data.StructLayout({"root": PFN_BITS, "paging": Paging(config), "deny": 2,
+                              "devid": DEVID_BITS})
 
 
-class RegionInfo(data.Struct):
+def RegionInfo(config: Config):         # noqa: N802 - a shape
     """The level-1 table of 2 MiB, with the format of its entries, W and NR of the levels above and
     its device's DEVID: what the walk cache keeps."""
-
-    table: PFN_BITS
-    entry_format: FORMAT_BITS
-    write: 1
-    no_read: 1
-    devid: DEVID_BITS
+    return data.StructLayout({"table": PFN_BITS, "entry_format": format_bits(config), "write": 1,
+                              "no_read": 1, "devid": DEVID_BITS})
 
 
-class UpperLevels(data.Struct):
+def UpperLevels(config: Config):        # noqa: N802 - a shape
     """What the caches know of the upper levels of an operation's page, in ACT. ``region_way`` is
     where the walk cache has room for what a walk of it finds."""
-
-    device_hit: 1
-    device: DeviceInfo
-    context_hit: 1
-    context: ContextInfo
-    region_hit: 1
-    region: RegionInfo
-    region_way: WAY_BITS
+    return data.StructLayout({
+        "device_hit": 1, "device": DeviceInfo,
+        "context_hit": 1, "context": ContextInfo(config),
+        "region_hit": 1, "region": RegionInfo(config), "region_way": WAY_BITS})
 
 
-class Reach(data.Struct):
+def Reach(config: Config):              # noqa: N802 - a shape
     """What can be said of the key of a walk: for which widths its address is canonical, and whether
     its PASID has bits beyond the 7th and the 16th."""
-
-    canonical: len(ADDRESS_WIDTHS)
-    beyond_7: 1
-    beyond_16: 1
+    return data.StructLayout({"canonical": len(address_widths(config)), "beyond_7": 1,
+                              "beyond_16": 1})
 
 
-def reach(key):
+def reach(key, config):
     """The :class:`Reach` of ``key``, as a dictionary."""
-    return {"canonical": canonical(key.page), "beyond_7": key.pasid[7:] != 0,
+    return {"canonical": canonical(key.page, config), "beyond_7": key.pasid[7:] != 0,
             "beyond_16": key.pasid[16:] != 0}
 
 
-class WalkStart(data.Struct):
-    """A walk to be started: for whom, and what the caches know already.
+def WalkStart(config: Config):          # noqa: N802 - a shape
+    """A walk to be started: for whom, and what the caches know already, the fields of
+    :class:`UpperLevels`.
 
     ``speculative``: nobody waits for its outcome, so it may end in a fault to which a cache led.
-    ``region_way`` is where the walk cache has room for what this walk finds.
     """
-
-    slot: SLOT_BITS
-    speculative: 1
-    key: WalkKey
-    reach: Reach
-    device_hit: 1
-    device: DeviceInfo
-    context_hit: 1
-    context: ContextInfo
-    region_hit: 1
-    region: RegionInfo
-    region_way: WAY_BITS
+    known = {name: field.shape for name, field in UpperLevels(config)}
+    return data.StructLayout({"slot": SLOT_BITS, "speculative": 1, "key": WalkKey,
+                              "reach": Reach(config), **known})
 
 
 class TableRead(data.Struct):

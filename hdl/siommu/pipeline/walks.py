@@ -3,6 +3,7 @@ keep."""
 
 from amaranth.lib import data
 
+from ..arch.config import Config
 from ..arch.formats import DEVICE_BITS
 from .grants import Outcome
 from .keys import ContextKey, RegionKey
@@ -34,17 +35,12 @@ class DeviceFill(data.Struct):
     value: DeviceInfo
 
 
-class ContextFill(data.Struct):
+def ContextFill(config: Config):        # noqa: N802 - a shape
     """A PASID context to be cached."""
-
-    key: ContextKey
-    value: ContextInfo
+    return data.StructLayout({"key": ContextKey, "value": ContextInfo(config)})
 
 
-class RegionFill(data.Struct):
+def RegionFill(config: Config):         # noqa: N802 - a shape
     """A level-1 table to be kept in the walk cache, in the way that had room when it was looked
     for."""
-
-    way: WAY_BITS
-    key: RegionKey
-    value: RegionInfo
+    return data.StructLayout({"way": WAY_BITS, "key": RegionKey, "value": RegionInfo(config)})

@@ -90,7 +90,7 @@ class FirstExit(wiring.Component):
             m.d.comb += [outcome.rights.size.eq(Size.BYPASS), outcome.rights.read.eq(1),
                          outcome.rights.write.eq(1)]
 
-        m.submodules.resolver = resolver = Resolver()
+        m.submodules.resolver = resolver = Resolver(self._config)
         m.d.sync += assign(resolver.lengths, lengths(soon))
         m.d.comb += [
             resolver.operation.eq(operation), resolver.outcome.eq(outcome),

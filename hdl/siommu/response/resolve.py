@@ -8,8 +8,9 @@ from amaranth import C, Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..arch.config import Config
 from ..arch.formats import INDEX_BITS, PAGE_SHIFT, PAGES_BITS, PFN_BITS, Cause, Response, Size
-from ..pipeline.grants import Outcome
+from ..pipeline.grants import GibNumber, Outcome
 from ..pipeline.operation import Operation
 from ..pipeline.sizes import LINE_BITS
 
@@ -63,6 +64,10 @@ def mapped(outcome):
 class Resolver(wiring.Component):
     """Composes the response to the first run of an operation. Combinational.
 
+    Parameters
+    ----------
+    config : Config
+
     Members
     -------
     operation : In(Operation)
@@ -78,13 +83,17 @@ class Resolver(wiring.Component):
         Pages are left behind this run: the beat is not the request's last.
     """
 
-    operation: In(Operation)
-    lengths: In(Lengths)
-    outcome: In(Outcome)
-    mapped: In(Mapped)
-    short: In(1)
-    beat: Out(Response)
-    more: Out(1)
+    def __init__(self, config: Config):
+        self._config = config
+        super().__init__({
+            "operation": In(Operation),
+            "lengths": In(Lengths),
+            "outcome": In(Outcome),
+            "mapped": In(Mapped),
+            "short": In(1),
+            "beat": Out(Response),
+            "more": Out(1),
+        })
 
     def elaborate(self, platform):
         m = Module()
@@ -109,11 +118,14 @@ class Resolver(wiring.Component):
         # Pages from the operation's first page to the end of its mapping, minus one.
         to_end = Mux(self.mapped.in_2m, outcome.extent, ~page[:PAGES_BITS])
         few = self.short & ~self.lengths.line
+        ends_1g = size == Size.PAGE_1G.value
+        if self._config.riscv_tables:       # one GiB of a larger leaf, but for the last
+            ends_1g &= ~data.View(GibNumber, outcome.pfn).goes_on
         all_in_run = Signal()
         m.d.comb += [
             all_in_run.eq((few | ~self.mapped.in_2m)
                           & ~(self.lengths.page_2m & (size == Size.PAGE_2M.value))
-                          & ~(self.lengths.page_1g & (size == Size.PAGE_1G.value))),
+                          & ~(self.lengths.page_1g & ends_1g)),
             self.more.eq(granted & ~all_in_run),
             beat.tag.eq(op.tag),
             beat.last.eq(~self.more),

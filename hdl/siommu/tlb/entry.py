@@ -7,14 +7,15 @@ A field in which one side covers everything need not be equal.
 from amaranth import C, Cat
 from amaranth.lib import data
 
+from ..arch.config import Config
 from ..arch.formats import INDEX_BITS, PFN_BITS, Size
 from ..lib.arithmetic import above
-from ..pipeline.grants import Rights
+from ..pipeline.grants import GibNumber, Rights
 from ..pipeline.keys import TlbKey
 from ..pipeline.sizes import LINE_BITS, LINE_PAGES
 
 __all__ = ["BANK", "EntryRow", "KeyFields", "Spans", "Tag", "bank_ranges", "covered_by_drop",
-           "covered_by_fill", "equal_fields", "overlapping", "spanned"]
+           "covered_by_fill", "equal_fields", "is_part", "overlapping", "spanned"]
 
 BANK = 16       #: entries in one LUT RAM, and readers of one register of the key
 PIECE = 8       #: bits of a key that two levels of LUT4 compare
@@ -30,18 +31,16 @@ class Spans(data.Struct):
     mib2: 1
 
 
-class Tag(data.Struct):
+def Tag(config: Config):        # noqa: N802 - a shape
     """What an entry is found by, and what decides about a hit.
 
     ``mask``: the pages of the line that the entry is of. ``spans`` repeats the size in ``rights``,
     because the comparison has no time to decode it. ``low``: the lowest bits of the base.
+    ``part``, in a core with RISC-V tables: the entry is one GiB of a larger leaf.
     """
-
-    key: TlbKey
-    mask: LINE_PAGES
-    rights: Rights
-    spans: Spans
-    low: LINE_BITS
+    fields = {"key": TlbKey, "mask": LINE_PAGES, "rights": Rights, "spans": Spans,
+              "low": LINE_BITS}
+    return data.StructLayout({**fields, "part": 1} if config.riscv_tables else fields)
 
 
 class EntryRow(data.Struct):
@@ -75,6 +74,12 @@ def spanned(size):
     """Fields of the :class:`Spans` of a mapping of ``size``."""
     return {name: size.as_value() >= least.value for name, least in (
         ("device", Size.BYPASS), ("gib", Size.PAGE_1G), ("mib2", Size.PAGE_2M))}
+
+
+def is_part(translation):
+    """Whether ``translation`` is one GiB of a larger leaf (§3.4)."""
+    return ((translation.rights.size == Size.PAGE_1G)
+            & data.View(GibNumber, translation.base).part)
 
 
 def equal_fields(tag, key):

@@ -11,6 +11,7 @@ from amaranth import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..arch.config import Config
 from ..lib.choose import one_hot_index
 from ..lib.payload import Payload, payload_of
 from ..lib.replica import inverted_copy
@@ -26,6 +27,7 @@ from .entry import (
     bank_ranges,
     covered_by_drop,
     covered_by_fill,
+    is_part,
     overlapping,
     spanned,
 )
@@ -88,7 +90,7 @@ class FillPath(wiring.Component):
 
     Parameters
     ----------
-    entries : int
+    config : Config
 
     Members
     -------
@@ -98,7 +100,7 @@ class FillPath(wiring.Component):
         In the select stage; ``victims``: one-hot, the entry to be replaced if none is free.
     selecting : Out(1)
         A fill or a drop, and no look-up, is in the select stage.
-    change : Out(TagChange(entries))
+    change : Out(TagChange)
         In TAGS.
     filled : Out(1), place : Out(range(entries))
         In TAGS: a fill, and where it goes.
@@ -106,8 +108,9 @@ class FillPath(wiring.Component):
         In the cycle behind TAGS.
     """
 
-    def __init__(self, entries):
-        self._entries = entries
+    def __init__(self, config: Config):
+        entries = config.tlb_entries
+        self._config, self._entries = config, entries
         super().__init__({
             "key": In(TlbKey),
             "fill": In(Fill()),
@@ -115,7 +118,7 @@ class FillPath(wiring.Component):
             "compared": In(Compared(entries)),
             "victims": In(entries),
             "selecting": Out(1),
-            "change": Out(TagChange(entries)),
+            "change": Out(TagChange(config)),
             "filled": Out(1),
             "place": Out(range(entries)),
             "row_write": Out(RowWrite(entries)),
@@ -160,7 +163,7 @@ class FillPath(wiring.Component):
         """The operation in the select stage: whether it is a fill, a drop; tag and row of a
         fill."""
         fills, drops = Signal(name="select_fill"), Signal(name="select_drop")
-        tag = Payload(Tag, name="select_tag")
+        tag = Payload(Tag(self._config), name="select_tag")
         row = {name: Payload(field.shape, name=f"select_{name}")
                for name, field in data.Layout.cast(EntryRow) if name != "carried"}
         filled = self.fill.translation
@@ -172,6 +175,8 @@ class FillPath(wiring.Component):
             row["high"].eq(filled.base[LINE_BITS:]), row["last"].eq(filled.last),
             row["rights"].eq(filled.rights),
         ]
+        if self._config.riscv_tables:
+            m.d.sync += tag.part.eq(is_part(filled))
         return fills, drops, tag, row
 
     def _overlaps(self, m):

@@ -62,8 +62,8 @@ class FirstLevelTlb(wiring.Component):
     """
 
     def __init__(self, config: Config):
-        self._entries = config.tlb_entries
-        self.tags = TagArray(config.tlb_entries)
+        self._config, self._entries = config, config.tlb_entries
+        self.tags = TagArray(config)
         super().__init__({
             "look_up": In(FirstLookUp()),
             "fill": In(Fill()),
@@ -75,7 +75,7 @@ class FirstLevelTlb(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.tags = tags = self.tags
-        m.submodules.fills = fills = FillPath(self._entries)
+        m.submodules.fills = fills = FillPath(self._config)
         m.submodules.hits = hits = HitPath(self._entries)
         m.submodules.plru = plru = TreePlru(self._entries)
         look_up = self.look_up

@@ -1,9 +1,10 @@
 """The tags of the first-level TLB: all of them are compared with one key in every cycle."""
 
-from amaranth import Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..arch.config import Config
 from ..lib.choose import lowest
 from ..lib.payload import Payload, payload_of
 from ..lib.structs import assign
@@ -54,7 +55,7 @@ class TagChange(wiring.Signature):
 
     Parameters
     ----------
-    entries : int
+    config : Config
 
     Members
     -------
@@ -65,11 +66,12 @@ class TagChange(wiring.Signature):
         before ``drops``.
     """
 
-    def __init__(self, entries):
+    def __init__(self, config: Config):
+        entries = config.tlb_entries
         super().__init__({
             "drops": Out(entries),
             "takes": Out(entries),
-            "tag": Out(Tag),
+            "tag": Out(Tag(config)),
             "commit": Out(1),
         })
 
@@ -79,7 +81,7 @@ class TagArray(wiring.Component):
 
     Parameters
     ----------
-    entries : int
+    config : Config
 
     Attributes
     ----------
@@ -97,16 +99,17 @@ class TagArray(wiring.Component):
         In cycle *n*: pages of a fill; the operation is a drop, which has all pages in common.
     compared : Out(Compared(entries))
         In cycle *n* + 1.
-    change : In(TagChange(entries))
+    change : In(TagChange)
         Takes effect in the next cycle.
     flush : In(1)
         In the next cycle every entry is empty, whatever ``change`` says.
     """
 
-    def __init__(self, entries):
-        self._entries, self._near = entries, near_entries(entries)
+    def __init__(self, config: Config):
+        entries = config.tlb_entries
+        self._config, self._entries, self._near = config, entries, near_entries(entries)
         self.valid = Signal(entries, name="valid")
-        self.tags = [Payload(Tag, name=f"tag_{index}") for index in range(entries)]
+        self.tags = [Payload(Tag(config), name=f"tag_{index}") for index in range(entries)]
         super().__init__({
             "key": In(TlbKey),
             "far_key": In(TlbKey),
@@ -114,7 +117,7 @@ class TagArray(wiring.Component):
             "mask": In(LINE_PAGES),
             "drop": In(1),
             "compared": Out(Compared(entries)),
-            "change": In(TagChange(entries)),
+            "change": In(TagChange(config)),
             "flush": In(1),
         })
 
@@ -140,7 +143,7 @@ class TagArray(wiring.Component):
                     fields, nothing, tag.mask.bit_select(page, 1))),
             ]
             m.d.sync += [
-                equal[index].eq(fields),
+                equal[index].eq(self._found(fields, tag)),
                 shares[index].eq((tag.mask & self.mask).any() | self.drop),
                 allows[index].eq(Mux(self.write, tag.rights.write & tag.rights.dirty,
                                      tag.rights.read)),
@@ -150,6 +153,15 @@ class TagArray(wiring.Component):
             compared.matches.eq(match),
             compared.free.eq(lowest(~self.valid)), compared.full.eq(self.valid.all()),
         ]
+
+    def _found(self, fields, tag):
+        """What is told of a comparison: the ``fields``, but that a drop for any page of a larger
+        leaf finds each GiB of it."""
+        if not self._config.riscv_tables:
+            return fields
+        return KeyFields(Cat(*(
+            equal | (self.drop & tag.part) if name == "high" else equal
+            for name, equal in ((name, fields[name]) for name, _ in data.Layout.cast(KeyFields)))))
 
     def _change(self, m):
         change = self.change

@@ -4,6 +4,7 @@ from amaranth import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
+from ..arch.config import Config
 from ..arch.formats import Cause, Disposition
 from ..lib.contract import require
 from ..lib.event import Event
@@ -23,6 +24,10 @@ __all__ = ["Decision"]
 
 class Decision(wiring.Component):
     """What follows from a word or from a start.
+
+    Parameters
+    ----------
+    config : Config
 
     Members
     -------
@@ -47,25 +52,29 @@ class Decision(wiring.Component):
         With ``finished``: it is the outcome of a start, which had no read.
     """
 
-    word: In(Event(WalkWord))
-    begun: In(Event(BegunWalk))
-    bounds: In(DirectoryBounds)
-    check_ad: In(1)
-    progress: Out(Event(WordProgress))
-    reads: Out(1)
-    finishes: Out(1)
-    device: Out(Event(DeviceInfo))
-    context: Out(Event(ContextInfo))
-    region: Out(Event(RegionInfo))
-    asked: Out(Event(NextRead))
-    restart: Out(Event(SLOT_BITS))
-    finished: Out(Event(WalkFinished))
-    refused: Out(1)
+    def __init__(self, config: Config):
+        self._config = config
+        super().__init__({
+            "word": In(Event(WalkWord(config))),
+            "begun": In(Event(BegunWalk(config))),
+            "bounds": In(DirectoryBounds),
+            "check_ad": In(1),
+            "progress": Out(Event(WordProgress(config))),
+            "reads": Out(1),
+            "finishes": Out(1),
+            "device": Out(Event(DeviceInfo)),
+            "context": Out(Event(ContextInfo(config))),
+            "region": Out(Event(RegionInfo(config))),
+            "asked": Out(Event(NextRead(config))),
+            "restart": Out(Event(SLOT_BITS)),
+            "finished": Out(Event(WalkFinished)),
+            "refused": Out(1),
+        })
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.word = step = WordStep()
-        m.submodules.begin = begin = StartStep()
+        m.submodules.word = step = WordStep(self._config)
+        m.submodules.begin = begin = StartStep(self._config)
         word, walk, begins = self.word.payload, self.begun.payload.walk, self.begun.valid
         require(m, ~(self.word.valid & begins),
                 "A start is taken only in a cycle without a word to be decided.")
@@ -88,7 +97,8 @@ class Decision(wiring.Component):
         deciding, begins = self.word.valid, self.begun.valid
         word, walk = self.word.payload, self.begun.payload.walk
         slot, first, asks = Payload(SLOT_BITS), Signal(), Signal()
-        following, restarts, top = Payload(WalkState), Payload(), Payload(ENTRY_ADDR_BITS)
+        following = Payload(WalkState(self._config))
+        restarts, top = Payload(), Payload(ENTRY_ADDR_BITS)
         restart, restarted, finished, refused = (Signal() for _ in range(4))
         outcome = payload_of(m, self.finished.payload.outcome, name="outcome")
         m.d.comb += restart.eq(Mux(begins, begin.restart, step.restart))

@@ -4,6 +4,7 @@ from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ..arch.config import Config
 from ..arch.formats import DEVID_BITS, DirectoryEntry
 from ..pipeline.keys import WalkKey
 from ..pipeline.paging import LEVELS, table_index
@@ -18,6 +19,10 @@ class WordDecoder(wiring.Component):
     """What a word says, before it is decided what follows from it (§4, steps 2 to 6).
 
     Combinational: :class:`siommu.walk.word_stage.WordStage` puts registers behind it.
+
+    Parameters
+    ----------
+    config : Config
 
     Members
     -------
@@ -35,15 +40,18 @@ class WordDecoder(wiring.Component):
     says : Out(WordDecode)
     """
 
-    state: In(WalkState)
-    key: In(WalkKey)
-    word: In(64)
-    reserved: In(ReservedBits)
-    error: In(1)
-    last: In(1)
-    shared: In(1)
-    check_ad: In(1)
-    says: Out(WordDecode)
+    def __init__(self, config: Config):
+        super().__init__({
+            "state": In(WalkState(config)),
+            "key": In(WalkKey),
+            "word": In(64),
+            "reserved": In(ReservedBits(config)),
+            "error": In(1),
+            "last": In(1),
+            "shared": In(1),
+            "check_ad": In(1),
+            "says": Out(WordDecode),
+        })
 
     def elaborate(self, platform):
         m = Module()
@@ -60,8 +68,9 @@ class WordDecoder(wiring.Component):
             says.alone.eq(self.shared & self.error & ~state.speculative),
             says.failed.eq(self.error),
         ]
-        entry = page_entry.decode(self.word, level=state.level, ft=self.key.ft,
-                                  entry_format=state.entry_format, reserved=self.reserved.page)
+        entry = page_entry.decode(m, self.word, level=state.level, ft=self.key.ft,
+                                  page=self.key.page, entry_format=state.entry_format,
+                                  reserved=self.reserved.page)
         self._upper_tables(m, directory, entry, paging)
         self._page_table(m, entry, paging)
         self._next_read(m, entry, paging)

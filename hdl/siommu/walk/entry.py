@@ -1,9 +1,10 @@
 """The one place where an entry of a page table is decoded.
 
 The walk and the neighbours of a leaf ask a :class:`PageEntry` and know no bit of a format. A
-format is a module of two functions: ``reserved_by_level(word)`` and ``decode(word, *, level, ft)``.
-Another one (RISC-V, §3.4) is one more such module in :data:`FORMATS`, and the number by which
-:mod:`siommu.pipeline.paging` asks for it.
+format is a module of two functions: ``reserved_by_level(word)`` and
+``decode(word, *, level, ft, page)``. It stands in :data:`FORMATS` under the number by which
+:mod:`siommu.pipeline.paging` asks for it. A core without RISC-V tables has the first one alone, and
+there is nothing to choose.
 
 What a field means is the same in every format, so that the walk's steps need not know which one
 it reads:
@@ -12,28 +13,23 @@ it reads:
   alone has rights says 1 and 0 of its pointers;
 * ``user`` and ``accessed`` are 1 where the format does not look at them;
 * ``ft`` is 0 where the format has no such bit: then an entry serves memory alone;
-* ``size`` is never BYPASS: a mapping of more than 1 GiB counts as one of 1 GiB.
-
-What depends on more than the word, its level and FT (the address, for a page that is one of a
-group) is one more argument of both functions.
+* ``size`` is never BYPASS: a mapping of more than 1 GiB counts as one of 1 GiB, and its ``pfn``
+  tells more (:class:`siommu.pipeline.grants.GibNumber`).
 """
 
-from amaranth import Cat, Const, Mux, Value
+from amaranth import Cat, Const, Mux, Signal, Value
 from amaranth.lib import data
-from amaranth.utils import bits_for, ceil_log2
+from amaranth.utils import bits_for
 
+from ..arch.config import Config
 from ..arch.formats import DEVID_BITS, PFN_BITS, Disposition, Size
-from ..pipeline.paging import FORMAT_BITS, LEVELS
-from . import entry_x86
+from ..pipeline.paging import LEVELS, format_bits
+from . import entry_riscv, entry_x86
 
-__all__ = ["FORMATS", "PageEntry", "decode", "reported", "reserved_by_level"]
+__all__ = ["FORMATS", "PageEntry", "decode", "formats_of", "reported", "reserved_by_level"]
 
 #: By the number that :func:`siommu.pipeline.paging.page_format` gives.
-FORMATS = (entry_x86,)
-
-if ceil_log2(len(FORMATS)) != FORMAT_BITS:
-    raise ValueError(f"FORMAT_BITS is {FORMAT_BITS}; {len(FORMATS)} formats of entries take "
-                     f"{ceil_log2(len(FORMATS))}")
+FORMATS = (entry_x86, entry_riscv)
 
 
 class PageEntry(data.Struct):
@@ -67,31 +63,47 @@ class PageEntry(data.Struct):
         return (self.ft == ft) & (~ft | (self.devid == devid))
 
 
-def reserved_by_level(word):
-    """Whether ``word``, an entry, has a reserved bit set: for each format a bit for each level,
-    level 1 first. It does not depend on the walk, and so may be asked before it is known whose word
-    it is."""
-    return Cat(each.reserved_by_level(word) for each in FORMATS)
+def formats_of(config: Config):
+    """Those of :data:`FORMATS` that a core of this configuration has."""
+    return FORMATS[:1 << format_bits(config)]
 
 
-def decode(word, *, level, ft, entry_format, reserved=None):
+def reserved_by_level(word, formats):
+    """Whether ``word``, an entry, has a reserved bit set: for each of ``formats`` a bit for each
+    level, level 1 first. It does not depend on the walk, and so may be asked before it is known
+    whose word it is."""
+    return Cat(each.reserved_by_level(word) for each in formats)
+
+
+def decode(m, word, *, level, ft, page, entry_format, reserved=None):
     """The :class:`PageEntry` that ``word`` is at ``level`` (1 to 5, a value of 3 bits or a number)
-    of a table of ``entry_format``, for a request of ``ft``.
+    of a table of ``entry_format``, on the way to the page number ``page``, for a request of ``ft``.
 
     ``reserved``: what :func:`reserved_by_level` said of the word, if it was asked before.
-    Combinational; a field that is not asked costs nothing.
+    Combinational; a field that is not asked costs nothing. With several formats it is a signal of
+    the module ``m``, so that the choice is made once, and not wherever a field is asked.
     """
+    formats = FORMATS[:1 << len(entry_format)]
     if isinstance(level, int):
         level = Const(level, bits_for(LEVELS))
     if reserved is None:
-        reserved = reserved_by_level(word)
-    decoded = [each.decode(word, level=level, ft=ft) for each in FORMATS]
+        reserved = reserved_by_level(word, formats)
+    if len(formats) > 1:
+        held = Signal(len(reserved), name="reserved_by_level")
+        m.d.comb += held.eq(reserved)
+        reserved = held
+    decoded = [each.decode(word, level=level, ft=ft, page=page) for each in formats]
     fields = {name: _of_format([each[name] for each in decoded], entry_format)
               for name in decoded[0]}
     reserved = _of_format([reserved.word_select(number, LEVELS)
-                           for number in range(len(FORMATS))], entry_format)
-    return _struct(PageEntry, {**fields, "reserved": _at_level(reserved, level),
-                               "disposition": reported(fields["disposition"])})
+                           for number in range(len(formats))], entry_format)
+    decoded = _struct(PageEntry, {**fields, "reserved": _at_level(reserved, level),
+                                  "disposition": reported(fields["disposition"])})
+    if len(formats) == 1:
+        return decoded
+    entry = Signal(PageEntry, name="page_entry")
+    m.d.comb += entry.eq(decoded)
+    return entry
 
 
 def reported(disposition):
@@ -103,10 +115,10 @@ def _of_format(values, entry_format):
     """The one of ``values``, one for each format, that is for ``entry_format``."""
     if len(values) == 1:
         return values[0]
-    values = [Value.cast(value) for value in values]
-    if len({len(value) for value in values}) > 1:
+    first, second = (Value.cast(value) for value in values)
+    if len(first) != len(second):
         raise ValueError(f"formats disagree about a field's width: {values}")
-    return Cat(values).word_select(entry_format, len(values[0]))
+    return Mux(entry_format, second, first)
 
 
 def _at_level(bits, level):

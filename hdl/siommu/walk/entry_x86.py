@@ -27,7 +27,7 @@ def reserved_by_level(word):
     return Cat(Const(0, 1), unaligned(2), unaligned(3), entry.ps, entry.ps)
 
 
-def decode(word, *, level, ft):
+def decode(word, *, level, ft, page):
     """The fields of a :class:`siommu.walk.entry.PageEntry`, but for ``reserved``, as a
     dictionary."""
     entry = data.View(TableEntry, word)

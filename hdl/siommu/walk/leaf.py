@@ -4,6 +4,9 @@ The two halves are for two cycles; both take the :class:`siommu.walk.entry.PageE
 neighbour, decoded at level 1.
 """
 
+from amaranth import Cat, Const
+
+from ..pipeline.sizes import PAGE_NUMBER_BITS
 from .entry import PageEntry, decode
 
 __all__ = ["LEAF_LEVEL", "decode_leaf", "leaf_page"]
@@ -11,9 +14,11 @@ __all__ = ["LEAF_LEVEL", "decode_leaf", "leaf_page"]
 LEAF_LEVEL = 1          #: the level of the leaves of 4 KiB, which come by lines
 
 
-def decode_leaf(word, *, ft, entry_format):
-    """The :class:`PageEntry` that ``word`` is among the 4 KiB leaves."""
-    return decode(word, level=LEAF_LEVEL, ft=ft, entry_format=entry_format)
+def decode_leaf(m, word, *, ft, page, entry_format):
+    """The :class:`PageEntry` that ``word`` is among the 4 KiB leaves, of the page whose number's
+    lowest bits are ``page``."""
+    page = Cat(page, Const(0, PAGE_NUMBER_BITS - len(page)))
+    return decode(m, word, level=LEAF_LEVEL, ft=ft, page=page, entry_format=entry_format)
 
 
 def leaf_page(entry: PageEntry, *, fits, above, check_ad):

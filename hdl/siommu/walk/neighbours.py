@@ -11,7 +11,7 @@ from ..lib.event import Event
 from ..lib.payload import Payload
 from ..lib.structs import assign
 from ..pipeline.lines import LineWords
-from ..pipeline.paging import FORMAT_BITS
+from ..pipeline.paging import format_bits
 from ..pipeline.sizes import LINE_BITS, SLOT_BITS
 from .leaf import decode_leaf, leaf_page
 from .state import Beat, WalkState
@@ -28,12 +28,11 @@ class LinePlace(data.Struct):
     enable: 2
 
 
-class AboveLeaf(data.Struct):
-    """What the levels above a leaf say of it: by which format it is read, W and NR."""
-
-    entry_format: FORMAT_BITS
-    write: 1
-    no_read: 1
+def AboveLeaf(config: Config):      # noqa: N802 - a shape
+    """What the levels above a leaf say of it: by which format it is read, W and NR. ``line``: with
+    two formats, the lowest bit of its line's number."""
+    return data.StructLayout({"entry_format": format_bits(config), "write": 1, "no_read": 1,
+                              "line": format_bits(config)})
 
 
 class Neighbours(wiring.Component):
@@ -63,7 +62,7 @@ class Neighbours(wiring.Component):
         self._config = config
         super().__init__({
             "beat": In(Event(Beat(config.axi_data_width))),
-            "state": In(WalkState),
+            "state": In(WalkState(config)),
             "ft": In(1),
             "check_ad": In(1),
             "words": Out(LineWords),
@@ -76,7 +75,7 @@ class Neighbours(wiring.Component):
 
         # Its pages are yet to be known.
         passing, passes = Payload(LinePlace), Signal()
-        above, ft, broken = Payload(AboveLeaf), Payload(), Payload()
+        above, ft, broken = Payload(AboveLeaf(self._config)), Payload(), Payload()
         place, pages = Payload(LinePlace), Payload(self.words.pages.shape())
         m.d.comb += [*assign(self.words, {name: place[name] for name in ("slot", "row", "enable")}),
                      self.words.pages.eq(pages)]
@@ -86,21 +85,29 @@ class Neighbours(wiring.Component):
             passes.eq(self.beat.valid & beat.of_line), passing.slot.eq(beat.slot),
             passing.row.eq(number[1:]), passing.enable.eq(enable),
             above.entry_format.eq(self.state.entry_format), above.write.eq(self.state.write),
-            above.no_read.eq(self.state.no_read),
+            above.no_read.eq(self.state.no_read), above.line.eq(self._line(self.state)),
             ft.eq(self.ft), broken.eq(beat.error), valid.eq(passes), place.eq(passing),
         ]
         for half, word in enumerate(words):
             passing_word, fits = Payload(len(word), name=f"passes_{half}"), \
                 Payload(name=f"fits_{half}")
-            leaf = decode_leaf(word, ft=self.ft, entry_format=self.state.entry_format)
+            leaf = decode_leaf(m, word, ft=self.ft, entry_format=self.state.entry_format,
+                               page=Cat(Const(half, 1), number[1:], self._line(self.state)))
+            page = Cat(Const(half, 1), passing.row, above.line)
             m.d.sync += [passing_word.eq(word),
                          fits.eq(leaf.is_of(ft=self.ft, devid=self.state.devid))]
             m.d.sync += assign(pages[half], leaf_page(
-                decode_leaf(passing_word, ft=ft, entry_format=above.entry_format), fits=fits,
-                above=above, check_ad=self.check_ad))
+                decode_leaf(m, passing_word, ft=ft, page=page, entry_format=above.entry_format),
+                fits=fits, above=above, check_ad=self.check_ad))
         with m.If(broken):              # an error on a neighbour is no fault (§5.1)
             m.d.sync += [field.eq(0) for page in pages for field in (page.read, page.write)]
         return m
+
+    def _line(self, state):
+        """The lowest bit of the number of the line that was read, if there is a format that asks
+        for it: its index in the level-1 table."""
+        low = exact_log2(ENTRY_BYTES) + LINE_BITS
+        return state.entry[low:low + format_bits(self._config)]
 
     def _pair(self, m):
         """Number in the line of the first word of the pair that passes, the pair, and which of it

@@ -40,7 +40,7 @@ class ReadPort(wiring.Component):
     def __init__(self, config: Config):
         self._config = config
         super().__init__({
-            "asked": In(Event(NextRead)),
+            "asked": In(Event(NextRead(config))),
             "ar": Out(stream.Signature(ReadAddress(config.axi_id_width))),
         })
 

@@ -60,7 +60,7 @@ class ReadTracker(wiring.Component):
         super().__init__({
             "r": In(stream.Signature(ReadData(config.axi_id_width, config.axi_data_width))),
             "line": In(1),
-            "asked": In(Event(NextRead)),
+            "asked": In(Event(NextRead(config))),
             "starting": In(1),
             "starting_slot": In(SLOT_BITS),
             "occupied": Out(1),

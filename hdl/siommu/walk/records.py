@@ -7,15 +7,12 @@ from amaranth.lib.wiring import In, Out
 from ..arch.config import Config
 from ..lib.contract import require
 from ..lib.event import Event
-from ..pipeline.keys import WalkKey
 from ..pipeline.sizes import SLOT_BITS
-from ..pipeline.tables import Reach, WalkStart
+from ..pipeline.tables import WalkStart
 from .state import (
     CLEARED_PER_ENTRY,
-    EntryProgress,
     NextRead,
     WalkRecord,
-    WalkState,
     WordProgress,
 )
 
@@ -49,10 +46,10 @@ class WalkRecords(wiring.Component):
         self._config = config
         super().__init__({
             "slot": In(SLOT_BITS),
-            "record": Out(WalkRecord),
-            "started": In(Event(WalkStart)),
-            "asked": In(Event(NextRead)),
-            "word": In(Event(WordProgress)),
+            "record": Out(WalkRecord(config)),
+            "started": In(Event(WalkStart(config))),
+            "asked": In(Event(NextRead(config))),
+            "word": In(Event(WordProgress(config))),
         })
 
     def elaborate(self, platform):
@@ -60,9 +57,8 @@ class WalkRecords(wiring.Component):
         slots, record = self._config.walk_slots, self.record
         started, asked, word = self.started, self.asked, self.word
         writes, reads = {}, {}
-        for name, shape in (("state", WalkState), ("key", WalkKey), ("reach", Reach),
-                            ("progress", EntryProgress)):
-            ram = memory.Memory(shape=shape, depth=slots, init=[])
+        for name, field in WalkRecord(self._config):
+            ram = memory.Memory(shape=field.shape, depth=slots, init=[])
             m.submodules[f"of_{name}"] = ram
             reads[name], writes[name] = ram.read_port(domain="comb"), ram.write_port()
             m.d.comb += reads[name].addr.eq(self.slot)

@@ -8,8 +8,9 @@ from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..arch.config import Config
 from ..pipeline.paging import (
-    ADDRESS_WIDTHS,
+    address_widths,
     page_format,
     root_index,
     root_level,
@@ -24,17 +25,14 @@ from .state import Table, WalkState
 __all__ = ["StartFacts", "StartStep", "start_facts"]
 
 
-class StartFacts(data.Struct):
+def StartFacts(config: Config):     # noqa: N802 - a shape
     """What can be said of a walk that is to begin: for which widths its address is canonical; what
     it might begin at: not at a level-1 table, at a context whose addresses have one of these
     widths, at a device entry that lets it pass; and whether that one's directory reaches its PASID
     (``within``)."""
-
-    canonical: len(ADDRESS_WIDTHS)
-    no_region: 1
-    context: len(ADDRESS_WIDTHS)
-    device: 1
-    within: 1
+    count = len(address_widths(config))
+    return data.StructLayout({"canonical": count, "no_region": 1, "context": count, "device": 1,
+                              "within": 1})
 
 
 def start_facts(walk):
@@ -45,7 +43,7 @@ def start_facts(walk):
     passes = Mux(walk.key.ft, device.sto_en & ~device.sto_bypass,
                  device.mem_en & ~device.mem_bypass)
     return {"canonical": reach.canonical, "no_region": ~walk.region_hit,
-            "context": widths(walk.context.paging) & by_context.replicate(len(ADDRESS_WIDTHS)),
+            "context": widths(walk.context.paging) & by_context.replicate(len(reach.canonical)),
             "device": ~walk.region_hit & ~walk.context_hit & walk.device_hit & passes,
             "within": ~unreachable(device.levels, reach)}
 
@@ -54,6 +52,10 @@ class StartStep(wiring.Component):
     """The decision for the beginning of a walk: at the innermost table that a cache knows, unless
     that would end in a fault. Such a walk begins in memory at once, for only memory denies (§4).
     Combinational.
+
+    Parameters
+    ----------
+    config : Config
 
     Members
     -------
@@ -66,13 +68,16 @@ class StartStep(wiring.Component):
         The walk has ended: the device is out of the directory's range.
     """
 
-    walk: In(WalkStart)
-    facts: In(StartFacts)
-    out_of_range: In(1)
-    following: Out(WalkState)
-    read: Out(1)
-    restart: Out(1)
-    finish: Out(1)
+    def __init__(self, config: Config):
+        super().__init__({
+            "walk": In(WalkStart(config)),
+            "facts": In(StartFacts(config)),
+            "out_of_range": In(1),
+            "following": Out(WalkState(config)),
+            "read": Out(1),
+            "restart": Out(1),
+            "finish": Out(1),
+        })
 
     def elaborate(self, platform):
         m = Module()

@@ -14,11 +14,9 @@ from .start import StartFacts, start_facts
 __all__ = ["BegunWalk", "StartGate"]
 
 
-class BegunWalk(data.Struct):
+def BegunWalk(config: Config):      # noqa: N802 - a shape
     """A walk that begins, and what can be said of it."""
-
-    walk: WalkStart
-    facts: StartFacts
+    return data.StructLayout({"walk": WalkStart(config), "facts": StartFacts(config)})
 
 
 class StartGate(wiring.Component):
@@ -43,11 +41,11 @@ class StartGate(wiring.Component):
     def __init__(self, config: Config):
         self._config = config
         super().__init__({
-            "start": In(stream.Signature(WalkStart)),
+            "start": In(stream.Signature(WalkStart(config))),
             "occupied": In(1),
             "ended": In(1),
             "refused": In(1),
-            "begun": Out(Event(BegunWalk)),
+            "begun": Out(Event(BegunWalk(config))),
         })
 
     def elaborate(self, platform):

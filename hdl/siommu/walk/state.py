@@ -15,6 +15,7 @@ from amaranth import Cat, Mux
 from amaranth.lib import data, enum
 from amaranth.utils import bits_for
 
+from ..arch.config import Config
 from ..arch.formats import (
     DEVID_BITS,
     ENTRY_BYTES,
@@ -27,10 +28,10 @@ from ..arch.formats import (
     DirectoryEntry,
 )
 from ..pipeline.keys import WalkKey
-from ..pipeline.paging import FORMAT_BITS, LEVELS, Paging, reserved_in_root
+from ..pipeline.paging import LEVELS, Paging, format_bits, reserved_in_root
 from ..pipeline.sizes import ENTRY_ADDR_BITS, LINE_BITS, LINE_PAGES, SLOT_BITS, WAY_BITS
 from ..pipeline.tables import Reach
-from .entry import FORMATS
+from .entry import formats_of
 from .entry import reserved_by_level as page_reserved_by_level
 
 __all__ = ["Beat", "CLEARED_PER_ENTRY", "EntryProgress", "NextRead", "ReservedBits", "Table",
@@ -48,7 +49,7 @@ class Table(enum.Enum, shape=3):
     PAGE_TABLE = 4          #: a page-table entry of ``level``
 
 
-class WalkState(data.Struct):
+def WalkState(config: Config):          # noqa: N802 - a shape
     """Where a walk stands while its read is under way.
 
     ``level`` and ``entry_format`` have a meaning for a page table only. ``line``: the read is of a
@@ -58,24 +59,13 @@ class WalkState(data.Struct):
     ``absent`` says nothing. ``speculative``: no request waits for the outcome. ``quiet``: the
     device's faults are not recorded, which counts unless ``cached``.
     """
-
-    table: Table
-    level: 3
-    entry_format: FORMAT_BITS
-    line: 1
-    entry: ENTRY_ADDR_BITS
-    devid: DEVID_BITS
-    deny: 2
-    absent: 2
-    write: 1
-    no_read: 1
-    cached: 1
-    speculative: 1
-    quiet: 1
-    region_way: WAY_BITS
+    return data.StructLayout({
+        "table": Table, "level": 3, "entry_format": format_bits(config), "line": 1,
+        "entry": ENTRY_ADDR_BITS, "devid": DEVID_BITS, "deny": 2, "absent": 2, "write": 1,
+        "no_read": 1, "cached": 1, "speculative": 1, "quiet": 1, "region_way": WAY_BITS})
 
 
-class EntryProgress(data.Struct):
+def EntryProgress(config: Config):      # noqa: N802 - a shape
     """What the words of an entry have said that have come so far. Before the first one, the fields
     up to ``unreachable`` (:data:`CLEARED_PER_ENTRY`) are 0, and the others have no meaning.
 
@@ -86,26 +76,11 @@ class EntryProgress(data.Struct):
     the PASID is out of the directory's reach, or the address not canonical. ``index`` and ``pfn``
     are those of the entry, and of the table, to be read next.
     """
-
-    word: 2
-    error: 1
-    reserved: 1
-    present: 1
-    other: 1
-    disabled: 1
-    bypass: 1
-    unreachable: 1
-    index: INDEX_BITS
-    pfn: PFN_BITS
-    mem_en: 1
-    sto_en: 1
-    mem_bypass: 1
-    sto_bypass: 1
-    quiet: 1
-    levels: 2
-    paging: Paging
-    deny: 2
-    absent: 2
+    return data.StructLayout({
+        "word": 2, "error": 1, "reserved": 1, "present": 1, "other": 1, "disabled": 1,
+        "bypass": 1, "unreachable": 1, "index": INDEX_BITS, "pfn": PFN_BITS, "mem_en": 1,
+        "sto_en": 1, "mem_bypass": 1, "sto_bypass": 1, "quiet": 1, "levels": 2,
+        "paging": Paging(config), "deny": 2, "absent": 2})
 
 
 #: Fields of :class:`EntryProgress` that each entry begins with as 0.
@@ -113,7 +88,7 @@ CLEARED_PER_ENTRY = ("word", "error", "reserved", "present", "other", "disabled"
                      "unreachable")
 
 
-class ReservedBits(data.Struct):
+def ReservedBits(config: Config):       # noqa: N802 - a shape
     """Which reserved bits would be set in a word, for everything that it may be (§3).
 
     ``upper``: any of bits 63 to 52, which are reserved in all but page tables. The others are of
@@ -121,15 +96,9 @@ class ReservedBits(data.Struct):
     root, its dispositions, its last word. ``page``: of a page-table entry, what
     :func:`siommu.walk.entry.reserved_by_level` says.
     """
-
-    upper: 1
-    device_0: 1
-    device_1: 1
-    directory: 1
-    root: 1
-    deny: 1
-    any: 1
-    page: len(FORMATS) * LEVELS
+    return data.StructLayout({
+        "upper": 1, "device_0": 1, "device_1": 1, "directory": 1, "root": 1, "deny": 1, "any": 1,
+        "page": len(formats_of(config)) * LEVELS})
 
 
 class WordDecode(data.Struct):
@@ -176,7 +145,7 @@ class WordDecode(data.Struct):
     no_read: 1
 
 
-class WalkWord(data.Struct):
+def WalkWord(config: Config):           # noqa: N802 - a shape
     """A word in the second cycle of its decision: ``content`` and what it ``says``, beside what is
     known of its walk.
 
@@ -184,41 +153,29 @@ class WalkWord(data.Struct):
     ``device_entry``: of the key's device, whether it is beyond the directory, and where its entry
     is. ``stale``: the walk began before a flush.
     """
-
-    slot: SLOT_BITS
-    content: 64
-    says: WordDecode
-    state: WalkState
-    progress: EntryProgress
-    key: WalkKey
-    reach: Reach
-    out_of_range: 1
-    device_entry: ENTRY_ADDR_BITS
-    stale: 1
+    return data.StructLayout({
+        "slot": SLOT_BITS, "content": 64, "says": WordDecode, "state": WalkState(config),
+        "progress": EntryProgress(config), "key": WalkKey, "reach": Reach(config),
+        "out_of_range": 1, "device_entry": ENTRY_ADDR_BITS, "stale": 1})
 
 
-class WalkRecord(data.Struct):
+def WalkRecord(config: Config):         # noqa: N802 - a shape
     """What is kept of a walk while it is under way."""
-
-    state: WalkState
-    key: WalkKey
-    reach: Reach
-    progress: EntryProgress
+    return data.StructLayout({
+        "state": WalkState(config), "key": WalkKey, "reach": Reach(config),
+        "progress": EntryProgress(config)})
 
 
-class WordProgress(data.Struct):
+def WordProgress(config: Config):       # noqa: N802 - a shape
     """What is known of an entry of ``slot``'s walk behind one of its words."""
+    return data.StructLayout({
+        "slot": SLOT_BITS, "progress": EntryProgress(config)})
 
-    slot: SLOT_BITS
-    progress: EntryProgress
 
-
-class NextRead(data.Struct):
+def NextRead(config: Config):           # noqa: N802 - a shape
     """A read that a walk asks for: ``state`` says of what. ``first``: it is the walk's first."""
-
-    slot: SLOT_BITS
-    first: 1
-    state: WalkState
+    return data.StructLayout({
+        "slot": SLOT_BITS, "first": 1, "state": WalkState(config)})
 
 
 def Beat(data_width):       # noqa: N802 - a shape, as those of ``bus.axi``
@@ -243,7 +200,7 @@ def beats_per_line(data_width):
     return LINE_PAGES * 8 * ENTRY_BYTES // data_width
 
 
-def reserved_bits(word):
+def reserved_bits(word, config):
     """The :class:`ReservedBits` of ``word``, as a dictionary."""
     first, second = data.View(DeviceWord0, word), data.View(DeviceWord1, word)
     directory = data.View(DirectoryEntry, word)
@@ -254,17 +211,17 @@ def reserved_bits(word):
         "device_0": (first.reserved_11_8 != 0) | (first.pdt_levels == 3),
         "device_1": second.reserved_63_10[:below] != 0,
         "directory": directory.reserved_11_1 != 0,
-        "root": reserved_in_root(word),
+        "root": reserved_in_root(word, config),
         "deny": data.View(ContextDeny, word).reserved_63_6[:below] != 0,
         "any": word[:upper] != 0,
-        "page": page_reserved_by_level(word),
+        "page": page_reserved_by_level(word, formats_of(config)),
     }
 
 
 def next_read(following, restart, device_entry):
     """The state to keep with the next read, as a dictionary: ``following``, unless the walk
     restarts. Then the next read is that of the device entry, at the address ``device_entry``."""
-    return {**{name: following[name] for name, _ in data.Layout.cast(WalkState)},
+    return {**{name: following[name] for name, _ in following.shape()},
             "table": Mux(restart, Table.DEVICE.value, following.table.as_value()),
             "line": following.line & ~restart, "cached": following.cached & ~restart,
             "entry": Mux(restart, device_entry, following.entry)}

@@ -5,6 +5,7 @@ from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..arch.config import Config
 from ..arch.formats import (
     Cause,
     ContextDeny,
@@ -32,6 +33,10 @@ __all__ = ["WordStep"]
 class WordStep(wiring.Component):
     """The decision for one word. Combinational.
 
+    Parameters
+    ----------
+    config : Config
+
     Members
     -------
     word : In(WalkWord)
@@ -56,23 +61,27 @@ class WordStep(wiring.Component):
         What may be cached: the device entry, the context, the level-1 table that was found.
     """
 
-    word: In(WalkWord)
-    check_ad: In(1)
-    progress: Out(EntryProgress)
-    following: Out(WalkState)
-    read: Out(1)
-    restart: Out(1)
-    finish: Out(1)
-    outcome: Out(Outcome)
-    device: Out(Event(DeviceInfo))
-    context: Out(Event(ContextInfo))
-    region: Out(Event(RegionInfo))
+    def __init__(self, config: Config):
+        self._config = config
+        super().__init__({
+            "word": In(WalkWord(config)),
+            "check_ad": In(1),
+            "progress": Out(EntryProgress(config)),
+            "following": Out(WalkState(config)),
+            "read": Out(1),
+            "restart": Out(1),
+            "finish": Out(1),
+            "outcome": Out(Outcome),
+            "device": Out(Event(DeviceInfo)),
+            "context": Out(Event(ContextInfo(config))),
+            "region": Out(Event(RegionInfo(config))),
+        })
 
     def elaborate(self, platform):
         m = Module()
         says, progress, state = self.word.says, self.word.progress, self.word.state
-        entry = page_entry.decode(self.word.content, level=state.level, ft=self.word.key.ft,
-                                  entry_format=state.entry_format)
+        entry = page_entry.decode(m, self.word.content, level=state.level, ft=self.word.key.ft,
+                                  page=self.word.key.page, entry_format=state.entry_format)
         # A fault goes before a grant, and that before the next read. One to which a cache led is
         # looked up again, from the beginning (§4). Only a speculative walk, for which no request
         # waits, ends with it all the same; the line that it read is worth keeping, as that of a
@@ -151,8 +160,8 @@ class WordStep(wiring.Component):
         after, progress, key = self.progress, self.word.progress, self.word.key
         root = data.View(ContextRoot, self.word.content)
         denied = data.View(ContextDeny, self.word.content)
-        asked = Signal(Paging, name="asked_paging")
-        m.d.comb += assign(asked, paging_of(root))
+        asked = Signal(Paging(self._config), name="asked_paging")
+        m.d.comb += assign(asked, paging_of(root, self._config))
         with m.If(progress.word[1]):
             m.d.comb += [after.deny.eq(Mux(key.ft, denied.sto_deny, denied.mem_deny)),
                          after.absent.eq(Mux(key.ft, 0, denied.mem_absent))]
@@ -166,6 +175,9 @@ class WordStep(wiring.Component):
             ]
         with m.Else():
             m.d.comb += after.other.eq(root.v)
+        if self._config.riscv_tables:       # a storage table has no other format
+            with m.If((progress.word == 1) & root.fmt.any()):
+                m.d.comb += after.reserved.eq(1)
 
     def _follow(self, m, entry):
         """The next read."""

@@ -4,6 +4,7 @@ from amaranth import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ..arch.config import Config
 from ..lib.event import Event
 from ..lib.payload import payload_of
 from ..lib.structs import assign
@@ -19,6 +20,10 @@ class UpperFills(wiring.Component):
     """Fills of the context caches and of the walk cache, with their keys. No walk of before a flush
     fills after it.
 
+    Parameters
+    ----------
+    config : Config
+
     Members
     -------
     word : In(Event(WalkWord))
@@ -30,14 +35,17 @@ class UpperFills(wiring.Component):
         One cycle later.
     """
 
-    word: In(Event(WalkWord))
-    device: In(Event(DeviceInfo))
-    context: In(Event(ContextInfo))
-    region: In(Event(RegionInfo))
-    flush: In(1)
-    device_fill: Out(Event(DeviceFill))
-    context_fill: Out(Event(ContextFill))
-    region_fill: Out(Event(RegionFill))
+    def __init__(self, config: Config):
+        super().__init__({
+            "word": In(Event(WalkWord(config))),
+            "device": In(Event(DeviceInfo)),
+            "context": In(Event(ContextInfo(config))),
+            "region": In(Event(RegionInfo(config))),
+            "flush": In(1),
+            "device_fill": Out(Event(DeviceFill)),
+            "context_fill": Out(Event(ContextFill(config))),
+            "region_fill": Out(Event(RegionFill(config))),
+        })
 
     def elaborate(self, platform):
         m = Module()

@@ -58,9 +58,9 @@ class WalkCache(wiring.Component):
         super().__init__({
             "key": In(RegionKey),
             "hit": Out(1),
-            "info": Out(RegionInfo),
+            "info": Out(RegionInfo(config)),
             "place": Out(WAY_BITS),
-            "fill": In(Event(RegionFill)),
+            "fill": In(Event(RegionFill(config))),
             "scan": In(Scan(config.walk_entries // config.walk_cache_ways)),
             "invalidation": In(Invalidation),
             "flush": In(1),
@@ -72,7 +72,7 @@ class WalkCache(wiring.Component):
         ways = config.walk_cache_ways
         sets = config.walk_entries // ways
         m.submodules.store = store = SetStore(
-            key=RegionKey, value=RegionInfo, ways=ways, sets=sets, index=_index,
+            key=RegionKey, value=RegionInfo(config), ways=ways, sets=sets, index=_index,
             guarded=sets > FEW_SETS)
         m.d.comb += [
             store.look_up.key.eq(self.key),
@@ -83,7 +83,7 @@ class WalkCache(wiring.Component):
             store.ignored.eq(ignored_pairs(self.invalidation, RegionKey, INDEX_BITS)),
         ]
         connect(m, flipped(self.scan), store.scan)
-        match, values = Signal(ways), Payload(data.ArrayLayout(RegionInfo, ways))
+        match, values = Signal(ways), Payload(data.ArrayLayout(RegionInfo(config), ways))
         m.d.sync += [match.eq(store.look_up.match & (~self.flush).replicate(ways)),
                      values.eq(store.look_up.values), self.place.eq(store.look_up.place)]
         m.d.comb += self.hit.eq(match.any())

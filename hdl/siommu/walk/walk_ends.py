@@ -45,7 +45,7 @@ class WalkEnds(wiring.Component):
             "decides": In(1),
             "reads": In(1),
             "finishes": In(1),
-            "asked": In(Event(NextRead)),
+            "asked": In(Event(NextRead(config))),
             "reading": Out(config.walk_slots),
             "ended": Out(1),
             "over": Out(Event(WalkOver)),

@@ -86,7 +86,7 @@ class TableWalker(wiring.Component):
     def __init__(self, config: Config):
         self._config = config
         super().__init__({
-            "start": In(stream.Signature(WalkStart)),
+            "start": In(stream.Signature(WalkStart(config))),
             "stepping": Out(Event(SLOT_BITS)),
             "restart": Out(Event(SLOT_BITS)),
             "finished": Out(Event(WalkFinished)),
@@ -99,8 +99,8 @@ class TableWalker(wiring.Component):
             "ddt_log2": In(5),
             "check_ad": In(1),
             "device_fill": Out(Event(DeviceFill)),
-            "context_fill": Out(Event(ContextFill)),
-            "region_fill": Out(Event(RegionFill)),
+            "context_fill": Out(Event(ContextFill(config))),
+            "region_fill": Out(Event(RegionFill(config))),
             "ar": Out(stream.Signature(ReadAddress(config.axi_id_width))),
             "r": In(stream.Signature(ReadData(config.axi_id_width, config.axi_data_width))),
         })
@@ -112,10 +112,10 @@ class TableWalker(wiring.Component):
         m.submodules.records = records = WalkRecords(config)
         m.submodules.facts = facts = WordStage(config)
         m.submodules.gate = gate = StartGate(config)
-        m.submodules.decision = decision = Decision()
+        m.submodules.decision = decision = Decision(config)
         m.submodules.ends = ends = WalkEnds(config)
         m.submodules.neighbours = neighbours = Neighbours(config)
-        m.submodules.fills = fills = UpperFills()
+        m.submodules.fills = fills = UpperFills(config)
         m.submodules.reads = reads = ReadPort(config)
         m.submodules.directory = directory = DirectoryRange()
 

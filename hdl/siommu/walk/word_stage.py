@@ -59,23 +59,25 @@ class WordStage(wiring.Component):
             "beat": In(ReadData(config.axi_id_width, config.axi_data_width)),
             "moves": In(1),
             "decides": In(1),
-            "record": In(WalkRecord),
+            "record": In(WalkRecord(config)),
             "stale": In(1),
             "bounds": In(DirectoryBounds),
             "check_ad": In(1),
-            "word": Out(Event(WalkWord)),
+            "word": Out(Event(WalkWord(config))),
         })
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.decoder = decoder = WordDecoder()
+        config = self._config
+        m.submodules.decoder = decoder = WordDecoder(config)
         beat, record, state = self.beat, self.record, self.record.state
-        one_beat = beats_per_line(self._config.axi_data_width) == 1
+        one_beat = beats_per_line(config.axi_data_width) == 1
         words, malformed = lanes(beat.data), Signal()
         # What is reserved is asked of all words, for which of them is wanted is known late.
-        reserved = [Signal(ReservedBits, name=f"reserved_{index}") for index in range(len(words))]
+        reserved = [Signal(ReservedBits(config), name=f"reserved_{index}")
+                    for index in range(len(words))]
         for of_word, word in zip(reserved, words):
-            m.d.comb += assign(of_word, reserved_bits(word))
+            m.d.comb += assign(of_word, reserved_bits(word, config))
         number = state.entry[exact_log2(ENTRY_BYTES):] + Mux(state.line, 0, record.progress.word)
         m.d.comb += [
             # of a line the first word decides; its burst goes on

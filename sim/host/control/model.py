@@ -95,8 +95,9 @@ class GoldenControlPlane:
             return self._regs[offset], OKAY
         special = {
             Reg.ID: lambda: 0x53494F4D,
-            Reg.VERSION: lambda: 1 << 16,
-            Reg.CAPS0: lambda: self.ports - 1 | 1 << 4 | 1 << 5,
+            Reg.VERSION: lambda: 1 << 16 | 1,
+            Reg.CAPS0: lambda: self.ports - 1 | 1 << 4 | 1 << 5
+            | self.model.riscv_tables << 6,
             Reg.CAPS1: lambda: 0,
             Reg.STATUS: lambda: (bool(any(self._in_flight)) * 0b11 | self._busy << 2),
             Reg.CQ_HEAD: lambda: self._cq_head,

@@ -14,6 +14,7 @@ def test_default():
     assert (config.slots_of_a_port, config.walk_slots) == (10, 12)
     assert config.axi_id_width == 4
     assert PRESETS["default"] == config
+    assert [preset.riscv_tables for preset in PRESETS.values()] == [False, True, True]
 
 
 @pytest.mark.parametrize("changes, message", [
@@ -21,6 +22,7 @@ def test_default():
     ({"device_ports": 9}, "device_ports is 9; choose a number from 1 to 8"),
     ({"device_ports": "2"}, "device_ports is '2'; give a whole number from 1 to 8"),
     ({"cpu_port": 1}, "cpu_port is 1; give True or False"),
+    ({"riscv_tables": 1}, "riscv_tables is 1; give True or False"),
     ({"port_depth": 5}, "port_depth is 5; choose one of 4, 8, 16, 32, 64, 128"),
     ({"tlb_entries": 33}, "tlb_entries is 33; choose one of 2, 4, 8, 16, 32, 64, 128, 256"),
     ({"device_entries": 0}, "device_entries is 0; choose a number from 1 to 64"),

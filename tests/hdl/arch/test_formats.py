@@ -13,6 +13,7 @@ from siommu.arch.formats import (
     Response,
     Size,
     TableEntry,
+    TableFormat,
 )
 from siommu.arch.packing import field_mask, pack, unpack
 
@@ -47,6 +48,8 @@ def test_small_enums():
     assert {s.name: s.value for s in Size} == {"PAGE_4K": 0, "PAGE_2M": 1, "PAGE_1G": 2,
                                                "BYPASS": 3}
     assert {mode.name: mode.value for mode in Mode} == {"ABORT": 0, "TRANSLATE": 1, "BYPASS": 2}
+    assert {fmt.name: fmt.value for fmt in TableFormat} == {"X86": 0, "SV39": 1, "SV48": 2,
+                                                            "SV57": 3}
     assert {code.name: code.value for code in Opcode} == {"INVAL_TLB": 1, "INVAL_CONTEXT": 2,
                                                           "FENCE": 3, "PREFETCH": 4}
 

@@ -29,7 +29,7 @@ def test_nothing_else():
     assert [(entry.offset, entry.name) for entry in REGISTERS] == [
         (offset, name) for offset, name, *_ in literals.PINS]
     assert COUNTERS == literals.COUNTERS
-    assert (ID, VERSION) == (0x53494F4D, 0x0001_0000)
+    assert (ID, VERSION) == (0x53494F4D, 0x0001_0001)
 
 
 @PINS
@@ -60,8 +60,8 @@ def test_limits():
 
 @pytest.mark.parametrize("preset, caps0, caps1, ports", [
     ("small", 0x0008_0221, 0, 0x01),
-    ("default", 0x0020_0832, 0x400, 0x07),
-    ("large", 0x0040_1034, 0x1000, 0x1F),
+    ("default", 0x0020_0872, 0x400, 0x07),
+    ("large", 0x0040_1074, 0x1000, 0x1F),
 ])
 def test_what_depends_on_the_configuration(preset, caps0, caps1, ports):
     config = PRESETS[preset]
@@ -84,7 +84,8 @@ def test_all_nine_ports():
 
 
 def test_parameter_that_does_not_fit():
-    config = SimpleNamespace(ports=3, device_ports=2, cpu_port=True, walks=256, tlb_entries=32)
+    config = SimpleNamespace(ports=3, device_ports=2, cpu_port=True, walks=256, tlb_entries=32,
+                             riscv_tables=True)
     with pytest.raises(ValueError, match="^CAPS0.WALKS has 8 bits, and walks is 256$"):
         reset_value(register("CAPS0"), config)
 

@@ -355,6 +355,39 @@ def covered(invalidation, key, size):
     return key["vpn"] >> bits == (invalidation["page"] & (1 << 45) - 1) >> bits
 
 
+def test_each_gib_of_a_larger_leaf_goes_with_any_page_of_it():
+    """Of a leaf that is larger than 1 GiB (§3.4) one GiB each is kept. A look-up finds that one; an
+    invalidation of any page drops them all, and neither a leaf of 1 GiB nor another space's."""
+    dut = FirstLevelTlb(Config(tlb_entries=8))
+    part, gib = 1 << 16, 1 << 18
+    base = {**KEY, "ft": 0, "vpn": 5 << 27}
+    held = [({**base, "vpn": base["vpn"] + 3 * gib}, 3),
+            ({**base, "vpn": base["vpn"] + 4 * gib}, 4), ({**base, "vpn": 9 << 27}, 0),
+            ({**base, "vpn": base["vpn"] + 3 * gib, "pasid": 2}, 3)]
+
+    async def found(ctx):
+        return [await look_up(ctx, dut, {**key, "vpn": key["vpn"] + 77}) is not None
+                for key, _ in held]
+
+    async def bench(ctx):
+        for index, (key, number) in enumerate(held):
+            bits = 0 if index == 2 else part | (index == 1) << 17
+            await fill(ctx, dut, key, large(number * gib | bits, Size.PAGE_1G))
+        assert await found(ctx) == [True] * 4
+        for other in (2, 5):
+            assert await look_up(ctx, dut, {**base, "vpn": base["vpn"] + other * gib}) is None
+        ctx.set(dut.drop.invalidation, {
+            "by_device": 1, "by_pasid": 1, "by_ft": 1, "by_addr": 1, "ft": 0, "device": 7,
+            "pasid": KEY["pasid"], "page": base["vpn"] + 200 * gib + 5, "n": 0})
+        ctx.set(dut.look_up.key, {**base, "vpn": base["vpn"] + 200 * gib + 5})
+        ctx.set(dut.drop.valid, 1)
+        await ctx.tick()
+        ctx.set(dut.drop.valid, 0)
+        await ctx.tick().repeat(4)
+        assert await found(ctx) == [False, False, True, True]
+    simulate(dut, bench)
+
+
 #: Pages that share a line, 2 MiB, 1 GiB with another one, or nothing.
 NEAR = [0, 1, 7, 8, 16, 1 << 6, 1 << 9, 1 << 12, 1 << 17, 1 << 18, 1 << 20, 1 << 44]
 #: Most of them are in one address space, where ranges decide.

@@ -2,6 +2,7 @@
 
 from amaranth.hdl import Module, Signal
 
+from siommu.arch.config import Config
 from siommu.arch.formats import Disposition
 from siommu.lib.structs import assign
 from siommu.pipeline.keys import WalkKey
@@ -26,25 +27,27 @@ __all__ = ["LEAF", "check_end", "check_read", "decide"]
 
 LEAF = 0x0050_0000_0800_0067        # P W U A D, block or page 0x8000, DEVID 5
 OUTPUTS = "read", "restart", "finish"
+CONFIG = Config()
 
 
 def decide(*, ddt_log2=16, check_ad=0, start=0, last=1, error=0, word=0, before=(), gathered=None,
-           state=None, walk=None):
+           state=None, walk=None, config=CONFIG):
     """The outputs of the step for these inputs, as a dictionary: of a start, or of a word, behind
     the words ``before`` of the same entry (each alone or with its error)."""
     m, found = Module(), {}
     key, base, first = Signal(WalkKey), Signal(40), Signal(ENTRY_ADDR_BITS)
-    m.submodules.facts, m.submodules.word = facts, dut = WordDecoder(), WordStep()
-    m.submodules.begin = begin = StartStep()
-    of, following, size = begin if start else dut, Signal(WalkState), Signal(2)
+    m.submodules.facts, m.submodules.word = facts, dut = WordDecoder(config), WordStep(config)
+    m.submodules.begin = begin = StartStep(config)
+    of, following, size = begin if start else dut, Signal(WalkState(config)), Signal(2)
     rejected = out_of_range(key, 0xFFFF << ddt_log2 & 0xFFFF)
-    gathered_before = Signal(EntryProgress)
+    gathered_before = Signal(EntryProgress(config))
     m.d.comb += [
         facts.key.eq(key), dut.check_ad.eq(facts.check_ad),
         *assign(dut.word, {"key": key, "says": facts.says, "state": facts.state,
                            "content": facts.word, "progress": gathered_before,
                            "out_of_range": rejected}),
-        *assign(facts.reserved, reserved_bits(facts.word)), *assign(dut.word.reach, reach(key)),
+        *assign(facts.reserved, reserved_bits(facts.word, config)),
+        *assign(dut.word.reach, reach(key, config)),
         begin.out_of_range.eq(rejected), first.eq(device_entry(key, base)),
         *assign(begin.facts, start_facts(begin.walk)),
         *assign(following, next_read(of.following, of.restart, first)),

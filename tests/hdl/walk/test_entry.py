@@ -1,14 +1,16 @@
 """What every format of page-table entries shares: when it is asked, dispositions, indexes."""
 
-from amaranth.hdl import Const, Module, Signal
+from amaranth.hdl import Cat, Const, Module, Signal
 
 from siommu.arch.formats import Disposition
-from siommu.pipeline.paging import FORMAT_BITS, LEVELS, table_index
-from siommu.walk.entry import decode, reported, reserved_by_level
+from siommu.lib.structs import assign
+from siommu.pipeline.paging import LEVELS, table_index
+from siommu.walk.entry import FORMATS, PageEntry, decode, reported, reserved_by_level
 
-from ...support.simulate import simulate
+from ...support.simulate import seeded, simulate
 
-FORMAT = Const(0, FORMAT_BITS)
+ONE_FORMAT = Const(0, 0)
+PAGE = Const(0, 52)
 
 
 def test_reserved_may_be_asked_before():
@@ -16,10 +18,11 @@ def test_reserved_may_be_asked_before():
     m = Module()
     word, level, early, late = Signal(64), Signal(3), Signal(), Signal()
     before = Signal(LEVELS)
+    about = {"level": level, "ft": 0, "page": PAGE, "entry_format": ONE_FORMAT}
     m.d.comb += [
-        before.eq(reserved_by_level(word)),
-        early.eq(decode(word, level=level, ft=0, entry_format=FORMAT, reserved=before).reserved),
-        late.eq(decode(word, level=level, ft=0, entry_format=FORMAT).reserved),
+        before.eq(reserved_by_level(word, FORMATS[:1])),
+        early.eq(decode(m, word, **about, reserved=before).reserved),
+        late.eq(decode(m, word, **about).reserved),
     ]
     m.d.sync += Signal().eq(0)
 
@@ -37,7 +40,8 @@ def test_reserved_may_be_asked_before():
 def test_whose_leaf_it_is():
     m = Module()
     word, ft, devid, fits = Signal(64), Signal(), Signal(10), Signal()
-    m.d.comb += fits.eq(decode(word, level=1, ft=ft, entry_format=FORMAT).is_of(ft=ft, devid=devid))
+    m.d.comb += fits.eq(decode(m, word, level=1, ft=ft, page=PAGE, entry_format=ONE_FORMAT).is_of(
+        ft=ft, devid=devid))
     m.d.sync += Signal().eq(0)
 
     async def bench(ctx):
@@ -51,6 +55,39 @@ def test_whose_leaf_it_is():
             ctx.set(devid, of_devid)
             await ctx.delay(1e-9)
             assert ctx.get(fits) == expected, hex(value)
+    simulate(m, bench)
+
+
+def test_each_format_for_itself():
+    """With two formats, the one that is asked for is decoded, as it is where there is no other."""
+    m, rng = Module(), seeded("entry/formats")
+    word, level, page, which = Signal(64), Signal(3), Signal(52), Signal()
+    m.d.sync += Signal().eq(0)
+    ft = Signal()
+    about = {"level": level, "ft": ft, "page": page}
+    chosen = decode(m, word, **about, entry_format=which)
+    alone = [Signal(PageEntry, name=f"alone_{number}") for number in range(2)]
+    for number, (entry, each) in enumerate(zip(alone, FORMATS)):
+        with_this = {**each.decode(word, **about)}
+        reserved = each.reserved_by_level(word)
+        m.d.comb += [
+            *assign(entry, {**with_this, "disposition": reported(with_this["disposition"])}),
+            entry.reserved.eq((Cat(0, reserved) >> level)[0]),
+        ]
+
+    async def bench(ctx):
+        differ = 0
+        for _ in range(500):
+            ctx.set(word, rng.getrandbits(64) & rng.choice((-1, 0xF7FF, ~0x3FFF_FC00)) % 2 ** 64)
+            ctx.set(page, rng.getrandbits(52))
+            ctx.set(level, rng.randint(1, LEVELS))
+            ctx.set(ft, rng.getrandbits(1))
+            for number in range(2):
+                ctx.set(which, number)
+                await ctx.delay(1e-9)
+                assert ctx.get(chosen.as_value()) == ctx.get(alone[number].as_value())
+            differ += ctx.get(alone[0].as_value()) != ctx.get(alone[1].as_value())
+        assert differ > 400
     simulate(m, bench)
 
 

@@ -5,7 +5,7 @@ from amaranth.hdl import Const, Module, Signal
 from amaranth.lib import data
 
 from siommu.arch.formats import Size
-from siommu.pipeline.paging import FORMAT_BITS, LEVELS
+from siommu.pipeline.paging import LEVELS
 from siommu.walk.entry import PageEntry, decode
 
 from ...support.simulate import simulate
@@ -18,7 +18,8 @@ def decoded(cases):
     """Decodes each of ``cases`` (word, level, ft); for each, the fields as a dictionary."""
     m = Module()
     word, level, ft, entry = Signal(64), Signal(3), Signal(), Signal(PageEntry)
-    m.d.comb += entry.eq(decode(word, level=level, ft=ft, entry_format=Const(0, FORMAT_BITS)))
+    m.d.comb += entry.eq(decode(m, word, level=level, ft=ft, page=Const(0, 52),
+                                entry_format=Const(0, 0)))
     m.d.sync += Signal().eq(0)
     found = []
 

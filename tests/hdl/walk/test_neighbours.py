@@ -56,6 +56,29 @@ def test_every_word_goes_to_its_place(width, wanted):
     run(scenario, width)
 
 
+@pytest.mark.parametrize("width", [64, 128, 256, 512])
+@pytest.mark.parametrize("line", [0, 1])
+def test_each_page_of_a_napot_mapping_is_its_own(width, line):
+    """Both lines of a group of 64 KiB, the same entry sixteen times (§3.4)."""
+    per_beat = width // 64
+
+    async def scenario(ctx, dut):
+        ctx.set(dut.state.entry_format, 1)
+        ctx.set(dut.state.entry, 0x7_1380 + 64 * line + 8 * 5)
+        word = 1 << 63 | (0x3210 << 4 | 8) << 10 | 0xD7
+        seen = {}
+        for count in range(8 // per_beat):
+            for turn in range(max(per_beat // 2, 1)):
+                _, row, enable, pages = await passed(
+                    ctx, dut, data=sum(word << 64 * lane for lane in range(per_beat)),
+                    count=count, turn=turn)
+                seen.update({2 * row + half: pages[half].pfn for half in (0, 1)
+                             if enable >> half & 1})
+                assert all(pages[half].read & pages[half].write for half in (0, 1))
+        assert seen == {number: 0x3_2100 + 8 * line + number for number in range(8)}
+    run(scenario, width)
+
+
 def test_an_error_takes_the_rights():
     async def scenario(ctx, dut):
         for error in (0, 1, 0):

@@ -43,19 +43,25 @@ def test_as_many_as_configured(walks):
 
 def test_what_is_known_of_a_start():
     """Facts come with the start that they are of."""
-    dut = StartGate(Config(walks=4))
+    dut = StartGate(Config(walks=8))
 
     async def bench(ctx):
         device = {"mem_en": 1, "levels": 1}
-        reach = {"canonical": 2, "beyond_16": 1}
+        reach = {"canonical": 6, "beyond_16": 1}
         for start, facts in (
                 ({}, {"no_region": 1, "within": 1}),
                 ({"region_hit": 1, "context_hit": 1, "device_hit": 1, "device": device},
                  {"within": 1}),
                 ({"context_hit": 1, "context": {"paging": {"l5": 1}}, "reach": reach},
-                 {"no_region": 1, "context": 2, "canonical": 2, "within": 1}),
+                 {"no_region": 1, "context": 2, "canonical": 6, "within": 1}),
+                ({"context_hit": 1, "context": {"paging": {"fmt": 1}}, "reach": reach},
+                 {"no_region": 1, "context": 4, "canonical": 6, "within": 1}),
+                ({"context_hit": 1, "context": {"paging": {"fmt": 2}}, "reach": reach},
+                 {"no_region": 1, "context": 1, "canonical": 6, "within": 1}),
+                ({"context_hit": 1, "context": {"paging": {"fmt": 3}}, "reach": reach},
+                 {"no_region": 1, "context": 2, "canonical": 6, "within": 1}),
                 ({"device_hit": 1, "device": device, "reach": reach},
-                 {"no_region": 1, "device": 1, "canonical": 2})):
+                 {"no_region": 1, "device": 1, "canonical": 6})):
             ctx.set(dut.start.valid, 1)
             ctx.set(dut.start.payload, start)
             assert ctx.get(dut.start.ready)

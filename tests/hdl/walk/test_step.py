@@ -4,6 +4,7 @@ proof in ``tests/formal`` covers wholly."""
 
 import pytest
 
+from siommu.arch.config import Config
 from siommu.arch.formats import (
     Cause,
     ContextDeny,
@@ -119,7 +120,7 @@ def root(v=1, **fields_):
 @pytest.mark.parametrize("before, word, cause", [
     ([root(0), root(0), 0], 0, Cause.PASID_INVALID),
     ([root(0), root(), 0], 0, Cause.TABLE_ABSENT),
-    ([root(0), root(0, reserved_11_2=1), 0], 0, Cause.ENTRY_RESERVED),
+    ([root(0), root(0, reserved_11_4=1), 0], 0, Cause.ENTRY_RESERVED),
     ([root(reserved_63_52=1), root(), 0], 0, Cause.ENTRY_RESERVED),
     ([root(), root(), 0x40], 0, Cause.ENTRY_RESERVED),
     ([root(), root(), 0], 1, Cause.ENTRY_RESERVED),
@@ -156,6 +157,58 @@ def test_canonical_addresses(l5, page, canonical):
         check_end(found, Cause.NON_CANONICAL, 0, 0)
 
 
+@pytest.mark.parametrize("riscv", [True, False])
+@pytest.mark.parametrize("ft", [0, 1])
+@pytest.mark.parametrize("fmt", range(4))
+def test_formats_of_a_context(riscv, ft, fmt):
+    """MEM_FMT of the memory root; the storage root has none; and with L5, and without V (§3.2)."""
+    def cause_of(memory, storage):
+        found = decide(before=[memory, storage, 0], state=CONTEXT, walk={"key": {"ft": ft}},
+                       config=Config(riscv_tables=riscv))
+        if found["finish"]:
+            assert not found["context_fill"]
+            check_end(found, found["outcome"].cause, 6, 0x5020)
+            return found["outcome"].cause
+        assert found["context_fill"]
+        if riscv:
+            shown = fmt if not ft else 0
+            assert found["context"].paging.fmt == shown
+            assert found["following"].entry_format == (shown != 0)
+            assert found["following"].level == (4 if ft else (4, 3, 4, 5)[fmt])
+        return Cause.OK
+
+    refused = Cause.ENTRY_RESERVED if fmt else Cause.OK
+    assert cause_of(root(fmt=fmt), root()) == (Cause.OK if riscv else refused)
+    assert cause_of(root(), root(fmt=fmt)) == refused
+    if fmt:
+        assert cause_of(root(fmt=fmt, l5=1), root()) == Cause.ENTRY_RESERVED
+    ignored = Cause.OK if ft else Cause.TABLE_ABSENT
+    for l5 in (0, 1):
+        expected = ignored if riscv or not fmt else Cause.ENTRY_RESERVED
+        assert cause_of(root(0, fmt=fmt, l5=l5), root()) == expected
+
+
+@pytest.mark.parametrize("fmt, level, page, canonical", [
+    (fmt, level, page << lowest - 12 & (1 << 52) - 1, canonical)
+    for fmt, level, lowest in ((1, 3, 38), (2, 4, 47), (3, 5, 56))
+    for page, canonical in ((0, True), (1, False), (-1, True), (-2, False),
+                            (1 << 63 - lowest, False), (~(1 << 63 - lowest), False))])
+def test_riscv_roots(fmt, level, page, canonical):
+    page |= 0x1A5 << 9 * (level - 1) & (1 << 9 * level - 1) - 1     # up to the sign
+    found = decide(before=[root(fmt=fmt), root(), 0], state=CONTEXT, walk={"key": {"page": page}})
+    assert found["context_fill"]
+    start = decide(start=1, walk={"key": {"page": page}, "context_hit": 1, "context": {
+        "root": 0x888, "paging": {"fmt": fmt}}})
+    if canonical:
+        entry = 0x888000 + 8 * (page >> 9 * (level - 1) & 0x1FF)
+        for way in (found, start):
+            check_read(way, entry, 1)
+            assert (way["following"].level, way["following"].entry_format) == (level, 1)
+    else:
+        check_end(found, Cause.NON_CANONICAL, 0, 0)
+        check_read(start, 0x100000, 2, restart=True)
+
+
 @pytest.mark.parametrize("ft", [0, 1])
 @pytest.mark.parametrize("absent", range(4))
 def test_disposition_of_what_is_absent(ft, absent):
@@ -184,7 +237,8 @@ def test_context_words(ft):
     found = decide(last=0, word=0b1001, walk=key, state={"table": Table.CONTEXT},
                    gathered={"word": 2})
     assert found["gathers"].deny == (2 if ft else 1) and not found["gathers"].reserved
-    for word, value in ((0, 4), (1, 1 << 52), (2, 0x40), (2, 1 << 63)):
+    for word, value in ((0, 0x10), (0, 0x800), (0, 7), (1, 4), (1, 8), (1, 1 << 52), (2, 0x40),
+                        (2, 1 << 63)):
         found = decide(last=0, word=value, state={"table": Table.CONTEXT},
                        gathered={"word": word})
         assert found["gathers"].reserved

@@ -1,5 +1,6 @@
 """Fills of the caches of the upper tables: their keys, and that none comes of a stale walk."""
 
+from siommu.arch.config import Config
 from siommu.walk.upper_fills import UpperFills
 
 from ...support.simulate import simulate
@@ -9,7 +10,7 @@ NAMES = "device", "context", "region"
 
 
 def run(scenario):
-    dut = UpperFills()
+    dut = UpperFills(Config())
 
     async def bench(ctx):
         ctx.set(dut.word.payload, {"key": KEY, "state": {"region_way": 2}})

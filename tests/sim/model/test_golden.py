@@ -216,7 +216,7 @@ def test_pasid_directory_invalid_and_reserved(ft, level):
 
 
 @FTS
-@pytest.mark.parametrize("word, bits", [(0, (*range(2, 12), *range(52, 64))),
+@pytest.mark.parametrize("word, bits", [(0, (*range(4, 12), *range(52, 64))),
                                         (1, (*range(2, 12), *range(52, 64))),
                                         (2, range(6, 64)), (3, range(64))])
 def test_context_reserved(ft, word, bits):

@@ -60,7 +60,8 @@ def test_one_device_port_and_a_wide_bus(tmp_path):
     library = build_library(simulator.verilog(WIDE), waves=True)
     made = World(3)
     mapped = MappedWorld(made.memory)
-    golden = GoldenModel(mapped, 1, made.check_ad, made.directory.base, made.directory.log2)
+    golden = GoldenModel(mapped, 1, made.check_ad, made.directory.base, made.directory.log2,
+                         riscv_tables=False)
     with Core(library) as core:
         assert core.ports == 2
         core.map(mapped.regions())
