@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import json
+import os
 import sys
 from dataclasses import asdict
 
@@ -125,9 +126,9 @@ def _port(options):
             port = serial.Serial(name, options.baud, timeout=READ_TIMEOUT,
                                  write_timeout=options.timeout)
         except (OSError, ValueError) as error:
-            # What pyserial says of a missing port has the reason twice.
-            reason = getattr(error, "strerror", None) or str(error)
-            raise CommandError(f"cannot open {name}: {reason.split(': ')[-1]}") from None
+            code = getattr(error, "errno", None)    # pyserial's own text has it twice
+            raise CommandError(f"cannot open {name}: "
+                               f"{os.strerror(code) if code else error}") from None
         stack.enter_context(port)
         port.reset_input_buffer()
         yield port
