@@ -26,7 +26,8 @@ SLOW = ("tests/demo/test_demo.py", "tests/demo/test_driver.py", "tests/hdl/test_
         "tests/sim/host/test_kernel.py", "tests/tools/test_whole_files.py",
         "tests/sim/verilated/test_core.py", "tests/sim/qemu/test_live_core.py",
         "tests/linux/test_linux.py", "tests/linux/test_driver.py",
-        "tests/linux/test_preload.py", "tests/regression/bridge/test_bridge.py")
+        "tests/linux/test_preload.py", "tests/fpga/image/test_host.py",
+        "tests/regression/bridge/test_bridge.py")
 
 _outcome = Outcome()
 
