@@ -1,7 +1,7 @@
 """Hardware in the loop without the hardware: ``siommu-host`` on the simulated board, over the pins
 of its UART, bit by bit.
 
-``BOARD_TRANSLATIONS=1000`` compares as many requests of random worlds with the golden model.
+``SIOMMU_BOARD_TRANSLATIONS=1000`` compares as many requests of random worlds with the golden model.
 """
 
 import json
@@ -24,7 +24,7 @@ from siommu.arch.config import PRESETS
 from siommu.arch.formats import Cause, Mode
 from siommu.arch.register_map import ID
 
-TRANSLATIONS = int(os.environ.get("BOARD_TRANSLATIONS", 60))
+TRANSLATIONS = int(os.environ.get("SIOMMU_BOARD_TRANSLATIONS", 60))
 TABLES = {"log2": 4, "devices": [
     {"device": 5, "devid": 1, "spaces": [
         {"pasid": 3, "blocks": [{"at": "0x100000", "to": "0x7000", "pages": 3, "write": False}],
