@@ -6,6 +6,7 @@ before is not made again; the folder of the results is complete or absent.
 
 import argparse
 import json
+import re
 import sys
 import time
 from pathlib import Path
@@ -21,6 +22,7 @@ from .config import ImageConfig
 
 __all__ = ["main", "sources", "summary"]
 
+_SOURCE = re.compile(r"^ *attribute \\src .*\n", re.M)
 BUILD = Path(__file__).resolve().parents[2] / "build" / "fpga"
 #: What nextpnr counts, by its names, and what we call it.
 CELLS = {"TRELLIS_COMB": "LUTs of all kinds", "TRELLIS_FF": "flip-flops",
@@ -28,10 +30,12 @@ CELLS = {"TRELLIS_COMB": "LUTs of all kinds", "TRELLIS_FF": "flip-flops",
 
 
 def sources(board, setting, config):
-    """RTLIL and pin constraints of an image for a ``Board``: texts by file name."""
+    """RTLIL and pin constraints of an image for a ``Board``: texts by file name. They do not depend
+    on where the sources are, nor on their lines, so that what was made is found again."""
     plan = board.platform().prepare(Top(board, setting, config), name="top")
-    return {name: content if isinstance(content, str) else content.decode()
-            for name, content in plan.files.items() if name in ("top.il", "top.lpf")}
+    texts = {name: content if isinstance(content, str) else content.decode()
+             for name, content in plan.files.items() if name in ("top.il", "top.lpf")}
+    return {name: _SOURCE.sub("", text) for name, text in texts.items()}
 
 
 def _make(board, setting, config, options):

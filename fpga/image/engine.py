@@ -74,19 +74,7 @@ class Engine(wiring.Component):
                     m.d.sync += status.eq(Status.BAD_OPERATION)
                     m.next = "SEND"
             with m.State("ITEM"):
-                with m.If(count == size):
-                    m.d.sync += count.eq(0)
-                    m.next = "RUN"
-                with m.Elif(self.payload_valid):
-                    m.d.comb += self.payload_ready.eq(1)
-                    m.d.sync += [item.word_select(count, 8).eq(self.payload), count.eq(count + 1)]
-                    with m.If((count == 0) & (self.room < length)):
-                        m.d.sync += status.eq(Status.BAD_LENGTH)
-                        m.next = "SEND"
-                with m.Else():
-                    with m.If(count != 0):
-                        m.d.sync += status.eq(Status.BAD_LENGTH)
-                    m.next = "SEND"
+                self._collect(m, item, count, size, length, status)
             with m.State("RUN"):
                 m.d.comb += runs.eq(1)
                 m.d.sync += answer.eq(found)
@@ -106,6 +94,22 @@ class Engine(wiring.Component):
                     m.d.comb += self.done.eq(1)
                     m.next = "IDLE"
         return m
+
+    def _collect(self, m, item, count, size, length, status):
+        """Puts an item together from the payload, if there is one and room for its answer."""
+        with m.If(count == size):
+            m.d.sync += count.eq(0)
+            m.next = "RUN"
+        with m.Elif(self.payload_valid):
+            m.d.comb += self.payload_ready.eq(1)
+            m.d.sync += [item.word_select(count, 8).eq(self.payload), count.eq(count + 1)]
+            with m.If((count == 0) & (self.room < length)):
+                m.d.sync += status.eq(Status.BAD_LENGTH)
+                m.next = "SEND"
+        with m.Else():
+            with m.If(count != 0):
+                m.d.sync += status.eq(Status.BAD_LENGTH)
+            m.next = "SEND"
 
     def _units(self, m, runs, code, item, done):
         """Gives the item to its unit; what that answers when ``done``."""

@@ -41,6 +41,7 @@ def test_every_board_has_its_pins_and_its_clock(name):
         assert f'LOCATE COMP "{pin}" SITE' in constraints
     assert constraints.count('LOCATE COMP "led_') + constraints.count('LOCATE COMP "rgb_led_') >= 8
     assert "EHXPLLL" in texts["top.il"]
+    assert ".py" not in texts["top.il"] and str(build.BUILD.parents[1]) not in texts["top.il"]
 
 
 @pytest.mark.parametrize("config, sentence", [
