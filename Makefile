@@ -14,6 +14,8 @@ PRESETS := small default large
 TRANSLATIONS ?= 1000000
 INVALIDATIONS ?= 5000
 MINUTES ?= 20
+BOARD ?= ulx3s
+PRESET ?= small
 # All cores. A simulation's tests stay in one process; the longest simulations come first.
 PYTEST := $(PY) -m pytest
 PARALLEL := -n auto --dist loadscope --no-loadscope-reorder
@@ -24,6 +26,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 .PHONY: help verilog check test test-synth linux test-linux stress-linux linux-shell regress lint demo waves formal mutants bench bench-linux bench-synth soak revocation matrix \
+	fpga board-sim \
 	docs generate lock clean distclean
 
 help: ## this list
@@ -159,6 +162,16 @@ bench-linux: $(VERILOG) ## what a read costs a program under Linux, by kernel an
 
 bench-synth: $(STAMP) ## size and routed frequency on the ECP5-85; build/synth/synth.md (hours)
 	@$(PY) -m fpga.synth $(ARGS)
+
+#: On a board
+
+fpga: $(STAMP) ## the bitstream of a board (BOARD=ulx3s, PRESET=small); build/fpga/
+	@$(PY) -m fpga.image.build --board $(BOARD) --preset $(PRESET) $(ARGS)
+
+board-sim: $(STAMP) ## random worlds through siommu-host on the simulated board (TRANSLATIONS=1000)
+	@sh scripts/check_tools.sh compiler
+	@$(PY) -m sim.board.cli --simulate --preset $(PRESET) random \
+		--translations $(if $(filter command line environment,$(origin TRANSLATIONS)),$(TRANSLATIONS),1000) $(ARGS)
 
 #: Long runs with random worlds
 

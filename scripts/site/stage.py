@@ -18,7 +18,7 @@ DOCS = ROOT / "docs"
 CONTENTS = {
     "Begin": ("demo", "linux", "glossary"),
     "Understand": ("specification", "theory", "formats", "registers", "claims"),
-    "Integrate": ("integration", "interfaces", "configuration", "bridge"),
+    "Integrate": ("integration", "interfaces", "configuration", "bridge", "board"),
     "Program": ("programming",),
     "Trust": ("verification", "performance"),
     "Change": ("howto", "reference/index"),

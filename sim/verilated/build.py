@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..folders import digest, once
 
-__all__ = ["BuildError", "build_library", "port_names"]
+__all__ = ["BuildError", "build_library", "port_names", "run_tool"]
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = Path(__file__).resolve().parent
@@ -122,3 +122,14 @@ def _run(command, folder):
     if done.returncode:
         tail = "\n".join(done.stdout.splitlines()[-20:])
         raise BuildError(f"{Path(command[0]).name} failed (status {done.returncode}):\n{tail}")
+
+
+def run_tool(command, folder):
+    """Runs a tool in ``folder``, for models of other modules.
+
+    Raises
+    ------
+    BuildError
+        It failed, or is missing.
+    """
+    _run(command, folder)

@@ -10,6 +10,7 @@ import re
 import pytest
 from amaranth.lib import data
 
+from sim.board.protocol import OPERATIONS
 from siommu import Config
 from siommu.arch import formats
 from siommu.arch.register_map import REGISTERS
@@ -162,7 +163,7 @@ def test_hyphenated_names(document):
     configuration, is a planted fault or a proof."""
     wrong = [(place, f"the planted fault or proof `{place.text}`") for place in code(document)
              if re.fullmatch(r"[a-z]\w*(-[a-z0-9]+)+", place.text)
-             and not re.fullmatch(r"(l1|l2|walks)-\d+|bench-synth", place.text)
+             and not re.fullmatch(r"(l1|l2|walks)-\d+|bench-synth|siommu-host", place.text)
              and place.text.partition("-")[0] not in MODULES     # a row of the table below
              and place.text not in {*MUTATIONS, *MODULE_FAULTS, *PROOFS}]
     _report(wrong)
@@ -248,7 +249,7 @@ def test_options(document):
 
 def _capitals():
     """Names in capitals that the declarations give, and those of the C header."""
-    names = set(OTHER_CAPITALS)
+    names = OTHER_CAPITALS | set(OPERATIONS)
     for register in REGISTERS:
         names |= {register.name, re.sub("_(LOW|HIGH)$", "", register.name)}
         names |= {field.name for field in register.fields}

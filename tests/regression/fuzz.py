@@ -7,13 +7,13 @@ import random
 
 import cocotb
 
+from sim.model.worlds import Traffic, World
 from siommu.arch.formats import Mode
 from siommu.arch.register_map import REGISTERS
 
 from .bench import Testbench
 from .queues import Queues, fence, inval_tlb, offset
 from .random_worlds import set_weather
-from .worlds import Traffic, World
 
 #: They decide about answers, or about where records are written: among the tables, perhaps.
 SPARED = ("CTRL", "PORT_ENABLE", "FQ_BASE_HIGH")

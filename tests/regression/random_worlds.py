@@ -8,11 +8,11 @@ import random
 
 import cocotb
 
+from sim.model.worlds import Traffic, World
 from siommu.arch.formats import Mode
 
 from .bench import Testbench
 from .simulator import CONFIGS
-from .worlds import Traffic, World
 
 SEEDS = [int(seed) for seed in os.environ["SIOMMU_SEEDS"].split()]
 PHASES = 6

@@ -9,9 +9,9 @@ import pytest
 from sim.memory import BusError
 from sim.model.golden import Access, GoldenModel, check_response
 from sim.model.lockstep import Lockstep, Settings
+from sim.model.worlds import Traffic, World
 from sim.verilated import Core, CoreError, Region
 from sim.verilated.build import BuildError, port_names
-from tests.regression.worlds import Traffic, World
 
 from .world import MappedWorld
 

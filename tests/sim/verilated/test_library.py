@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from sim.model.golden import GoldenModel, check_response
+from sim.model.worlds import Traffic, World
 from sim.verilated import BuildError, Core, build, build_library
 from tests.regression import simulator
-from tests.regression.worlds import Traffic, World
 
 from .test_core import answers, ask, enable
 from .world import MappedWorld

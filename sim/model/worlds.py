@@ -3,11 +3,13 @@
 Everything follows from one seed.
 """
 
+import contextlib
 import random
 
-from sim.memory import BusError, Memory
-from sim.model.golden import Access
-from sim.tables import (
+from siommu.arch.formats import Disposition, Size
+
+from ..memory import BusError, Memory, MemoryFull
+from ..tables import (
     DeviceDirectory,
     FileTable,
     PageTable,
@@ -16,7 +18,7 @@ from sim.tables import (
     TableError,
     span_bytes,
 )
-from siommu.arch.formats import Disposition, Size
+from .golden import Access
 
 __all__ = ["World", "Traffic"]
 
@@ -26,13 +28,15 @@ ALL = (1 << 64) - 1
 
 
 class World:
-    """Tables in a memory of their own.
+    """Tables in a memory of their own, or in a given one.
 
     Parameters
     ----------
     seed : int
     riscv : float
         How many of the memory tables are RISC-V ones.
+    memory : Memory or None
+        A small one of at least 16 pages, in which the world ends where it is full.
 
     Attributes
     ----------
@@ -45,29 +49,40 @@ class World:
         Places worth asking for; ``space`` is (device, pasid).
     """
 
-    def __init__(self, seed, riscv=.5):
+    def __init__(self, seed, riscv=.5, memory=None):
         self.rng = rng = random.Random(seed)
         self._riscv = riscv
         # Garbage points anywhere: half of the physical addresses have no memory behind them.
-        self.memory = Memory(size=1 << 28, seed=rng.random(),
-                             limit=rng.choice((None, 1 << 51, 1 << 40)))
-        self.directory = DeviceDirectory(self.memory, rng.choice((2, 3, 4, 8, 16)))
+        self.memory = memory or Memory(size=1 << 28, seed=rng.random(),
+                                       limit=rng.choice((None, 1 << 51, 1 << 40)))
+        self.directory = DeviceDirectory(self.memory,
+                                         rng.choice((2, 3, 4, 8) if memory else (2, 3, 4, 8, 16)))
+        kept = memory and memory.alloc_pages(2)     # for the garbage
         self.check_ad = int(rng.random() < .35)
         self.areas, self._tables, self._files = [], [], []
         self.devices, self.pasids = [], []
         self._entries = []          # addresses of entries worth breaking
         for _ in range(rng.randint(1, 3)):
-            self._file()
+            self._in_room(self._file)
         for index in range(min(rng.randint(2, 6), 1 << self.directory.log2)):
-            self._device(index)
+            self._in_room(self._device, index)
+        if memory:
+            memory.free(kept, 2)
         self._garbage()
-        for _ in range(rng.randint(0, 60)):
+        # As much damage to a few entries would leave nothing to grant.
+        for _ in range(rng.randint(0, 8 if memory else 60)):
             self.damage()
-        for _ in range(rng.choice((0, 0, 2, 6))):
+        for _ in range(rng.choice((0, 0, 1) if memory else (0, 0, 2, 6))):
             entry = rng.choice(self._entries)
             self.memory.poison(entry & -64, 64)
 
     # -- building ------------------------------------------------------------------------------
+
+    @staticmethod
+    def _in_room(build, *arguments):
+        """Builds a part, or as much of it as there is room for."""
+        with contextlib.suppress(MemoryFull):
+            build(*arguments)
 
     def _chance(self, probability):
         return self.rng.random() < probability
@@ -114,7 +129,7 @@ class World:
         self.devices.append(device)
         for _ in range(rng.randint(1, 3)):
             pasid = rng.choice((0, 1, (1 << reach) - 1, rng.getrandbits(reach)))
-            self._space(device, pasids, pasid)
+            self._in_room(self._space, device, pasids, pasid)
         self.directory.set(device, devid=rng.choice((0, 1, 1, 1023)), pasids=pasids,
                            mem=self._chance(.9), sto=self._chance(.9),
                            mem_bypass=self._chance(.12), sto_bypass=self._chance(.12),
@@ -177,7 +192,7 @@ class World:
             else:
                 vaddr = self._place(table, step)
                 pages = self._leaves(ft, table, vaddr, size, step)
-        except TableError:
+        except (TableError, MemoryFull):
             return                                  # something is there already
         self.areas.append((space, ft, vaddr, pages))
         for _ in range(4):
@@ -239,7 +254,9 @@ class World:
     def _garbage(self):
         """Pages of random entries, many of which point to tables, hooked in at random."""
         rng = self.rng
-        pages = [self.memory.alloc_pages() for _ in range(rng.randint(1, 4))]
+        pages = []
+        for _ in range(rng.randint(1, 4)):
+            self._in_room(lambda: pages.append(self.memory.alloc_pages()))
         targets = pages + [table.root for table in self._tables]
         for index, page in enumerate(pages):
             word = self._riscv_noise if index and self._chance(.5) else self._noise
