@@ -25,7 +25,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # What a recipe that failed has begun must not look made. The commands write whole files anyway.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help verilog check test linux test-linux stress-linux linux-shell regress lint demo waves formal mutants bench bench-linux bench-synth soak revocation matrix \
+.PHONY: help verilog check test test-synth linux test-linux stress-linux linux-shell regress lint demo waves formal mutants bench bench-linux bench-synth soak revocation matrix \
 	fpga board-sim \
 	docs generate lock clean distclean
 
@@ -39,13 +39,14 @@ help: ## this list
 	@echo "Missing Debian packages are installed if root runs make; SIOMMU_INSTALL=no prevents that."
 
 # The stamp comes last, after all that it stands for. It is empty, so it cannot be cut.
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock requirements-data.lock pyproject.toml
 	@sh scripts/check_tools.sh python
 	@echo "siommu: making the virtual environment $(VENV) with $(PYTHON)"
 	@rm -rf $(VENV)
 	@"$(PYTHON)" -m venv $(VENV)
 	@echo "siommu: installing the pinned packages from PyPI (about 100 MB)"
-	@$(PY) -m pip install --quiet --require-hashes --no-deps -r requirements.lock
+	@$(PY) -m pip install --quiet --require-hashes --no-deps -r requirements.lock \
+		-r requirements-data.lock
 	@echo "siommu: installing this package into $(VENV)"
 	@PYTHONWARNINGS=ignore $(PY) -m pip install --quiet --no-deps --no-build-isolation --no-index -e .
 	@touch $@
@@ -69,13 +70,16 @@ check: $(STAMP) ## a short tour (3 minutes): lint, fast tests, one random world 
 	@sh scripts/check_tools.sh compiler libpython e2fsprogs
 	@$(MAKE) --no-print-directory lint PRESETS=default
 	@echo "siommu: running the fast tests, and random world $(or $(SEED),0)"
-	@SEED=$(or $(SEED),0) $(PYTEST) $(PARALLEL) -q -m "not slow" $(ARGS)
+	@SEED=$(or $(SEED),0) $(PYTEST) $(PARALLEL) -q --ignore tests/linux -m "not slow and not synthesis" $(ARGS)
 	@echo "siommu: the short tour passed; make test runs everything"
 
 test: $(STAMP) ## unit tests and regression (SEED=n replays one random world)
 	@sh scripts/check_tools.sh compiler libpython e2fsprogs tools
 	@echo "siommu: running the tests (ARGS=-n0 runs them one after the other)"
-	@$(PYTEST) $(PARALLEL) $(ARGS)
+	@$(PYTEST) $(PARALLEL) --ignore tests/linux -m "not synthesis" $(ARGS)
+
+test-synth: $(STAMP) ## Yosys synthesises `small` for two more families of FPGAs (4 minutes)
+	@$(PYTEST) $(PARALLEL) -m synthesis tests/hdl/generate
 
 #: Under Linux
 

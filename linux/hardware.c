@@ -69,12 +69,18 @@ static void push(struct siommu_command command)
 	commands.tail = siommu_ring_advance(commands.tail, 1, CQ_LOG2);
 }
 
+static bool fence_is_over(u32 sequence)
+{
+	return READ_ONCE(*commands.fence) == sequence;
+}
+
 void hardware_invalidate(const struct siommu_command *list, unsigned int count)
 {
-	unsigned long end = jiffies + msecs_to_jiffies(FENCE_MS);
+	unsigned long end;
 	u32 sequence;
 
 	mutex_lock(&commands.lock);
+	end = jiffies + msecs_to_jiffies(FENCE_MS);
 	sequence = ++commands.sequence;
 	while (count--)
 		push(*list++);
@@ -82,10 +88,13 @@ void hardware_invalidate(const struct siommu_command *list, unsigned int count)
 	/* The tables that were changed, and the commands, before the register that starts them. */
 	wmb();
 	hardware_write(SIOMMU_REG_CQ_TAIL, commands.tail);
-	while (READ_ONCE(*commands.fence) != sequence) {
-		if (hardware_read(SIOMMU_REG_CQ_STATUS) & 3 || time_after(jiffies, end)) {
+	while (!fence_is_over(sequence)) {
+		u32 status = hardware_read(SIOMMU_REG_CQ_STATUS);
+
+		/* It may have come to its end while we looked, or were kept from looking. */
+		if ((status & 3 || time_after(jiffies, end)) && !fence_is_over(sequence)) {
 			pr_err("siommu: the command queue stopped (status %#x); emptying the caches\n",
-			       hardware_read(SIOMMU_REG_CQ_STATUS));
+			       status);
 			queue_on();
 			empty_caches();
 			break;

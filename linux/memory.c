@@ -231,8 +231,10 @@ int memory_pin(struct space *space, const struct siommu_range *range)
 	error = pin->pages ? account_locked_vm(space->mm, pin->count, true) : -ENOMEM;
 	if (error)
 		goto free;
-	count = pin_user_pages_fast(pin->address, pin->count,
-				    (range->write ? FOLL_WRITE : 0) | FOLL_LONGTERM, pin->pages);
+	/* As if to write, also what the device only reads: a page that is shared until it is written
+	 * to (of zeros, or with a child) would stay behind when the process writes. */
+	count = pin_user_pages_fast(pin->address, pin->count, FOLL_WRITE | FOLL_LONGTERM |
+				    (range->write ? 0 : FOLL_FORCE), pin->pages);
 	if (count == pin->count) {
 		error = enter(space, pin, range->write);
 		if (!error) {

@@ -25,9 +25,8 @@ SLOW = ("tests/demo/test_demo.py", "tests/demo/test_driver.py", "tests/hdl/test_
         "tests/hdl/walk/test_step.py", "tests/sim/time/test_cocotb_scheduler.py",
         "tests/sim/host/test_kernel.py", "tests/tools/test_whole_files.py",
         "tests/sim/verilated/test_core.py", "tests/sim/qemu/test_live_core.py",
-        "tests/linux/test_linux.py", "tests/linux/test_driver.py",
-        "tests/linux/test_preload.py", "tests/fpga/image/test_host.py",
-        "tests/regression/bridge/test_bridge.py")
+        "tests/fpga/image/test_host.py",
+        "tests/regression/bridge/test_bridge.py", "tests/hdl/generate/test_installed.py")
 
 _outcome = Outcome()
 

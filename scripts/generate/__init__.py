@@ -5,7 +5,7 @@
 
 from pathlib import Path
 
-from . import documents, header, pictures, registers
+from . import documents, header, ipxact, pictures, registers
 
 __all__ = ["ROOT", "OUTPUTS", "generate"]
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 OUTPUTS = {
     "hdl/include/siommu_regs.h": registers.write_c_header,
     "hdl/include/siommu.h": header.write,
-    "hdl/ipxact/siommu.xml": registers.write_ipxact,
+    "hdl/ipxact/siommu.xml": ipxact.write,
     "docs/registers.md": documents.write_registers,
     "docs/formats.md": documents.write_formats,
     "docs/pictures/pipeline.svg": pictures.write_pipeline,

@@ -1,13 +1,12 @@
-"""What the PeakRDL exporters make of ``siommu.rdl``."""
+"""The C header of the registers, as the PeakRDL exporter makes it of ``siommu.rdl``."""
 
 from peakrdl_cheader.c_standards import CStandard
 from peakrdl_cheader.exporter import CHeaderExporter
-from peakrdl_ipxact.exporter import IPXACTExporter
 
-from siommu.arch.register_map import register, root
+from siommu.arch.register_map import root
 from siommu.generate.files import whole
 
-__all__ = ["write_c_header", "write_ipxact"]
+__all__ = ["write_c_header"]
 
 
 def write_c_header(path):
@@ -17,13 +16,3 @@ def write_c_header(path):
     with whole(path) as scratch:
         CHeaderExporter().export(root().top, str(scratch), reuse_typedefs=False,
                                  std=CStandard.gnu99)
-
-
-def write_ipxact(path):
-    """The registers for tools that read IP-XACT (IEEE 1685-2014)."""
-    version = register("VERSION")
-    exporter = IPXACTExporter(
-        vendor="siommu", library="siommu",
-        version=f"{version.field('MAJOR').reset}.{version.field('MINOR').reset}")
-    with whole(path) as scratch:
-        exporter.export(root().top, str(scratch))

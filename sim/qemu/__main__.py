@@ -5,7 +5,6 @@ import argparse
 import contextlib
 import dataclasses
 import mmap
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -20,8 +19,6 @@ from .protocol import ProtocolError
 
 __all__ = ["main"]
 
-DISK_BYTES = 64 << 20                   #: of an empty disk
-
 
 def _arguments(argv):
     parser = argparse.ArgumentParser(prog="python -m sim.qemu", description=__doc__)
@@ -30,7 +27,7 @@ def _arguments(argv):
                         help="the core (build/siommu.v)")
     parser.add_argument("--image", type=Path, action="append",
                         help="an SSD's content, read and written in place; again for another SSD; "
-                             "without, an empty disk that is not kept")
+                             "without, the two SSDs of the story, which are not kept")
     parser.add_argument("--script", type=Path, help="shell for the guest; without, a shell on the "
                                                     "console")
     parser.add_argument("--timed", dest="pace", action="store_const", const="timed",
@@ -93,21 +90,21 @@ def _run(arguments, found):
     script = None if arguments.script is None else arguments.script.read_text()
     library = build_library(arguments.verilog)
     with contextlib.ExitStack() as stack:
-        disks = [stack.enter_context(contextlib.closing(_map(path, stack)))
-                 for path in arguments.image or [None]]
+        images, files = arguments.image, None
+        if not images:
+            told = story.Story(Path(stack.enter_context(tempfile.TemporaryDirectory())), found)
+            images, files = [image.path for image in told.images], told.files
+        disks = [stack.enter_context(contextlib.closing(_map(path, stack))) for path in images]
         live = machine.run(machine.Machine(library, disks, script, pace=arguments.pace,
-                                           files=story.guest_files(found), packages=found,
+                                           files=files or story.guest_files(found), packages=found,
                                            latency=arguments.latency, seconds=arguments.seconds))
     print(f"siommu: the golden model agrees with all {live.judge.judged} answers of the core, "
           f"{live.judge.pages} pages", file=sys.stderr)
 
 
 def _map(path, stack):
-    """A disk's content; ``None`` is an empty one."""
-    file = stack.enter_context(tempfile.TemporaryFile() if path is None else path.open("r+b"))
-    if path is None:
-        os.ftruncate(file.fileno(), DISK_BYTES)
-    return mmap.mmap(file.fileno(), 0)
+    """A disk's content."""
+    return mmap.mmap(stack.enter_context(path.open("r+b")).fileno(), 0)
 
 
 def _replay(arguments):

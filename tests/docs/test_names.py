@@ -33,7 +33,7 @@ OUTPUTS = {"siommu.v", "synth.json", "results.json", "tests/hdl/test_example.py"
 EXAMPLES = {"module::test", 'SEED=5 make test ARGS="-k test_first_level -s"'}
 
 #: Options of the tools of others.
-FOREIGN_OPTIONS = {"--lint-only", "--top-module"}
+FOREIGN_OPTIONS = {"--lint-only", "--top-module", "--target"}
 
 #: The specification says these, and the core does not have them: its additions say so. What comes
 #: to exist is to be taken out here, and in the additions.

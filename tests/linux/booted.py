@@ -26,8 +26,8 @@ def tool(*words):
     return subprocess.run(words, check=True, capture_output=True, env=ENVIRONMENT).stdout
 
 
-def ext4(folder, files):
-    """An ext4 image with ``files``, path to bytes, as a bytearray; blocks of 4 KiB."""
+def ext4(folder, files, block=4096):
+    """An ext4 image with ``files``, path to bytes, as a bytearray; blocks of ``block`` bytes."""
     tree, image = folder / "tree", folder / "image"
     tree.mkdir()
     for path, content in files.items():
@@ -35,7 +35,7 @@ def ext4(folder, files):
         write_whole(tree / path, content)
     write_whole(image, b"")
     os.truncate(image, 32 * MEGABYTE)
-    tool("mke2fs", "-q", "-t", "ext4", "-b", "4096", "-d", str(tree), str(image))
+    tool("mke2fs", "-q", "-t", "ext4", "-b", str(block), "-d", str(tree), str(image))
     return bytearray(image.read_bytes())
 
 

@@ -10,16 +10,18 @@ from sim.qemu import driver, packages
 
 from .booted import boot, e2fsck, ext4, needs_packages
 
-PROGRAM = driver.LINUX / "tests" / "direct.c"
+TESTS = driver.LINUX / "tests"
 SCRIPT = """\
-mount -t ext4 /dev/nvme0n1 /mnt; mount -t debugfs none /sys/kernel/debug
+mkdir /small; mount -t ext4 /dev/nvme0n1 /mnt; mount -t ext4 /dev/nvme1n1 /small
+mount -t debugfs none /sys/kernel/debug
 dmesg -c > /dev/null; insmod /siommu.ko && ls /dev/siommu
-/direct /mnt/data; echo "status $?"
+/direct /mnt/data; echo "direct: status $?"
+/refusals /mnt /small /tmp; echo "refusals: status $?"
 echo "== spaces"; cat /sys/kernel/debug/siommu/spaces
 echo "== files"; cat /sys/kernel/debug/siommu/files
 echo "== counters"; cat /sys/kernel/debug/siommu/counters /sys/kernel/debug/siommu/faults
 echo "== end"; rmmod siommu && echo "removed"; ls /dev/siommu
-umount /mnt && echo unmounted
+umount /mnt /small && echo unmounted
 dmesg | sed 's/^/kernel: /'
 """
 
@@ -30,15 +32,19 @@ def run(tmp_path_factory):
     needs_packages()
     folder = tmp_path_factory.mktemp("driver")
     disk = ext4(folder, {"data": bytes(range(251)) * 2000})
-    text = boot(disk, SCRIPT, files={
-        "siommu.ko": driver.module(packages.find()), "direct": (driver.program(PROGRAM), 0o755)})
+    (folder / "small").mkdir()
+    small = ext4(folder / "small", {"readme": b"blocks of 1 KiB"}, 1024)
+    refusals = driver.program(TESTS / "refusals.c", TESTS / "files.c")
+    text = boot([disk, small], SCRIPT, lba_bytes=512, files={
+        "siommu.ko": driver.module(packages.find()), "refusals": (refusals, 0o755),
+        "direct": (driver.program(TESTS / "direct.c"), 0o755)})
     return text, e2fsck(folder, disk)
 
 
 def test_every_check_passes(run):
     text, _ = run
     assert re.search(r"^pass: ", text, re.M) and not re.search(r"^FAIL", text, re.M), text
-    assert "status 0\n" in text
+    assert "direct: status 0\n" in text and "refusals: status 0\n" in text, text
 
 
 def test_nothing_is_left_behind(run):

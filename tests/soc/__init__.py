@@ -1,0 +1,1 @@
+"""Others use the core: in a flow of FuseSoC."""
