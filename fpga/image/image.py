@@ -6,7 +6,9 @@ from amaranth.lib.wiring import In, Out
 
 from sim.board.protocol import SILENCE, Port
 from siommu.arch.formats import Request, Response
+from siommu.bus.axi import ReadData
 from siommu.lib.payload import Payload
+from siommu.lib.queues import PairQueue
 from siommu.top import Siommu
 
 from .answer import FrameSender
@@ -54,7 +56,11 @@ class Image(wiring.Component):
             m.submodules[name] = ResetInserter(reset)(part)
         m.submodules.memory = unit = MemoryUnit()
         wiring.connect(m, unit.host, ram.host)
-        self._memory(m, siommu, ram)
+        # Behind the choice among many block RAMs there is no time for anything else.
+        queue = PairQueue(ReadData(core.axi_id_width, 64))
+        m.submodules.read = ResetInserter(reset)(queue)
+        wiring.connect(m, ram.r, queue.w)
+        self._memory(m, siommu, ram, queue.r)
         self._registers(m, siommu, registers.axil)
         self._ports(m, siommu, requests)
         units = {Port.BOARD: board, Port.MEMORY: unit, Port.REGISTERS: registers,
@@ -105,13 +111,13 @@ class Image(wiring.Component):
             m.d.comb += signal.eq(port(name)) if outward else port(name).eq(signal)
         m.d.comb += port("ready").eq(stream.ready) if outward else stream.ready.eq(port("ready"))
 
-    def _memory(self, m, siommu, ram):
+    def _memory(self, m, siommu, ram, read):
         for name, fields, outward in (
                 ("ar", ("id", "addr", "len", "size", "burst"), True),
                 ("r", ("id", "data", "resp", "last"), False),
                 ("aw", ("id", "addr", "len", "size"), True), ("w", ("data", "strb", "last"), True),
                 ("b", ("id", "resp"), False)):
-            stream = getattr(ram, name)
+            stream = read if name == "r" else getattr(ram, name)
             self._channel(m, siommu, f"m_axi_{name}", stream,
                           {field: stream.payload[field] for field in fields}, outward)
 

@@ -35,7 +35,6 @@ def test_every_board_has_its_pins_and_its_clock(name):
     assert setting.khz == board.khz
     texts = sources(board, setting, ImageConfig(PRESETS["small"], setting.khz, log2=board.log2))
     constraints = texts["top.lpf"]
-    assert f'FREQUENCY NET "clock" {setting.khz * 1e3} HZ;' in constraints
     assert f"{board.khz_in * 1e3} HZ;" in constraints
     for pin in ("uart_0__rx__io", "uart_0__tx__io"):
         assert f'LOCATE COMP "{pin}" SITE' in constraints
@@ -87,10 +86,10 @@ def test_a_bitstream_comes_with_its_report(tools, tmp_path, capsys):
 
 
 def test_no_bitstream_where_the_clock_does_not_close(tools, tmp_path, capsys):
-    tools[0] = 50.0
+    tools[0] = 45.0
     assert main(["--board", "ulx3s"]) == 1
     assert not (tmp_path / "ulx3s-small" / "image.bit").exists()
-    assert "the clock does not close; try --mhz 47" in capsys.readouterr().err
+    assert "the clock does not close; try --mhz 42" in capsys.readouterr().err
 
 
 def test_errors_are_sentences(tools, monkeypatch, capsys):
