@@ -227,8 +227,8 @@ async def napot_pages(dut):
         scene = Scene(tb)
         space = scene.space(riscv=4)
         table, addr = space.tables[0], BASE[4] & -(PAGE << 4)
-        plain = addr + (1 << 21)
-        table.map(addr, 0x1_2340_0000, 4 * NAPOT_PAGES, napot=True)
+        plain, groups = addr + (1 << 24), 30
+        table.map(addr, 0x1_2340_0000, groups * NAPOT_PAGES, napot=True)
         table.map(plain, 0x5_6780_0000, 4 * NAPOT_PAGES)
         assert table.entry(addr) >> 63 and not table.entry(plain) >> 63
         await scene.enable()
@@ -249,6 +249,11 @@ async def napot_pages(dut):
                     done = await tb.port(2).request(
                         space.access(0, 0, start + first * PAGE, pages))
                     assert len(done.beats) <= (first + pages + 7) // 8 - first // 8
+        # More lines than the first level has entries: the pages of the second level, too.
+        await tb.invalidate()
+        everywhere = range(groups * NAPOT_PAGES)
+        for page in (*everywhere[::8], *tb.rng.sample(everywhere, len(everywhere))):
+            await tb.port(page).request(space.access(0, page & 1, addr + page * PAGE))
         # What one entry of a group says counts for its own page.
         for change in (0, 0x13, 1 << 63 | 9 << 14 | 8 << 10 | 0xD7):
             await tb.invalidate()
