@@ -99,8 +99,8 @@ def test_random_worlds_are_the_golden_models(board):
 
 def test_a_difference_is_found(board, monkeypatch):
     """A model in another mode is contradicted."""
-    monkeypatch.setattr(worlds, "GoldenModel", lambda memory, mode, *rest:
-                        GoldenModel(memory, Mode.BYPASS, *rest))
+    monkeypatch.setattr(worlds, "GoldenModel", lambda memory, mode, *rest, **more:
+                        GoldenModel(memory, Mode.BYPASS, *rest, **more))
     result = worlds.run(board, 20)
     assert result.differences and result.differences[0]["world"] == 0
 
