@@ -99,7 +99,7 @@ class CoreStreamsProof(Component):
             core.ar.ready.eq(self.ar_ready), core.r.valid.eq(self.r_valid),
             core.r.payload.eq(self.r), core.settings.mode.eq(self.mode),
             core.settings.ddt_log2.eq(16), core.settings.port_enable.eq(1),
-            core.faults.recorded.eq(self.recorded), core.revoker.mark.eq(self.mark),
+            core.faults.recorded.eq(self.recorded), core.revoker.mark.set.eq(self.mark),
         ]
         asked, heard = core.requests[TINY.ports], core.responses[TINY.ports]
         m.d.comb += [
