@@ -5,15 +5,14 @@ seeds; ``SAMPLE=n`` takes another sample of configurations for them (``make matr
 ``SIM=icarus`` and ``SIOMMU_VERILOG=file`` as in ``simulator.py``.
 """
 
-import importlib
 import os
-import sys
 
 import pytest
 
 from tests.bench import matrix
 
 from . import simulator
+from .collected import Simulations, items
 from .outcome import choose_seeds
 
 #: Of all combinations of widths, caches, walks and ports, those that this run looks at.
@@ -38,46 +37,17 @@ MODULES = {
 }
 choose_seeds()
 
-
-def cocotb_tests(module):
-    """Names of the cocotb tests in ``module``, as the simulation reports them."""
-    return [test.name for value in vars(module).values()
-            if type(value).__name__ == "TestGenerator" for test in value.generate_tests()]
-
-
-_simulations = {}       # (module, config) -> (results, folder) or the exception
-
-
-def _simulate(module, config, names, capture):
-    if (module, config) not in _simulations:
-        with capture.global_and_fixture_disabled():     # say what is being done meanwhile
-            # Standard error, because a worker's standard output goes nowhere.
-            print(f"\nsiommu: {module} on '{config}': {len(names)} tests", file=sys.stderr,
-                  flush=True)
-            try:
-                _simulations[module, config] = simulator.run(module, names, config)
-            except simulator.SimulationError as error:
-                _simulations[module, config] = error
-    found = _simulations[module, config]
-    if isinstance(found, Exception):
-        pytest.fail(str(found), pytrace=False)
-    return found
+_simulations = Simulations(lambda module, config, names: simulator.run(module, names, config))
 
 
 def _items():
-    for name, configs in MODULES.items():
-        module = importlib.import_module(f"tests.regression.{name}")
-        tests = cocotb_tests(module)
-        assert tests, f"{name} has no tests"
-        for config in configs:
-            for test in tests:
-                yield pytest.param(module.__name__, config, test, id=f"{name}-{config}-{test}")
+    return items("tests.regression", MODULES)
 
 
 def ran():
     """The simulations of this process: (module, configuration, folder or None if it broke)."""
     return [(module, config, None if isinstance(found, Exception) else str(found[1]))
-            for (module, config), found in _simulations.items()]
+            for (module, config), found in _simulations.found.items()]
 
 
 def is_whole(items):
@@ -88,15 +58,4 @@ def is_whole(items):
 
 @pytest.mark.parametrize("module, config, test", list(_items()))
 def test_regression(module, config, test, request):
-    names = [item.callspec.params["test"] for item in request.session.items
-             if item.name.startswith("test_regression[")
-             and item.callspec.params["module"] == module
-             and item.callspec.params["config"] == config]
-    capture = request.config.pluginmanager.getplugin("capturemanager")
-    results, folder = _simulate(module, config, names, capture)
-    for line in (folder / "simulation.log").read_text().splitlines():
-        if line.startswith(f"{test}: "):
-            print(line)
-    if results[test] is not None:
-        pytest.fail(f"{results[test]}\nThe log is {folder / 'simulation.log'}; "
-                    f"`make waves TEST={test}` leaves waves", pytrace=False)
+    _simulations.check(request, module, config, test, f"; `make waves TEST={test}` leaves waves")

@@ -141,7 +141,8 @@ def save_file(config, verilog, dump, folder):
 
 def _find(name):
     """Module and full name of the test that ``name`` means; the first of several parameters."""
-    from .test_regression import MODULES, cocotb_tests
+    from .collected import cocotb_tests
+    from .test_regression import MODULES
     known = []
     for module in MODULES:
         tests = cocotb_tests(importlib.import_module(f"tests.regression.{module}"))
