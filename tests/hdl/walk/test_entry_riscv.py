@@ -1,40 +1,22 @@
 """Entries of RISC-V page tables (§3.4), decoded: literal words for every bit and level."""
 
 import pytest
-from amaranth.hdl import Const, Module, Signal
 from amaranth.lib import data
 
 from siommu.arch.formats import Size
 from siommu.pipeline.grants import GibNumber
 from siommu.pipeline.paging import LEVELS
-from siommu.walk.entry import PageEntry, decode
 
-from ...support.simulate import seeded, simulate
+from ...support.simulate import seeded
+from .entries import NOTHING, decode_all
 
-FIELDS = [name for name, _ in data.Layout.cast(PageEntry)]
-NOTHING = dict.fromkeys(FIELDS, 0)
 #: What an entry says that has no bit set: a pointer grants all.
 POINTER = {**NOTHING, "user": 1, "accessed": 1, "write": 1}
 
 
 def decoded(cases):
     """Decodes each of ``cases`` (word, level, page); for each, the fields as a dictionary."""
-    m = Module()
-    word, level, page, entry = Signal(64), Signal(3), Signal(52), Signal(PageEntry)
-    m.d.comb += entry.eq(decode(m, word, level=level, ft=0, page=page, entry_format=Const(1, 1)))
-    m.d.sync += Signal().eq(0)
-    found = []
-
-    async def bench(ctx):
-        for case in cases:
-            for signal, value in zip((word, level, page), case):
-                ctx.set(signal, value)
-            await ctx.delay(1e-9)
-            value = ctx.get(entry)
-            found.append({name: int(getattr(getattr(value, name), "value", getattr(value, name)))
-                          for name in FIELDS})
-    simulate(m, bench)
-    return found
+    return decode_all([dict(zip(("word", "level", "page"), case)) for case in cases], 1)
 
 
 def test_every_bit_of_a_pointer():

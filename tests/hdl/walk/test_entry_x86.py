@@ -1,38 +1,16 @@
 """Entries of x86-64 page tables (§3.3), decoded: literal words for every bit, level and FT."""
 
 import pytest
-from amaranth.hdl import Const, Module, Signal
-from amaranth.lib import data
 
 from siommu.arch.formats import Size
 from siommu.pipeline.paging import LEVELS
-from siommu.walk.entry import PageEntry, decode
 
-from ...support.simulate import simulate
-
-FIELDS = [name for name, _ in data.Layout.cast(PageEntry)]
-NOTHING = dict.fromkeys(FIELDS, 0)
+from .entries import NOTHING, decode_all
 
 
 def decoded(cases):
     """Decodes each of ``cases`` (word, level, ft); for each, the fields as a dictionary."""
-    m = Module()
-    word, level, ft, entry = Signal(64), Signal(3), Signal(), Signal(PageEntry)
-    m.d.comb += entry.eq(decode(m, word, level=level, ft=ft, page=Const(0, 52),
-                                entry_format=Const(0, 0)))
-    m.d.sync += Signal().eq(0)
-    found = []
-
-    async def bench(ctx):
-        for case in cases:
-            for signal, value in zip((word, level, ft), case):
-                ctx.set(signal, value)
-            await ctx.delay(1e-9)
-            value = ctx.get(entry)
-            found.append({name: int(getattr(getattr(value, name), "value", getattr(value, name)))
-                          for name in FIELDS})
-    simulate(m, bench)
-    return found
+    return decode_all([dict(zip(("word", "level", "ft"), case)) for case in cases], 0)
 
 
 # What one set bit says at level 1 of an entry for FT = 1, where it says anything.
