@@ -8,7 +8,7 @@ from sim.board.protocol import OPERATIONS, Port, Status
 
 from .unit import ANSWER_BYTES, ITEM_BYTES, Job
 
-__all__ = ["Engine"]
+__all__ = ["Engine", "frames_of"]
 
 #: Bytes of an item and of its answer by the operation's code; 0 where there is no operation.
 _CODES = {operation.code: operation for operation in OPERATIONS.values()}
@@ -119,3 +119,19 @@ class Engine(wiring.Component):
             with m.If(code[2:] == unit):
                 m.d.comb += [job.valid.eq(runs), done.eq(job.done), found.eq(job.answer)]
         return found
+
+
+def frames_of(receive, engine, answer):
+    """Statements that join an ``Engine`` to its ``FrameReceiver`` and its ``FrameSender``."""
+    return [
+        engine.frame.eq(receive.frame), engine.status.eq(receive.status),
+        engine.sequence.eq(receive.sequence), engine.operation.eq(receive.operation),
+        engine.payload.eq(receive.payload.payload),
+        engine.payload_valid.eq(receive.payload.valid),
+        receive.payload.ready.eq(engine.payload_ready), receive.done.eq(engine.done),
+        answer.payload.payload.eq(engine.answer), answer.payload.valid.eq(engine.answer_valid),
+        answer.fresh.eq(engine.fresh), answer.send.eq(engine.send),
+        answer.empty.eq(engine.empty), answer.sequence.eq(engine.answer_sequence),
+        answer.status.eq(engine.answer_status), engine.sent.eq(answer.sent),
+        engine.room.eq(answer.room),
+    ]

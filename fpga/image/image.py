@@ -14,7 +14,7 @@ from siommu.top import Siommu
 from .answer import FrameSender
 from .board_unit import BoardUnit
 from .config import ImageConfig
-from .engine import Engine
+from .engine import Engine, frames_of
 from .lights import LEDS, Lights
 from .memory_unit import MemoryUnit
 from .ram import Ram
@@ -84,16 +84,7 @@ class Image(wiring.Component):
         m.submodules.engine = engine = Engine()
         m.d.comb += [
             uart_rx.rx.eq(self.rx), self.tx.eq(uart_tx.tx), receive.quiet.eq(uart_rx.quiet),
-            engine.frame.eq(receive.frame), engine.status.eq(receive.status),
-            engine.sequence.eq(receive.sequence), engine.operation.eq(receive.operation),
-            engine.payload.eq(receive.payload.payload),
-            engine.payload_valid.eq(receive.payload.valid),
-            receive.payload.ready.eq(engine.payload_ready), receive.done.eq(engine.done),
-            answer.payload.payload.eq(engine.answer), answer.payload.valid.eq(engine.answer_valid),
-            answer.fresh.eq(engine.fresh), answer.send.eq(engine.send),
-            answer.empty.eq(engine.empty), answer.sequence.eq(engine.answer_sequence),
-            answer.status.eq(engine.answer_status), engine.sent.eq(answer.sent),
-            engine.room.eq(answer.room),
+            *frames_of(receive, engine, answer),
         ]
         wiring.connect(m, uart_rx.bytes, receive.bytes)
         wiring.connect(m, answer.bytes, uart_tx.bytes)

@@ -15,7 +15,7 @@ import tty
 from pathlib import Path
 
 from sim.folders import digest, once
-from sim.verilated.build import BuildError, run_tool
+from sim.verilated.build import MAKE, BuildError, run_tool
 from siommu.arch.config import PRESETS, ConfigError
 from siommu.generate.files import command, write_whole
 
@@ -30,7 +30,6 @@ SOURCE = Path(__file__).with_name("simulated.cpp")
 SIMULATED = {"khz": 50_000, "baud": 12_500_000}
 VERILATOR = ["--cc", "--exe", "--top-module", "image", "--prefix", "Vimage", "-O3", "-Wno-fatal",
              "-Wno-lint", "-Wno-style", "--output-split", "20000", "-CFLAGS", "-std=c++20"]
-MAKE = ["CFG_CXXFLAGS_PCH_I=-include", "OPT_FAST=-Og", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1"]
 
 
 def build_program(config, build=ROOT / "build"):

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from fpga.image.answer import FrameSender
 from fpga.image.board_unit import BoardUnit
-from fpga.image.engine import Engine
+from fpga.image.engine import Engine, frames_of
 from fpga.image.lights import LEDS, Lights
 from fpga.image.memory_unit import MemoryUnit
 from fpga.image.ram import Ram
@@ -54,16 +54,7 @@ class Bench(wiring.Component):
             receive.bytes.payload.eq(self.byte), receive.bytes.valid.eq(self.valid),
             receive.quiet.eq(1), answer.bytes.ready.eq(1), self.out.eq(answer.bytes.payload),
             self.out_valid.eq(answer.bytes.valid), self.reset.eq(board.reset),
-            engine.frame.eq(receive.frame), engine.status.eq(receive.status),
-            engine.sequence.eq(receive.sequence), engine.operation.eq(receive.operation),
-            engine.payload.eq(receive.payload.payload),
-            engine.payload_valid.eq(receive.payload.valid),
-            receive.payload.ready.eq(engine.payload_ready), receive.done.eq(engine.done),
-            answer.payload.payload.eq(engine.answer), answer.payload.valid.eq(engine.answer_valid),
-            answer.fresh.eq(engine.fresh), answer.send.eq(engine.send),
-            answer.empty.eq(engine.empty), answer.sequence.eq(engine.answer_sequence),
-            answer.status.eq(engine.answer_status), engine.sent.eq(answer.sent),
-            engine.room.eq(answer.room),
+            *frames_of(receive, engine, answer),
         ]
         return m
 
