@@ -55,7 +55,7 @@ void hardware_invalidate(const struct siommu_command *commands, unsigned int cou
 
 /* ---- faults.c ---- */
 
-int faults_start(struct pci_dev *pdev, int irq);
+int faults_start(int irq);
 void faults_stop(void);
 u64 faults_counted(unsigned int cause);
 /* The last records, oldest first. */

@@ -12,7 +12,6 @@
 #define KEPT		64u	/* records that can be looked at; a power of two */
 
 static struct {
-	struct pci_dev *pdev;
 	u64 *ring;
 	int irq;
 	u32 head;
@@ -60,7 +59,7 @@ static irqreturn_t faults_read(int irq, void *data)
 	return IRQ_HANDLED;
 }
 
-int faults_start(struct pci_dev *pdev, int irq)
+int faults_start(int irq)
 {
 	int error;
 
@@ -70,7 +69,6 @@ int faults_start(struct pci_dev *pdev, int irq)
 	faults.head = 0;
 	faults.seen = 0;
 	faults.irq = irq;
-	faults.pdev = pdev;
 	error = request_threaded_irq(irq, NULL, faults_read, IRQF_ONESHOT, "siommu-faults", &faults);
 	if (error) {
 		free_page((unsigned long)faults.ring);

@@ -21,7 +21,7 @@ static int start(struct pci_dev *pdev)
 
 	if (error)
 		goto hardware;
-	error = faults_start(pdev, pci_irq_vector(pdev, VECTOR_FAULT));
+	error = faults_start(pci_irq_vector(pdev, VECTOR_FAULT));
 	if (error)
 		goto directories;
 	error = ssds_find();

@@ -8,6 +8,7 @@ import tempfile
 
 import pytest
 
+from sim.device.ext4 import find_tool
 from sim.qemu import guest, machine, packages
 from sim.verilated import build_library
 from siommu.generate.files import write_whole
@@ -18,12 +19,11 @@ __all__ = ["MEGABYTE", "boot", "digest", "e2fsck", "ext4", "needs_packages", "se
 
 MEGABYTE = 1 << 20
 SECONDS = 240                           #: a machine that hangs is ended; a run takes ten
-ENVIRONMENT = {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
 
 
 def tool(*words):
     """Runs a program of e2fsprogs and returns what it writes."""
-    return subprocess.run(words, check=True, capture_output=True, env=ENVIRONMENT).stdout
+    return subprocess.run([find_tool(words[0]), *words[1:]], check=True, capture_output=True).stdout
 
 
 def ext4(folder, files, block=4096):
@@ -43,8 +43,8 @@ def e2fsck(folder, disk):
     """What ``e2fsck -fn`` says of the image: ``returncode`` and ``stdout``."""
     image = folder / "image"
     write_whole(image, bytes(disk))
-    return subprocess.run(["e2fsck", "-fn", str(image)], check=False, capture_output=True,
-                          text=True, env=ENVIRONMENT)
+    return subprocess.run([find_tool("e2fsck"), "-fn", str(image)], check=False,
+                          capture_output=True, text=True)
 
 
 def digest(data):
