@@ -67,7 +67,7 @@ class Simulations:
         goes behind the name of the log. Its parameters are those of all tests that are asked for of
         the same function."""
         names = [item.callspec.params["test"] for item in request.session.items
-                 if getattr(item, "originalname", None) == request.node.originalname
+                 if getattr(item, "function", None) is request.function
                  and item.callspec.params["module"] == module
                  and item.callspec.params["config"] == config]
         capture = request.config.pluginmanager.getplugin("capturemanager")
