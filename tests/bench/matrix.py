@@ -1,6 +1,6 @@
-"""``make matrix``: random worlds on every combination of bus width, second-level TLB, walks and
-ports. A configuration that passed is not run again until the Verilog changes, so that a run that
-was broken off goes on.
+"""``make matrix``: random worlds on every combination of bus width, second-level TLB, walks, ports
+and formats of tables. A configuration that passed is not run again until the Verilog changes, so
+that a run that was broken off goes on.
 
 ``ARGS="--sample 6 --seed 1"`` runs a sample. ``sample`` gives its names, for the regression.
 """
@@ -23,7 +23,7 @@ __all__ = ["AXES", "combinations", "main", "sample"]
 #: Parameter to its values. A small second level, so that its entries are replaced.
 AXES = {name: values for name, values in {
     "axi_data_width": (64, 128, 256, 512), "l2_entries": (0, 256), "walks": (1, 2, 4, 8, 16),
-    "device_ports": (1, 2, 3, 4, 5, 6, 7, 8), "cpu_port": (0, 1),
+    "device_ports": (1, 2, 3, 4, 5, 6, 7, 8), "cpu_port": (0, 1), "riscv_tables": (0, 1),
 }.items() if name in {field.name for field in fields(Config)}}
 
 

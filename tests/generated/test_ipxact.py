@@ -7,9 +7,8 @@ from xml.etree import ElementTree
 from lxml import etree
 
 from scripts.generate import ROOT
-from siommu import Config
-from siommu.generate.export import verilog
 from tests.hdl.generate.test_export import ports
+from tests.support.exported import exported
 from tests.support.literals import PINS, SELF_CLEARING
 
 SPACE = {"ipxact": "http://www.accellera.org/XMLSchema/IPXACT/1685-2014"}
@@ -56,7 +55,7 @@ def test_the_schema_accepts_it():
 
 
 def test_ports_are_those_of_the_verilog():
-    text = verilog(Config())
+    text = exported()
     tree = ElementTree.parse(ROOT / "hdl/ipxact/siommu.xml")
     found = {}
     for port in tree.iterfind(".//ipxact:model/ipxact:ports/ipxact:port", SPACE):

@@ -12,7 +12,7 @@ from .coverage import empty_covers
 
 __all__ = ["Outcome", "choose_seeds"]
 
-DEFAULT_SEEDS = 4
+DEFAULT_SEEDS = 3
 
 
 def choose_seeds():

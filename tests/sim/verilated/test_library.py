@@ -15,7 +15,7 @@ from .test_core import answers, ask, enable
 from .world import MappedWorld
 
 SOURCES = Path(build.__file__).parent
-WIDE = "small+axi_data_width=256+cpu_port=1"
+WIDE = "edge"
 PROGRAM = """\
 #include <stdio.h>
 #include <string.h>
@@ -61,7 +61,7 @@ def test_one_device_port_and_a_wide_bus(tmp_path):
     made = World(3)
     mapped = MappedWorld(made.memory)
     golden = GoldenModel(mapped, 1, made.check_ad, made.directory.base, made.directory.log2,
-                         riscv_tables=False)
+                         riscv_tables=True)
     with Core(library) as core:
         assert core.ports == 2
         core.map(mapped.regions())
