@@ -14,6 +14,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
+from sim.arguments import at_least
 from siommu.arch.config import PRESETS, Config
 from siommu.generate.files import WriteError, command, write_whole
 
@@ -147,19 +148,20 @@ def main(arguments=None):
                                      description=__doc__.split("\n")[0])
     parser.add_argument("--only", metavar="NAMES", help="presets, sweeps (l1, l2, walks) or points "
                         "of them (walks-16), separated by commas")
-    parser.add_argument("--seeds", type=int, default=3, metavar="N",
+    parser.add_argument("--seeds", type=at_least(1), default=3, metavar="N",
                         help="place and route the presets with the seeds 1 to N (3)")
     parser.add_argument("--speed", type=int, choices=(6, 7, 8),
                         help="this speed grade only (default: 8, and 6 for the preset default)")
-    parser.add_argument("--freq", type=int, metavar="MHZ", help="frequency to strive for "
+    parser.add_argument("--freq", type=at_least(1), metavar="MHZ", help="frequency to strive for "
                         f"({', '.join(f'{mhz} at speed {grade}' for grade, mhz in FREQ.items())})")
     parser.add_argument("--router", choices=("router1", "router2"), default="router1",
                         help="nextpnr's router (router1, whose results are faster, or router2, "
                              "which takes less time)")
-    parser.add_argument("--paths", type=int, default=0, metavar="N",
+    parser.add_argument("--paths", type=at_least(0), default=0, metavar="N",
                         help="show the N registers that the slowest paths end in")
     parser.add_argument("--fmax", action="store_true", help="frequencies only, no sizes")
-    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes at a time (2)")
+    parser.add_argument("--jobs", type=at_least(1), default=2, metavar="N",
+                        help="processes at a time (2)")
     bench = Bench(parser.parse_args(arguments))
     failures = bench.run()
     print(f"siommu: the report is {tools.BUILD / 'synth.md'}")

@@ -13,9 +13,11 @@ from pathlib import Path
 
 from fpga.report import table
 from fpga.tools import FlowError
+from sim.arguments import at_least
 from sim.folders import replaced
 from siommu.arch.config import PRESETS, ConfigError
 from siommu.generate.files import WriteError, command, write_whole
+from siommu.lib.contract import contracts
 
 from .boards import BOARDS, Top
 from .config import ImageConfig
@@ -30,7 +32,8 @@ BUILD = Path(__file__).resolve().parents[2] / "build" / "fpga"
 def sources(board, setting, config):
     """What the tools of a ``Board`` need of its image: texts by file name. They do not depend on
     where the sources are, nor on their lines, so that what was made is found again."""
-    plan = board.platform().prepare(Top(board, setting, config), name="top")
+    with contracts(False):
+        plan = board.platform().prepare(Top(board, setting, config), name="top")
     texts = {name: content if isinstance(content, str) else content.decode()
              for name, content in plan.files.items() if name in board.family.sources}
     return {name: _SOURCE.sub("", text) for name, text in texts.items()}
@@ -68,9 +71,10 @@ def main(arguments=None):
     parser.add_argument("--board", choices=BOARDS, default="ulx3s")
     parser.add_argument("--preset", choices=PRESETS, default="small",
                         help="the core's configuration (small)")
-    parser.add_argument("--mhz", type=float, help="the image's clock (each board has its own)")
-    parser.add_argument("--baud", type=int, default=115_200, help="of the UART (115200)")
-    parser.add_argument("--seed", type=int, default=1, help="of the placement (1)")
+    parser.add_argument("--mhz", type=at_least(1, float),
+                        help="the image's clock (each board has its own)")
+    parser.add_argument("--baud", type=at_least(1), default=115_200, help="of the UART (115200)")
+    parser.add_argument("--seed", type=at_least(0), default=1, help="of the placement (1)")
     options = parser.parse_args(arguments)
     board, begin = BOARDS[options.board], time.monotonic()
     try:

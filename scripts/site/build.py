@@ -1,5 +1,6 @@
 """Makes the site: stages its sources and runs Sphinx, for which every warning is an error."""
 
+import argparse
 import os
 import subprocess
 import sys
@@ -45,6 +46,8 @@ def build(folder=SITE):
 @command
 def main():
     """Returns the exit status."""
+    argparse.ArgumentParser(prog="python -m scripts.site",
+                            description="Write the documentation site.").parse_args()
     print("siommu: writing the documentation site (a minute)", flush=True)
     try:
         first = build()

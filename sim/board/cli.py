@@ -108,6 +108,13 @@ def _parser():
     return parser
 
 
+def _reason(error):
+    """Why a port cannot be opened: pyserial's own text has it twice, or as a tuple."""
+    if getattr(error, "errno", None):
+        return os.strerror(error.errno)
+    return "it is no serial port" if "configure port" in str(error) else error
+
+
 @contextlib.contextmanager
 def _port(options):
     """The open port of the options."""
@@ -126,9 +133,7 @@ def _port(options):
             port = serial.Serial(name, options.baud, timeout=READ_TIMEOUT,
                                  write_timeout=options.timeout)
         except (OSError, ValueError) as error:
-            code = getattr(error, "errno", None)    # pyserial's own text has it twice
-            raise CommandError(f"cannot open {name}: "
-                               f"{os.strerror(code) if code else error}") from None
+            raise CommandError(f"cannot open {name}: {_reason(error)}") from None
         stack.enter_context(port)
         port.reset_input_buffer()
         yield port

@@ -7,6 +7,7 @@ numbers, on any machine. Two boots: with an SSD that takes no time, what is left
 with one of 4 µs, it is what the program waits.
 """
 
+import argparse
 import hashlib
 import json
 import re
@@ -123,6 +124,8 @@ def plot(results, path):
 @command
 def main():
     """Returns the exit status."""
+    argparse.ArgumentParser(prog="python -m tests.bench.linux",
+                            description=__doc__.split("\n")[0]).parse_args()
     from ..linux.booted import ext4
     packages.fetch()
     verilog = ROOT / "build" / "siommu.v"

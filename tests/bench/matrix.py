@@ -12,6 +12,7 @@ import shutil
 import sys
 from dataclasses import fields
 
+from sim.arguments import at_least
 from siommu.arch.config import Config, ConfigError
 from siommu.generate.files import command, write_whole
 
@@ -63,19 +64,22 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench.matrix",
         description="Random worlds on every combination of parameters.")
-    parser.add_argument("--sample", type=int, metavar="N", help="N of the combinations only")
+    parser.add_argument("--sample", type=at_least(1), metavar="N",
+                        help="N of the combinations only")
     parser.add_argument("--seed", type=int, help="seed of the sample and of the worlds")
     parser.add_argument("--only", metavar="NAMES", help="these configurations, separated by "
                         "commas: presets, `edge`, or e.g. default+walks=4+axi_data_width=256")
     parser.add_argument("--world", type=int, metavar="SEED", help="replay this random world")
-    parser.add_argument("--worlds", type=int, default=1, metavar="N",
+    parser.add_argument("--worlds", type=at_least(1), default=1, metavar="N",
                         help="random worlds on each configuration (1)")
-    parser.add_argument("--jobs", type=int, default=2, metavar="N",
+    parser.add_argument("--jobs", type=at_least(1), default=2, metavar="N",
                         help="simulations at a time (2)")
     options = parser.parse_args(arguments)
     seed = random.SystemRandom().randrange(1 << 32) if options.seed is None else options.seed
     names = options.only.split(",") if options.only else \
         sample(options.sample, seed) if options.sample else combinations()
+    for name in names:
+        simulator.CONFIGS[name]         # a name that means nothing ends the run before it begins
     rng, pool, total = random.Random(seed), Pool(options.jobs), Tally()
     pool.say(f"{len(names)} configurations; seed {seed}")
     seeds = {name: [rng.randrange(1 << 32) for _ in range(options.worlds)]

@@ -7,6 +7,7 @@ import json
 import sys
 from collections import deque
 
+from sim.arguments import at_least
 from siommu.generate.files import command, write_whole
 
 from ..regression import simulator
@@ -24,7 +25,7 @@ def main(arguments=None):
     """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.soak",
                                      description="Random worlds, for long.")
-    parser.add_argument("--translations", type=int, default=1_000_000, metavar="N",
+    parser.add_argument("--translations", type=at_least(1), default=1_000_000, metavar="N",
                         help="translations of a page to compare (1000000)")
     parser.add_argument("--jobs", type=int, default=2, choices=range(1, len(CONFIGS) + 1),
                         metavar="N", help="simulations at a time (2)")

@@ -15,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from sim.arguments import at_least
 from sim.model.lockstep import Difference
 from sim.qemu import driver, guest, machine, packages
 from sim.verilated import build_library
@@ -177,7 +178,7 @@ def run(minutes, seed, name=None):
 def main():
     """Returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.linux.stress", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--minutes", type=at_least(.1, float), default=20)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 31))
     parser.add_argument("--plant", metavar="FAULT",
                         help=f"{', '.join(MODULE_FAULTS)}, or one of tests/mutations.py")

@@ -19,7 +19,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from sim.folders import digest, locked, made
-from siommu.arch.config import PRESETS, BridgeConfig, Config
+from siommu.arch.config import PRESETS, BridgeConfig, Config, ConfigError
 from siommu.generate.files import WriteError
 
 __all__ = ["BRIDGES", "CONFIGS", "SimulationError", "verilog", "bridge_verilog", "build", "run",
@@ -44,8 +44,13 @@ class Configurations(dict):
 
     def __missing__(self, name):
         base, *changes = name.split("+")
-        if not changes:
-            raise KeyError(name)
+        if base not in self:
+            raise ConfigError(f"there is no configuration {base!r}; choose among "
+                              f"{', '.join(self)}, or one of them with changes, "
+                              "such as default+walks=4")
+        wrong = [change for change in changes if not re.fullmatch(r"\w+=\d+", change)]
+        if wrong:
+            raise ConfigError(f"{name} has {wrong[0]!r}, which is no change; write walks=4")
         changes = dict(change.split("=") for change in changes)
         return self[base].with_(**{
             field: bool(int(value)) if isinstance(getattr(self[base], field, None), bool)

@@ -80,6 +80,15 @@ def test_seeds(monkeypatch, environment, seeds):
     assert re.fullmatch(seeds, chosen) and choose_seeds() == chosen == os.environ["SIOMMU_SEEDS"]
 
 
+@pytest.mark.parametrize("name, text", [("SEED", "abc"), ("SEED", "-1"), ("SEEDS", "0")])
+def test_seeds_that_are_none(monkeypatch, name, text):
+    for each in ("SEED", "SEEDS", "SIOMMU_SEEDS"):
+        monkeypatch.delenv(each, raising=False)
+    monkeypatch.setenv(name, text)
+    with pytest.raises(pytest.UsageError, match=f"{name}={text} is no number of"):
+        choose_seeds()
+
+
 @pytest.mark.parametrize("processes", [0, 2])
 @pytest.mark.parametrize("missing, chosen, status", [
     (0, [], 0), (1, [], 1), (1, ["-k", "one"], 0)], ids=["all", "one cover less", "a part"])

@@ -14,6 +14,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from ..arch.config import ConfigError
+
 __all__ = ["WriteError", "command", "whole", "write_whole"]
 
 
@@ -98,13 +100,18 @@ def write_whole(path, content):
 
 
 def command(main):
-    """Decorates a command's ``main``: a file that cannot be written is one sentence and status 1.
-    """
+    """Decorates a command's ``main``: a configuration that cannot be built, a file or a folder that
+    cannot be opened or written, are one sentence and status 1."""
     @functools.wraps(main)
     def run(*arguments, **options):
         try:
             return main(*arguments, **options)
-        except WriteError as error:
+        except (WriteError, ConfigError) as error:
             print(f"siommu: {error}", file=sys.stderr)
+            return 1
+        except OSError as error:
+            if error.filename is None:
+                raise
+            print(f"siommu: cannot open {error.filename}: {error.strerror}", file=sys.stderr)
             return 1
     return run
