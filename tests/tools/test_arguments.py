@@ -1,4 +1,4 @@
-"""What a user may type wrongly ends in one sentence and a status that is not 0, in every command."""
+"""What a user may type wrongly ends in one sentence and a status that is not 0, in all commands."""
 
 import os
 import subprocess
