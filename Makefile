@@ -26,7 +26,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 .PHONY: help verilog check test test-synth linux test-linux stress-linux linux-shell regress lint demo waves formal mutants bench bench-linux bench-synth soak revocation matrix \
-	fpga board-sim \
+	fpga board-sim soc \
 	docs generate lock clean distclean
 
 help: ## this list
@@ -136,6 +136,10 @@ lint: $(VERILOG) $(BRIDGE) ## ruff; verilator --lint-only -Wall on the exported 
 demo: $(STAMP) ## an SSD with a real ext4 image, read through the core
 	@sh scripts/check_tools.sh compiler libpython e2fsprogs
 	@$(PY) -m tests.demo
+
+soc: $(STAMP) ## a firmware in C on a RISC-V processor brings the core up, and says what it finds
+	@sh scripts/check_tools.sh compiler riscv
+	@$(PY) -m tests.soc.riscv
 
 waves: $(STAMP) ## waves of one test for GTKWave (TEST=name)
 	@sh scripts/check_tools.sh compiler libpython

@@ -2,7 +2,7 @@
 # Checks that the host has what a step needs. What Debian packages can mend is installed where that
 # may be done without asking: by root, with apt-get. Otherwise the last line is the one to type.
 #
-# Usage: check_tools.sh NEED...   with NEED one of: python, compiler, libpython, e2fsprogs; and
+# Usage: check_tools.sh NEED...   with NEED one of: python, compiler, libpython, e2fsprogs, riscv; and
 # `tools`, which are not needed: some tests are skipped without them.
 # PYTHON names the interpreter to check; SIOMMU_INSTALL=no installs nothing.
 set -u
@@ -41,9 +41,15 @@ look() {
                     break
                 fi
             done ;;
+        riscv)
+            # Compiles the firmware of `make soc`. It has no C library, and the firmware needs none.
+            command -v riscv64-unknown-elf-gcc >/dev/null 2>&1 ||
+                need "riscv64-unknown-elf-gcc is missing." gcc-riscv64-unknown-elf ;;
         tools)
-            # Icarus reads the exported Verilog, GTKWave's converter its waves.
-            for tool in iverilog:iverilog vcd2fst:gtkwave; do
+            # Icarus reads the exported Verilog, GTKWave's converter its waves; the firmware of
+            # tests/soc is for a RISC-V processor.
+            for tool in iverilog:iverilog vcd2fst:gtkwave \
+                    riscv64-unknown-elf-gcc:gcc-riscv64-unknown-elf; do
                 command -v "${tool%:*}" >/dev/null 2>&1 || wishes="${wishes:+$wishes }${tool#*:}"
             done ;;
         *)

@@ -16,7 +16,8 @@ from .regression.outcome import Outcome, choose_seeds
 LONGEST = ("random_worlds-default+", "random_worlds-large",
            "tests/regression/bridge/test_bridge.py", "causes-default", "causes-edge",
            "random_worlds-small", "tests/hdl/test_core.py", "tests/hdl/generate/test_tools.py",
-           "tests/hdl/walk/test_walker.py", "tests/hdl/miss/test_unit.py")
+           "tests/hdl/walk/test_walker.py", "tests/hdl/miss/test_unit.py",
+           "tests/soc/riscv/test_riscv.py")
 #: Files that are too slow for the short tour (`make check`).
 SLOW = ("tests/demo/test_demo.py", "tests/demo/test_driver.py", "tests/hdl/test_core.py",
         "tests/hdl/control/test_fault_decisions.py", "tests/hdl/tlb/test_lines.py",
@@ -26,7 +27,8 @@ SLOW = ("tests/demo/test_demo.py", "tests/demo/test_driver.py", "tests/hdl/test_
         "tests/sim/host/test_kernel.py", "tests/tools/test_whole_files.py",
         "tests/sim/verilated/test_core.py", "tests/sim/qemu/test_live_core.py",
         "tests/fpga/image/test_host.py",
-        "tests/regression/bridge/test_bridge.py", "tests/hdl/generate/test_installed.py")
+        "tests/regression/bridge/test_bridge.py", "tests/hdl/generate/test_installed.py",
+        "tests/soc/riscv/test_riscv.py")
 
 _outcome = Outcome()
 

@@ -872,7 +872,8 @@ static inline uint64_t siommu_entry_reach(unsigned level)
 /* Index of an address into a table of this level. */
 static inline uint32_t siommu_table_index(uint64_t addr, unsigned level)
 {
-	return (uint32_t)(addr / siommu_entry_reach(level)) & (SIOMMU_TABLE_ENTRIES - 1);
+	return (uint32_t)(addr >> (SIOMMU_PAGE_SHIFT + SIOMMU_INDEX_BITS * (level - 1))) &
+	       (SIOMMU_TABLE_ENTRIES - 1);
 }
 
 /*

@@ -211,11 +211,21 @@ def test_ci_has_no_list_of_packages():
 def test_what_is_only_wished_for(tmp_path):
     """Root gets the tools that some tests use; others go on without, and nothing is said."""
     host = Host(tmp_path, 0)
-    host.apt(installs=("iverilog", "vcd2fst"))
+    host.apt(installs=("iverilog", "vcd2fst", "riscv64-unknown-elf-gcc"))
+    packages = "iverilog gtkwave gcc-riscv64-unknown-elf"
     assert host.check("tools") == (0, [
-        "siommu: installing iverilog gtkwave with apt-get (SIOMMU_INSTALL=no prevents that)"])
-    assert host.calls() == [line.format("iverilog gtkwave") for line in INSTALLED]
+        f"siommu: installing {packages} with apt-get (SIOMMU_INSTALL=no prevents that)"])
+    assert host.calls() == [line.format(packages) for line in INSTALLED]
     assert host.check("tools") == (0, []), "they are there now"
+
+
+def test_the_cross_compiler(tmp_path):
+    """`make soc` cannot do without it."""
+    host = Host(tmp_path, 1000)
+    assert host.check("riscv") == (1, ["siommu: riscv64-unknown-elf-gcc is missing.",
+                                       TYPE + "gcc-riscv64-unknown-elf"])
+    host.stub("riscv64-unknown-elf-gcc")
+    assert host.check("riscv") == (0, [])
 
 
 def test_a_wish_that_cannot_be_met_stops_nothing(tmp_path):
