@@ -42,8 +42,8 @@ look() {
                 fi
             done ;;
         tools)
-            # Icarus reads the exported Verilog, GTKWave's converter its waves.
-            for tool in iverilog:iverilog vcd2fst:gtkwave; do
+            # Icarus reads the exported Verilog, GTKWave's converter its waves, GHDL the templates.
+            for tool in iverilog:iverilog vcd2fst:gtkwave ghdl:ghdl-mcode; do
                 command -v "${tool%:*}" >/dev/null 2>&1 || wishes="${wishes:+$wishes }${tool#*:}"
             done ;;
         *)

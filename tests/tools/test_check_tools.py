@@ -211,10 +211,11 @@ def test_ci_has_no_list_of_packages():
 def test_what_is_only_wished_for(tmp_path):
     """Root gets the tools that some tests use; others go on without, and nothing is said."""
     host = Host(tmp_path, 0)
-    host.apt(installs=("iverilog", "vcd2fst"))
+    host.apt(installs=("iverilog", "vcd2fst", "ghdl"))
     assert host.check("tools") == (0, [
-        "siommu: installing iverilog gtkwave with apt-get (SIOMMU_INSTALL=no prevents that)"])
-    assert host.calls() == [line.format("iverilog gtkwave") for line in INSTALLED]
+        "siommu: installing iverilog gtkwave ghdl-mcode with apt-get (SIOMMU_INSTALL=no prevents "
+        "that)"])
+    assert host.calls() == [line.format("iverilog gtkwave ghdl-mcode") for line in INSTALLED]
     assert host.check("tools") == (0, []), "they are there now"
 
 
