@@ -11,6 +11,7 @@ Verilog:
 `tests/soc/test_component.py` runs it in Amaranth's simulator.
 """
 
+import argparse
 import sys
 
 from amaranth import Module
@@ -27,6 +28,7 @@ from siommu import (
     SiommuComponent,
     component_verilog,
 )
+from siommu.generate.files import command, write_whole
 
 DEVICE = 0x0100         #: PCIe bus 1, device 0, function 0; set here, and never by the device
 LOG2 = 16               #: bytes of the memory, as a power of two
@@ -116,6 +118,13 @@ class ExampleSoc(wiring.Component):
         return m
 
 
+@command
+def main():
+    """Writes all of it as Verilog."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("output", help="the file to write")
+    write_whole(parser.parse_args().output, component_verilog(ExampleSoc(), "example_component"))
+
+
 if __name__ == "__main__":
-    with open(sys.argv[1], "w") as file:
-        file.write(component_verilog(ExampleSoc(), "example_component"))
+    sys.exit(main())

@@ -11,6 +11,7 @@ with the core beside it, by LiteX's builder:
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 from litex.build.generic_platform import GenericPlatform, Pins
@@ -23,7 +24,7 @@ from litex.soc.interconnect.csr import CSRField, CSRStatus, CSRStorage
 from migen import ClockDomain, ClockSignal, If, Instance, ResetSignal, Signal
 
 from siommu import PRESETS, ports_of, verilog
-from siommu.generate.files import write_whole
+from siommu.generate.files import command, write_whole
 
 __all__ = ["ExampleLitex", "PORT_DEVICE", "RAM", "RAM_BYTES", "REGISTERS", "SiommuLitex", "export"]
 
@@ -197,8 +198,14 @@ def export(folder, config=PRESETS["small"]):
     return [Path(builder.gateware_dir) / "example_litex.v", core], soc
 
 
-if __name__ == "__main__":
+@command
+def main():
+    """Writes all of it as Verilog."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, help="the folder to write into")
     for path in export(parser.parse_args().folder)[0]:
         print(f"siommu: wrote {path}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
