@@ -107,9 +107,11 @@ regress: $(STAMP) ## the regression alone with many random worlds (SEEDS=20)
 	@echo "siommu: running the regression with $(SEEDS) seeds"
 	@SEEDS=$(SEEDS) $(PYTEST) $(PARALLEL) tests/regression $(ARGS)
 
-lint: $(VERILOG) $(BRIDGE) ## ruff; verilator --lint-only -Wall on the exported Verilog of every preset
+lint: $(VERILOG) $(BRIDGE) ## ruff; registers as released; verilator --lint-only -Wall on every preset
 	@echo "siommu: linting the Python sources"
 	@$(VENV)/bin/ruff check --quiet
+	@echo "siommu: comparing the registers with those of the releases"
+	@$(PY) -m scripts.compatibility
 	@for preset in $(PRESETS); do \
 		echo "siommu: linting the preset $$preset"; \
 		said=$$($(PY) -m siommu generate --preset $$preset --output build/lint/$$preset.v 2>&1) || \

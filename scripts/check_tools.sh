@@ -46,9 +46,9 @@ look() {
             command -v riscv64-unknown-elf-gcc >/dev/null 2>&1 ||
                 need "riscv64-unknown-elf-gcc is missing." gcc-riscv64-unknown-elf ;;
         tools)
-            # Icarus reads the exported Verilog, GTKWave's converter its waves; the firmware of
-            # tests/soc is for a RISC-V processor.
-            for tool in iverilog:iverilog vcd2fst:gtkwave \
+            # Icarus reads the exported Verilog, GTKWave's converter its waves, GHDL the templates; the
+            # firmware of tests/soc is for a RISC-V processor.
+            for tool in iverilog:iverilog vcd2fst:gtkwave ghdl:ghdl-mcode \
                     riscv64-unknown-elf-gcc:gcc-riscv64-unknown-elf; do
                 command -v "${tool%:*}" >/dev/null 2>&1 || wishes="${wishes:+$wishes }${tool#*:}"
             done ;;

@@ -1,28 +1,16 @@
 """The host's accesses to the core's registers."""
 
 from amaranth import Cat, Module, Signal
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from sim.board.protocol import Reply
 from siommu.arch.register_map import register
+from siommu.bus.axi import AxiLite
 
 from .unit import Job, kind
 
-__all__ = ["AxiLite", "RegisterUnit"]
-
-
-class AxiLite(wiring.Signature):
-    """The channels of AXI4-Lite, from the master's side: a stream each."""
-
-    def __init__(self):
-        super().__init__({
-            "aw": Out(stream.Signature(12)),
-            "w": Out(stream.Signature(data.StructLayout({"data": 32, "strb": 4}))),
-            "b": In(stream.Signature(2)),
-            "ar": Out(stream.Signature(12)),
-            "r": In(stream.Signature(data.StructLayout({"data": 32, "resp": 2}))),
-        })
+__all__ = ["RegisterUnit"]
 
 
 class RegisterUnit(wiring.Component):

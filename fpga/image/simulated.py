@@ -29,7 +29,7 @@ SOURCE = Path(__file__).with_name("simulated.cpp")
 #: The line is as fast as it can be: a bit of 4 cycles.
 SIMULATED = {"khz": 50_000, "baud": 12_500_000}
 VERILATOR = ["--cc", "--exe", "--top-module", "image", "--prefix", "Vimage", "-O3", "-Wno-fatal",
-             "-Wno-lint", "-Wno-style", "--output-split", "20000", "-CFLAGS", "-std=c++20"]
+             "-Wno-lint", "-Wno-style", "--output-split", "100000", "-CFLAGS", "-std=c++20"]
 
 
 def build_program(config, build=ROOT / "build"):

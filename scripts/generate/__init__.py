@@ -5,7 +5,7 @@
 
 from pathlib import Path
 
-from . import documents, header, ipxact, pictures, registers
+from . import documents, header, ipxact, pictures, registers, templates
 
 __all__ = ["ROOT", "OUTPUTS", "generate"]
 
@@ -16,6 +16,7 @@ OUTPUTS = {
     "hdl/include/siommu_regs.h": registers.write_c_header,
     "hdl/include/siommu.h": header.write,
     "hdl/ipxact/siommu.xml": ipxact.write,
+    **templates.OUTPUTS,
     "docs/registers.md": documents.write_registers,
     "docs/formats.md": documents.write_formats,
     "docs/pictures/pipeline.svg": pictures.write_pipeline,

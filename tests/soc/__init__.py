@@ -1,1 +1,1 @@
-"""Others use the core: in a flow of FuseSoC."""
+"""Others use the core: in a flow of FuseSoC, in a design in Amaranth, in an SoC of LiteX."""

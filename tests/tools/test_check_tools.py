@@ -211,8 +211,8 @@ def test_ci_has_no_list_of_packages():
 def test_what_is_only_wished_for(tmp_path):
     """Root gets the tools that some tests use; others go on without, and nothing is said."""
     host = Host(tmp_path, 0)
-    host.apt(installs=("iverilog", "vcd2fst", "riscv64-unknown-elf-gcc"))
-    packages = "iverilog gtkwave gcc-riscv64-unknown-elf"
+    host.apt(installs=("iverilog", "vcd2fst", "ghdl", "riscv64-unknown-elf-gcc"))
+    packages = "iverilog gtkwave ghdl-mcode gcc-riscv64-unknown-elf"
     assert host.check("tools") == (0, [
         f"siommu: installing {packages} with apt-get (SIOMMU_INSTALL=no prevents that)"])
     assert host.calls() == [line.format(packages) for line in INSTALLED]

@@ -1,5 +1,5 @@
 """The command line: ``python -m siommu generate`` (or ``siommu generate``) writes the Verilog of
-the core, ``siommu bridge`` that of the translating bridge."""
+the core, ``siommu bridge`` that of the translating bridge, ``siommu template`` a wrapper of one."""
 
 import argparse
 import dataclasses
@@ -13,8 +13,13 @@ from ..arch.config import PRESETS, BridgeConfig, Config, ConfigError
 from .export import bridge_verilog, verilog
 from .files import command, write_whole
 from .installed import FILES, MissingFile, find
+from .ports import module_of
+from .template import LANGUAGES, template
 
 __all__ = ["main"]
+
+#: What the command line calls the modules, to the declarations of their parameters.
+MODULES = {"core": Config, "bridge": BridgeConfig}
 
 
 def _parser():
@@ -27,32 +32,55 @@ def _parser():
         description="Write the Verilog module `siommu` of one configuration. The same "
                     "configuration always gives the same bytes.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    generate.add_argument("--preset", choices=PRESETS, default="default",
-                          help="the configuration to begin with")
     generate.add_argument("--output", "-o", type=Path, default=Path("build/siommu.v"),
                           help="the file to write")
     generate.add_argument("--checked", action="store_true",
                           help="with the contracts between modules as SystemVerilog assertions, "
                                "for simulation")
-    parameters = generate.add_argument_group(
-        "parameters", "each replaces the preset's value; see docs/configuration.md")
-    for field in dataclasses.fields(Config):
-        option = "--" + field.name.replace("_", "-")
-        values = ", ".join(f"{name}: {getattr(preset, field.name)}"
-                           for name, preset in PRESETS.items())
-        text = f"{Config.summary(field.name)} ({values})"
-        if field.type in (bool, "bool"):
-            parameters.add_argument(option, action=argparse.BooleanOptionalAction,
-                                    default=argparse.SUPPRESS, help=text)
-        else:
-            parameters.add_argument(option, type=int, metavar="N", default=argparse.SUPPRESS,
-                                    help=text)
+    _add_parameters(generate)
     _add_bridge(commands)
+    _add_template(commands)
     files = commands.add_parser(
         "files", help="tell where the C headers and the descriptions of the registers are",
         description="Print the path of each file that is no Python; with a name, of that one.")
     files.add_argument("name", nargs="?", choices=FILES, help="which one")
     return parser
+
+
+def _option(name):
+    """What the parameter ``name`` is called on the command line."""
+    return "--" + name.replace("_", "-")
+
+
+def _add_parameters(parser):
+    """The options of a core's configuration; those that are not given stay away."""
+    parser.add_argument("--preset", choices=PRESETS, default=argparse.SUPPRESS,
+                        help="the configuration to begin with (default: default)")
+    parameters = parser.add_argument_group(
+        "parameters", "each replaces the preset's value; see docs/configuration.md")
+    for field in dataclasses.fields(Config):
+        values = ", ".join(f"{name}: {getattr(preset, field.name)}"
+                           for name, preset in PRESETS.items())
+        text = f"{Config.summary(field.name)} ({values})"
+        if field.type in (bool, "bool"):
+            parameters.add_argument(_option(field.name), default=argparse.SUPPRESS, help=text,
+                                    action=argparse.BooleanOptionalAction)
+        else:
+            parameters.add_argument(_option(field.name), type=int, metavar="N",
+                                    default=argparse.SUPPRESS, help=text)
+
+
+def _add_bridge_parameters(parser):
+    """The options of a bridge's configuration; those that are not given stay away."""
+    default = BridgeConfig()
+    parameters = parser.add_argument_group("parameters of the bridge", "see docs/bridge.md")
+    for option, value, text in (
+            ("--data-width", default.data_width, "bits of the data: 64, 128, 256 or 512"),
+            ("--id-width", default.id_width, "bits of the AXI ids: 1 to 16"),
+            ("--outstanding", default.outstanding,
+             "translations under way in each direction: 1 to 32")):
+        parameters.add_argument(option, type=int, metavar="N", default=argparse.SUPPRESS,
+                                help=f"{text} (default: {value})")
 
 
 def _add_bridge(commands):
@@ -61,18 +89,26 @@ def _add_bridge(commands):
         description="Write the Verilog module `siommu_axi_bridge` (§9 of the specification), which "
                     "stands between a device that speaks plain AXI4 and memory.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    default = BridgeConfig()
     bridge.add_argument("--output", "-o", type=Path, default=Path("build/siommu_axi_bridge.v"),
                         help="the file to write")
     bridge.add_argument("--checked", action="store_true",
                         help="with the contracts between modules as SystemVerilog assertions, "
                              "for simulation")
-    for option, value, text in (
-            ("--data-width", default.data_width, "bits of the data: 64, 128, 256 or 512"),
-            ("--id-width", default.id_width, "bits of the AXI ids: 1 to 16"),
-            ("--outstanding", default.outstanding,
-             "translations under way in each direction: 1 to 32")):
-        bridge.add_argument(option, type=int, metavar="N", default=value, help=text)
+    _add_bridge_parameters(bridge)
+
+
+def _add_template(commands):
+    wrapper = commands.add_parser(
+        "template", help="write a wrapper that has an instance of the module, to copy from",
+        description="Write a wrapper with the ports of the module and one instance of it, in "
+                    "Verilog or in VHDL, for one configuration.")
+    wrapper.add_argument("--language", choices=LANGUAGES, required=True)
+    wrapper.add_argument("--module", choices=MODULES, default="core",
+                         help="the core or the translating bridge (default: core)")
+    wrapper.add_argument("--output", "-o", type=Path,
+                         help="the file to write (default: build/MODULE_wrapper.v or .vhd)")
+    _add_parameters(wrapper)
+    _add_bridge_parameters(wrapper)
 
 
 def _tell_files(parser, name):
@@ -88,14 +124,35 @@ def _tell_files(parser, name):
     return 0
 
 
-def _configuration(options):
-    """What is to be made: its configuration, and the function that writes it as Verilog."""
-    if options["command"] == "bridge":
-        return BridgeConfig(*(options[field.name] for field in dataclasses.fields(BridgeConfig))), \
-            bridge_verilog
-    changes = {field.name: options[field.name] for field in dataclasses.fields(Config)
-               if field.name in options}
-    return PRESETS[options["preset"]].with_(**changes), verilog
+def _configuration(module, options):
+    """The configuration that the options of a command give.
+
+    Raises
+    ------
+    ConfigError
+        It cannot be built, or an option is one of the other module.
+    """
+    names = {each: [field.name for field in dataclasses.fields(kind)]
+             for each, kind in MODULES.items()}
+    names["core"].append("preset")
+    ours = names.pop(module)
+    for name in (name for others in names.values() for name in others if name in options):
+        raise ConfigError(f"the {module} has no option {_option(name)}; "
+                          f"choose among {', '.join(map(_option, ours))}")
+    changes = {name: value for name, value in options.items() if name in ours}
+    if module == "bridge":
+        return BridgeConfig(**changes)
+    return PRESETS[changes.pop("preset", "default")].with_(**changes)
+
+
+def _text(command, config, options):
+    """What a command writes, and where."""
+    if command == "template":
+        language = options["language"]
+        default = Path(f"build/{module_of(config)}_wrapper.{LANGUAGES[language][1]}")
+        return template(config, language), options["output"] or default
+    write = bridge_verilog if command == "bridge" else verilog
+    return write(config, options["checked"]), options["output"]
 
 
 @command
@@ -105,13 +162,13 @@ def main(arguments=None):
     options = vars(parser.parse_args(arguments))
     if options["command"] == "files":
         return _tell_files(parser, options["name"])
+    module = options.get("module", "bridge" if options["command"] == "bridge" else "core")
     try:
-        config, write = _configuration(options)
+        config = _configuration(module, options)
     except ConfigError as error:
         parser.exit(2, f"siommu: {error}\n")
-    output = options["output"]
     try:
-        text = write(config, options["checked"])
+        text, output = _text(options["command"], config, options)
     except YosysError as error:         # it writes temporary files, for instance on a full disk
         reason = str(error).strip().splitlines() or ["no reason given"]
         parser.exit(1, f"siommu: Yosys cannot make the Verilog: {reason[-1]}\n")

@@ -3,7 +3,7 @@
 import re
 
 from amaranth.back import verilog as _verilog
-from amaranth.hdl import Fragment, Value
+from amaranth.hdl import Const, Fragment, Value
 from amaranth.hdl._ir import PortDirection
 from amaranth.lib.wiring import In, Out
 
@@ -13,7 +13,7 @@ from ..lib.contract import contracts
 from ..top import Siommu
 from .names import plain_names, source_names
 
-__all__ = ["bridge_verilog", "verilog"]
+__all__ = ["bridge_verilog", "component_verilog", "verilog"]
 
 _DIRECTIONS = {In: PortDirection.Input, Out: PortDirection.Output}
 #: Yosys's dummy that each ``always @*`` reads, so that the block runs once at time 0.
@@ -35,20 +35,25 @@ def verilog(config: Config, checked: bool = False) -> str:
     block waits, and would leave its outputs unknown. So the dummy is assigned in an ``initial``
     block instead, without blocking: after every block waits.
     """
-    return _text(Siommu(config), "siommu", checked)
+    return component_verilog(Siommu(config), "siommu", checked)
 
 
 def bridge_verilog(config: BridgeConfig, checked: bool = False) -> str:
     """Verilog of the module ``siommu_axi_bridge`` (§9), made as :func:`verilog` makes the core."""
-    return _text(SiommuAxiBridge(config), "siommu_axi_bridge", checked)
+    return component_verilog(SiommuAxiBridge(config), "siommu_axi_bridge", checked)
 
 
-def _text(component, name, checked):
-    """Verilog of ``component``, whose members are flat, as the module ``name``."""
+def component_verilog(component, name: str, checked: bool = False) -> str:
+    """Verilog of any component as the module ``name``, made as :func:`verilog` makes the core: of a
+    design that has a SIOMMU in it, for instance.
+
+    A port is called after its member; one of an interface after both, ``dev0__req__valid``.
+    """
     with source_names(), contracts(checked):
         fragment = Fragment.get(component, None)
-    ports = {port: (Value.cast(getattr(component, port)), _DIRECTIONS[member.flow])
-             for port, member in component.signature.members.items()}
+    ports = {"__".join(map(str, path)): (Value.cast(port), _DIRECTIONS[member.flow])
+             for path, member, port in component.signature.flatten(component)
+             if not isinstance(Value.cast(port), Const)}    # those say nothing
     text = _verilog.convert(fragment, name=name, emit_src=False, strip_internal_attrs=True,
                             ports=ports)
     text = _EMPTY.sub("", _TRIGGER.sub(r"\1\2;\n  initial \2<= 0;", text))
