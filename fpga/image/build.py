@@ -17,6 +17,7 @@ from sim.arguments import at_least
 from sim.folders import replaced
 from siommu.arch.config import PRESETS, ConfigError
 from siommu.generate.files import WriteError, command, write_whole
+from siommu.generate.names import source_names
 from siommu.lib.contract import contracts
 
 from .boards import BOARDS, Top
@@ -32,7 +33,7 @@ BUILD = Path(__file__).resolve().parents[2] / "build" / "fpga"
 def sources(board, setting, config):
     """What the tools of a ``Board`` need of its image: texts by file name. They do not depend on
     where the sources are, nor on their lines, so that what was made is found again."""
-    with contracts(False):
+    with contracts(False), source_names():
         plan = board.platform().prepare(Top(board, setting, config), name="top")
     texts = {name: content if isinstance(content, str) else content.decode()
              for name, content in plan.files.items() if name in board.family.sources}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from fpga import paths, tools
 from fpga.flow import SYNTH
+from siommu.generate.export import plain_verilog
 
 from . import clocks
 
@@ -129,6 +130,10 @@ Nobody has run Vivado on this. Yosys' `synth_xilinx` takes `top.v`, and counted 
 
 
 def _xilinx(texts, device, khz, seed, say):
+    # Plain names, as in the core's own Verilog: Yosys' mapper dies of automatic ones. Attributes of
+    # the synchroniser, by which the script finds it, are names as well.
+    texts = {**texts, "top.v": plain_verilog(texts["top.v"]),
+             "top.tcl": texts["top.tcl"].replace("amaranth.vivado.", "amaranth__vivado__")}
     say("synthesising with Yosys, to count; the project is for Vivado")
     counted = tools.yosys("read_verilog top.v; synth_xilinx -family xc7 -top top; "
                           "tee -q -o stat.json stat -json", {"top.v": texts["top.v"]},

@@ -13,7 +13,7 @@ from ..lib.contract import contracts
 from ..top import Siommu
 from .names import plain_names, source_names
 
-__all__ = ["bridge_verilog", "component_verilog", "verilog"]
+__all__ = ["bridge_verilog", "component_verilog", "plain_verilog", "verilog"]
 
 _DIRECTIONS = {In: PortDirection.Input, Out: PortDirection.Output}
 #: Yosys's dummy that each ``always @*`` reads, so that the block runs once at time 0.
@@ -56,5 +56,10 @@ def component_verilog(component, name: str, checked: bool = False) -> str:
              if not isinstance(Value.cast(port), Const)}    # those say nothing
     text = _verilog.convert(fragment, name=name, emit_src=False, strip_internal_attrs=True,
                             ports=ports)
-    text = _EMPTY.sub("", _TRIGGER.sub(r"\1\2;\n  initial \2<= 0;", text))
-    return plain_names(text)
+    return plain_verilog(text)
+
+
+def plain_verilog(text: str) -> str:
+    """``text``, Verilog as Yosys writes it for Amaranth, as tools of all kinds take it: with plain
+    names, blocks that run once, and without wires of no bits."""
+    return plain_names(_EMPTY.sub("", _TRIGGER.sub(r"\1\2;\n  initial \2<= 0;", text)))
