@@ -39,7 +39,7 @@ class RequestUnit(wiring.Component):
         A beat came that grants, or has a cause.
     """
 
-    def __init__(self, ports, depth=16):
+    def __init__(self, ports, depth=64):
         self._ports, self._depth = ports, depth
         super().__init__({
             "job": In(Job()),
