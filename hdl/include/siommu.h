@@ -940,6 +940,36 @@ static inline enum siommu_disposition siommu_pte_disposition(uint64_t entry)
 	}
 }
 
+/*
+ * Entries of a RISC-V table (§3.4), for memory. They are the user's as well, with A and D set; `level`
+ * is 1 to 5, the format's levels.
+ */
+
+/* An entry that leads to a table one level below. What may be done is in the leaf alone. */
+static inline uint64_t siommu_riscv_table(uint64_t table)
+{
+	return SIOMMU_RISCV_ENTRY_V_MASK |
+	       SIOMMU_FIELD_PREP(RISCV_ENTRY_PFN, table >> SIOMMU_PAGE_SHIFT);
+}
+
+/* A leaf; the address is cut down to a multiple of what the level maps. */
+static inline uint64_t siommu_riscv_memory(uint64_t addr, unsigned level, bool writable)
+{
+	return siommu_riscv_table(addr & ~(siommu_entry_reach(level) - 1)) |
+	       SIOMMU_RISCV_ENTRY_R_MASK | SIOMMU_RISCV_ENTRY_U_MASK | SIOMMU_RISCV_ENTRY_A_MASK |
+	       SIOMMU_RISCV_ENTRY_D_MASK | (writable ? SIOMMU_RISCV_ENTRY_W_MASK : 0);
+}
+
+/*
+ * A leaf of 64 KiB (NAPOT), the same in each of its 16 entries of level 1; the address is cut down to
+ * a multiple of 64 KiB, and the lowest bits of the page number say the size.
+ */
+static inline uint64_t siommu_riscv_napot(uint64_t addr, bool writable)
+{
+	return siommu_riscv_memory((addr & ~UINT64_C(0xFFFF)) | UINT64_C(0x8000), 1, writable) |
+	       SIOMMU_RISCV_ENTRY_N_MASK;
+}
+
 /* ---- commands (§6) -------------------------------------------------------------------------- */
 
 /* A slot of the command ring. */

@@ -66,6 +66,13 @@ CALLS = {
     "siommu_pte_disposition(0x2)": 1,
     "siommu_pte_disposition(0xFFFFF4)": 2,
     "siommu_pte_disposition(0x6)": 0,
+    # §3.4
+    "siommu_riscv_table(0xABC123)": 0x2A_F001,
+    "siommu_riscv_memory(UINT64_C(0xABCDEF0123456), 1, true)": 0x02AF_37BC_048C_D7,
+    "siommu_riscv_memory(0x40345000, 2, false)": 0x1008_00D3,
+    "siommu_riscv_memory(UINT64_C(0x8012345678), 4, true)": 0x20_0000_00D7,
+    "siommu_riscv_napot(0x40345000, true)": 0x8000_0000_100D_20D7,
+    "siommu_riscv_napot(0x40345000, false)": 0x8000_0000_100D_20D3,
     # §6
     "siommu_cmd_inval_tlb(SIOMMU_BY_DEVICE | SIOMMU_BY_PASID | SIOMMU_BY_FT | SIOMMU_BY_ADDR,"
     " 0x105, 0x77, true, 0x403FF000, 9).word[0]": 0x0090_0077_0105_1F01,

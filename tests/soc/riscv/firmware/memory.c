@@ -6,7 +6,6 @@
 
 #define PASID_LEVELS	2u	/* directory levels above the contexts: PASIDs of 20 bits */
 #define NAPOT_PAGES	16u
-#define NAPOT_64K	8u	/* what the lowest four bits of its page number say */
 
 static uint32_t next_page = FREE_MEMORY;
 
@@ -121,20 +120,6 @@ void context_set(uint32_t context, uint32_t root)
 	entry_store(context, siommu_context_riscv_root(root, SIOMMU_TABLEFORMAT_SV39));
 }
 
-static uint64_t pointer(uint32_t next)
-{
-	return siommu_riscv_entry_encode((struct siommu_riscv_entry_fields){
-		.v = true, .pfn = next >> SIOMMU_PAGE_SHIFT });
-}
-
-/* A and D are set: the SIOMMU writes no tables, and with CHECK_AD it would ask for them. */
-static uint64_t leaf(uint32_t page_number, enum rights rights, bool napot)
-{
-	return siommu_riscv_entry_encode((struct siommu_riscv_entry_fields){
-		.v = true, .r = true, .w = rights == READ_WRITE, .u = true, .a = true, .d = true,
-		.n = napot, .pfn = page_number });
-}
-
 uint32_t sv39_entry(uint32_t root, uint64_t address, unsigned level)
 {
 	uint32_t base = root;
@@ -145,7 +130,7 @@ uint32_t sv39_entry(uint32_t root, uint64_t address, unsigned level)
 		if (at == level)
 			return entry;
 		if (!siommu_riscv_entry_decode(load64(entry)).v)
-			entry_store(entry, pointer(table()));
+			entry_store(entry, siommu_riscv_table(table()));
 		base = (uint32_t)siommu_riscv_entry_decode(load64(entry)).pfn << SIOMMU_PAGE_SHIFT;
 	}
 }
@@ -153,7 +138,7 @@ uint32_t sv39_entry(uint32_t root, uint64_t address, unsigned level)
 void sv39_map(uint32_t root, uint64_t address, uint32_t page, unsigned level, enum rights rights)
 {
 	entry_store(sv39_entry(root, address, level),
-		    leaf(page >> SIOMMU_PAGE_SHIFT, rights, false));
+		    siommu_riscv_memory(page, level, rights == READ_WRITE));
 }
 
 /* All 16 entries are equal: a walk that comes to any of them learns of all. */
@@ -161,7 +146,7 @@ void sv39_map_napot(uint32_t root, uint64_t address, uint32_t first, enum rights
 {
 	for (unsigned page = 0; page < NAPOT_PAGES; page++)
 		entry_store(sv39_entry(root, address + page * SIOMMU_PAGE_BYTES, 1),
-			    leaf(first >> SIOMMU_PAGE_SHIFT | NAPOT_64K, rights, true));
+			    siommu_riscv_napot(first, rights == READ_WRITE));
 }
 
 void sv39_unmap(uint32_t root, uint64_t address, unsigned level)
