@@ -2,10 +2,13 @@
 
 For each fault of ``tests/mutations.py`` the unit tests of ``hdl/`` and the regression on the
 exported Verilog (default configuration, of the bridge for a fault in it) run until the first
-failure. A fault that no test notices makes the run fail. The table goes to ``build/mutants.md``.
+failure; the test that docs/verification.md names runs before the others. A fault that no test
+notices makes the run fail. The table goes to ``build/mutants.md``. What was found is kept until a
+source changes, so a run that was broken off goes on.
 """
 
 import argparse
+import json
 import os
 import re
 import subprocess
@@ -14,23 +17,45 @@ import tempfile
 import time
 from pathlib import Path
 
+from sim.folders import digest
 from siommu.generate.files import command, write_whole
 
 from .mutations import MUTATIONS, mutated_tree
 
 ROOT = Path(__file__).resolve().parent.parent
+KEPT = ROOT / "build" / "mutants"
+#: A row of the table: a fault, and the tests that notice it.
+_ROW = re.compile(r"^\| ([\w-]+) \|.*\| ([^|]+) \| ([^|]+) \|$", re.M)
 
 REGRESSION = ("causes", "riscv", "runs", "caching", "isolation", "random_worlds", "registers",
               "figures", "commands", "faults", "counting", "revocation", "speculation")
 
 
-def _first_failure(arguments, environment):
-    """Runs pytest; the first test that fails, or None when all pass."""
+def _known():
+    """Fault to the unit test and the regression test of the document's table; "" where it has none.
+    """
+    table = (ROOT / "docs" / "verification.md").read_text().partition("<!-- mutants -->")[2]
+    return {name: [cell[1:-1] if re.fullmatch(r"`\S+`", cell) else "" for cell in cells]
+            for name, *cells in _ROW.findall(table)}
+
+
+def _first_failure(arguments, environment, hint=""):
+    """Runs pytest; the first test that fails, or None when all pass. The test ``hint``, if there is
+    such a one, runs first."""
+    if hint:
+        found = _run(["-k", hint, *arguments] if re.fullmatch(r"\w+", hint) else
+                     [f"{arguments[0]}::{hint}"], environment, True)
+        if found:
+            return found
+    return _run(arguments, environment, False)
+
+
+def _run(arguments, environment, may_be_none):
     done = subprocess.run([sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider",
                            *arguments], cwd=ROOT, env={**os.environ, **environment},
                           capture_output=True, text=True)
     failed = re.search(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.M)
-    if done.returncode == 0:
+    if done.returncode == 0 or may_be_none and not failed:
         return None
     if not failed:
         raise SystemExit(f"siommu: the tests could not be run:\n{done.stdout}{done.stderr}")
@@ -77,20 +102,32 @@ def _regression(name, tree, folder):
                     verilog], check=True, env={**os.environ, "PYTHONPATH": str(tree)},
                    capture_output=True)
     if bridge:
-        return ["tests/regression/bridge", "-k", "traffic-default"], \
+        return ["tests/regression/bridge/test_bridge.py", "-k", "traffic-default"], \
             {"SIOMMU_BRIDGE_VERILOG": str(verilog)}
     return ["tests/regression/test_regression.py", "-k",
             " or ".join(f"{test}-default" for test in REGRESSION)], \
         {"SIOMMU_VERILOG": str(verilog)}
 
 
-def noticed(name):
+def _sources(tree):
+    """All that a result depends on: the mutated sources, and those of tests and models."""
+    return [path.read_bytes() for folder in (tree, ROOT / "tests", ROOT / "sim")
+            for path in sorted(Path(folder).rglob("*")) if path.suffix in (".py", ".rdl", ".cpp")]
+
+
+def noticed(name, hints=("", "")):
     """The unit test and the regression test that notice the fault ``name`` (None: none does)."""
     with tempfile.TemporaryDirectory() as scratch:
         tree = mutated_tree(name, scratch)
-        unit = _first_failure(
-            ["-o", f"pythonpath={tree} .", *_unit_tests(MUTATIONS[name].module)], {})
-        regression = _first_failure(*_regression(name, tree, Path(scratch) / name))
+        kept = KEPT / f"{digest(name, *_sources(tree))}.json"
+        if kept.exists():
+            return json.loads(kept.read_text())
+        units = [*_unit_tests(MUTATIONS[name].module), "-o", f"pythonpath={tree} ."]
+        unit = _first_failure(units, {}, hints[0])
+        tests, environment = _regression(name, tree, Path(scratch) / name)
+        hint = hints[1] and f"{Path(tests[0]).stem}[{hints[1]}]"    # a file's one test has its name
+        regression = _first_failure(tests, environment, hint)
+    write_whole(kept, json.dumps([unit, regression]))
     return unit, regression
 
 
@@ -111,10 +148,10 @@ def main():
     unknown = set(options.names) - set(MUTATIONS)
     if unknown:
         parser.error(f"no fault {', '.join(unknown)}; choose among {', '.join(MUTATIONS)}")
-    rows, missed = [], []
+    rows, missed, known = [], [], _known()
     for name in options.names or MUTATIONS:
         began = time.monotonic()
-        unit, regression = noticed(name)
+        unit, regression = noticed(name, known.get(name, ("", "")))
         if unit is None and regression is None:
             missed.append(name)
         rows.append(f"| {name} | {MUTATIONS[name].text} | `{MUTATIONS[name].module}` "

