@@ -25,7 +25,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # What a recipe that failed has begun must not look made. The commands write whole files anyway.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help verilog check test test-synth linux test-linux stress-linux linux-shell regress lint demo waves formal mutants bench bench-linux bench-synth soak revocation matrix \
+.PHONY: help verilog check test test-soc test-synth linux test-linux stress-linux linux-shell regress lint demo waves formal mutants bench bench-linux bench-synth soak revocation matrix \
 	fpga board-sim soc \
 	docs generate lock clean distclean
 
@@ -70,16 +70,20 @@ check: $(STAMP) ## a short tour (3 minutes): lint, fast tests, one random world 
 	@sh scripts/check_tools.sh compiler libpython e2fsprogs
 	@$(MAKE) --no-print-directory lint PRESETS=default
 	@echo "siommu: running the fast tests, and random world $(or $(SEED),0)"
-	@SEED=$(or $(SEED),0) $(PYTEST) $(PARALLEL) -q --ignore tests/linux -m "not slow and not synthesis" $(ARGS)
+	@SEED=$(or $(SEED),0) $(PYTEST) $(PARALLEL) -q --ignore tests/linux --ignore tests/soc -m "not slow and not synthesis" $(ARGS)
 	@echo "siommu: the short tour passed; make test runs everything"
 
 test: $(STAMP) ## unit tests and regression (SEED=n replays one random world)
 	@sh scripts/check_tools.sh compiler libpython e2fsprogs tools
 	@echo "siommu: running the tests (ARGS=-n0 runs them one after the other)"
-	@$(PYTEST) $(PARALLEL) --ignore tests/linux -m "not synthesis" $(ARGS)
+	@$(PYTEST) $(PARALLEL) --ignore tests/linux --ignore tests/soc -m "not synthesis" $(ARGS)
 
-test-synth: $(STAMP) ## Yosys synthesises `small` for two more families of FPGAs (4 minutes)
-	@$(PYTEST) $(PARALLEL) -m synthesis tests/hdl/generate
+test-soc: $(STAMP) ## the core in what others build: FuseSoC, Amaranth, LiteX, beside a processor
+	@sh scripts/check_tools.sh compiler libpython tools
+	@$(PYTEST) $(PARALLEL) tests/soc $(ARGS)
+
+test-synth: $(STAMP) ## plain Yosys synthesises `small` for three families of FPGAs (4 minutes)
+	@$(PYTEST) $(PARALLEL) -m synthesis tests/hdl/generate $(ARGS)
 
 #: Under Linux
 

@@ -82,7 +82,7 @@ def _ecp5(texts, device, khz, seed, say):
 
 #: Memories that are read with a clock, and would become LUT RAM: there is less of it than there are
 #: LUTs, and nextpnr finds no place for the last of it when nine tenths are used.
-_GOWIN_BLOCKS = "*.fault_queue.waiting/m:ram", "*.walk_cache.store.way_*/m:ram"
+_GOWIN_BLOCKS = ("*.fault_queue.waiting/m:ram",)
 #: The board uses these pins of the configuration as any other.
 _GOWIN_PINS = "--mspi_as_gpio", "--sspi_as_gpio", "--ready_as_gpio", "--done_as_gpio"
 
