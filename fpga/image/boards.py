@@ -8,18 +8,15 @@ from amaranth.lib import io
 from amaranth.lib.cdc import ResetSynchronizer
 from amaranth_boards.arty_a7 import ArtyA7_35Platform
 from amaranth_boards.ecpix5 import ECPIX585Platform
-from amaranth_boards.tang_primer_20k import TangPrimer20kDockPlatform
 from amaranth_boards.ulx3s import ULX3S_85F_Platform
 
-from .families import ECP5, GOWIN, XILINX, Family
+from .families import ECP5, XILINX, Family
 from .image import Image
 
 __all__ = ["BOARDS", "Board", "Top"]
 
-def _leds(count):
-    """``count`` plain LEDs: the first lights."""
-    return lambda platform: ([platform.request("led", index, dir="-")
-                              for index in range(count)], ())
+def _eight_leds(platform):
+    return [platform.request("led", index, dir="-") for index in range(8)], ()
 
 
 def _rgb_leds(platform):
@@ -55,8 +52,7 @@ class Board:
     log2 : int
         Bytes of the block RAM that is the core's memory.
     leds : callable
-        From a platform to the pins of the lights, as many as the board has LEDs for, and of the
-        LEDs that are left over.
+        From a platform to the pins of the eight lights, and of the LEDs that are left over.
     """
 
     platform: type
@@ -70,11 +66,9 @@ class Board:
 
 BOARDS = {
     "ulx3s": Board(ULX3S_85F_Platform, ECP5, ("--85k", "--package", "CABGA381", "--speed", "6"),
-                   25_000, 50_000, 18, _leds(8)),
+                   25_000, 50_000, 18, _eight_leds),
     "ecpix5": Board(ECPIX585Platform, ECP5, ("--um5g-85k", "--package", "CABGA554", "--speed", "8"),
                     100_000, 50_000, 18, _rgb_leds),
-    "tang_primer_20k": Board(TangPrimer20kDockPlatform, GOWIN, ("GW2A-LV18PG256C8/I7", "GW2A-18C"),
-                             27_000, 27_000, 15, _leds(6)),
     "arty_a7": Board(ArtyA7_35Platform, XILINX, ("xc7a35ticsg324-1L",), 100_000, 50_000, 17,
                      _mixed_leds),
 }

@@ -1,13 +1,13 @@
-"""The clock of an image: the settings of a PLL, and the PLLs of three families."""
+"""The clock of an image: the settings of a PLL, and the PLLs of two families."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from amaranth import Const, Instance, Signal
+from amaranth import Instance, Signal
 
 from siommu.arch.config import ConfigError
 
-__all__ = ["ECP5", "GOWIN", "XILINX", "Pll", "PllKind"]
+__all__ = ["ECP5", "XILINX", "Pll", "PllKind"]
 
 
 @dataclass(frozen=True)
@@ -98,20 +98,6 @@ def _ecp5(m, setting, khz_in, oscillator):
     return clock, locked
 
 
-def _gowin(m, setting, khz_in, oscillator):
-    clock, locked = Signal(name="clock"), Signal(name="locked")
-    m.submodules.pll = Instance(
-        "rPLL", p_DEVICE="GW2A-18C", p_FCLKIN=f"{khz_in / 1000:g}",
-        p_IDIV_SEL=setting.divide - 1, p_FBDIV_SEL=setting.multiply - 1, p_ODIV_SEL=setting.out,
-        p_DYN_IDIV_SEL="false", p_DYN_FBDIV_SEL="false", p_DYN_ODIV_SEL="false",
-        p_DYN_DA_EN="false", p_PSDA_SEL="0000", p_DUTYDA_SEL="1000", p_CLKFB_SEL="internal",
-        p_CLKOUT_BYPASS="false", p_CLKOUTP_BYPASS="false", p_CLKOUTD_BYPASS="false",
-        **{f"i_{name}": Const(0, 6) for name in ("FBDSEL", "IDSEL", "ODSEL")},
-        **{f"i_{name}": Const(0, 4) for name in ("DUTYDA", "PSDA", "FDLY")},
-        i_CLKIN=oscillator, i_CLKFB=0, i_RESET=0, i_RESET_P=0, o_CLKOUT=clock, o_LOCK=locked)
-    return clock, locked
-
-
 def _xilinx(m, setting, khz_in, oscillator):
     made, clock, locked = Signal(name="made"), Signal(name="clock"), Signal(name="locked")
     loop = Signal(name="loop")
@@ -126,8 +112,5 @@ def _xilinx(m, setting, khz_in, oscillator):
 
 #: FPGA-DS-02012.
 ECP5 = PllKind((10_000, 400_000), (400_000, 800_000), 80, tuple(range(1, 129)), 80 * 128, _ecp5)
-#: DS102, the faster of the grades: C8/I7.
-GOWIN = PllKind((3_000, 500_000), (500_000, 1_250_000), 64,
-                (2, 4, 8, 16, 32, 48, 64, 80, 96, 112, 128), 64 * 128, _gowin)
 #: DS181, the slowest of the grades: 1L. The loop counts ``multiply`` and ``out`` in one.
 XILINX = PllKind((19_000, 450_000), (800_000, 1_600_000), 64, tuple(range(1, 129)), 64, _xilinx)

