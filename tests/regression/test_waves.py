@@ -3,14 +3,14 @@
 import pytest
 
 from siommu.arch.config import Config
-from siommu.generate.export import verilog
+from tests.support.exported import exported
 
 from .waves import FILTERS, declared_signals, groups, save_file
 
 
 @pytest.fixture(scope="module")
 def text():
-    return verilog(Config())
+    return exported()
 
 
 def test_every_signal_exists(text, tmp_path):
