@@ -24,7 +24,9 @@ from .report import synthesis_report
 __all__ = ["main", "variants"]
 
 SWEEPS = {"l1": ("tlb_entries", (16, 32, 64)), "l2": ("l2_entries", (0, 1024, 4096)),
-          "walks": ("walks", (1, 8, 16))}
+          "walks": ("walks", (1, 8, 16)), "riscv": ("riscv_tables", (False,))}
+#: Configurations of which one seed would say too little: they are compared.
+SEEDED = {*PRESETS, "riscv-0"}
 FREQ = {8: 200, 7: 175, 6: 150}     #: MHz to strive for, by speed grade
 PARTS = ("small", "default")        #: configurations that are taken apart
 
@@ -32,7 +34,7 @@ PARTS = ("small", "default")        #: configurations that are taken apart
 def variants():
     """Configurations by name: the presets, and ``default`` with one parameter changed."""
     known = {field.name for field in dataclasses.fields(Config)}
-    swept = {f"{sweep}-{value}": PRESETS["default"].with_(**{field: value})
+    swept = {f"{sweep}-{int(value)}": PRESETS["default"].with_(**{field: value})
              for sweep, (field, values) in SWEEPS.items() if field in known for value in values}
     return {**PRESETS, **swept}
 
@@ -67,11 +69,10 @@ class Bench:
     def jobs(self):
         """(text, callable) of everything to do; the callable returns a line to say."""
         for name, config in self.configs.items():
-            preset = name in PRESETS
             grades = [self.options.speed] if self.options.speed else \
                 [8, 6] if name == "default" else [8]
             runs = [(speed, seed) for speed in grades
-                    for seed in range(1, (self.options.seeds if preset else 1) + 1)]
+                    for seed in range(1, (self.options.seeds if name in SEEDED else 1) + 1)]
             for index, (speed, seed) in enumerate(runs):
                 yield (f"{name}: placing and routing, speed {speed}, seed {seed}",
                        lambda n=name, c=config, s=speed, i=seed: self._place(n, c, s, i))
@@ -146,10 +147,10 @@ def main(arguments=None):
     """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m fpga.synth",
                                      description=__doc__.split("\n")[0])
-    parser.add_argument("--only", metavar="NAMES", help="presets, sweeps (l1, l2, walks) or points "
+    parser.add_argument("--only", metavar="NAMES", help="presets, sweeps (l1, l2, walks, riscv) or points "
                         "of them (walks-16), separated by commas")
     parser.add_argument("--seeds", type=at_least(1), default=3, metavar="N",
-                        help="place and route the presets with the seeds 1 to N (3)")
+                        help="place and route presets and riscv-0 with seeds 1 to N (3)")
     parser.add_argument("--speed", type=int, choices=(6, 7, 8),
                         help="this speed grade only (default: 8, and 6 for the preset default)")
     parser.add_argument("--freq", type=at_least(1), metavar="MHZ", help="frequency to strive for "
