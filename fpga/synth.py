@@ -147,8 +147,8 @@ def main(arguments=None):
     """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m fpga.synth",
                                      description=__doc__.split("\n")[0])
-    parser.add_argument("--only", metavar="NAMES", help="presets, sweeps (l1, l2, walks, riscv) or points "
-                        "of them (walks-16), separated by commas")
+    parser.add_argument("--only", metavar="NAMES", help="presets, sweeps (l1, l2, walks, "
+                        "riscv) or points of them (walks-16), separated by commas")
     parser.add_argument("--seeds", type=at_least(1), default=3, metavar="N",
                         help="place and route presets and riscv-0 with seeds 1 to N (3)")
     parser.add_argument("--speed", type=int, choices=(6, 7, 8),
