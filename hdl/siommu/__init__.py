@@ -23,7 +23,7 @@ The packages, in the data's order::
 import importlib
 
 #: Version of the architecture, as the VERSION register reports it (major, minor).
-__version__ = "1.1"
+__version__ = "1.1.0"
 
 #: What others use, and where it is. Read when it is asked for, because whoever needs a format or a
 #: configuration should not wait for the whole core.

@@ -5,6 +5,7 @@ import importlib.util
 import re
 import subprocess
 import sys
+import tomllib
 
 import pytest
 from amaranth.hdl import Fragment
@@ -151,8 +152,12 @@ def test_ports_by_their_names():
 
 def test_what_is_public_is_there():
     version = register("VERSION")
-    assert siommu.__version__ == \
-        f"{version.field('MAJOR').reset}.{version.field('MINOR').reset}"
+    specified = f"{version.field('MAJOR').reset}.{version.field('MINOR').reset}"
+    package = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert siommu.__version__ == package and package.startswith(f"{specified}.")
+    assert f"name: siommu:ip:siommu:{package}\n" in (ROOT / "siommu.core").read_text()
+    assert f"\n## {package}\n" in (ROOT / "CHANGELOG.md").read_text()
+    assert (ROOT / "hdl" / "releases" / f"siommu-{specified}.rdl").exists()
     for name in siommu.__all__:
         assert getattr(siommu, name) is not None
     with pytest.raises(ImportError, match="cannot import name 'Walker'"):
