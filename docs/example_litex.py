@@ -169,9 +169,8 @@ class ExampleLitex(SoCMini):
 
     def __init__(self, config=PRESETS["small"]):
         master = axi.AXILiteInterface(data_width=32, address_width=32)
-        platform = Plain("none", [("clk", 0, Pins(1)), ("rst", 0, Pins(1)),
-                                            ("irq", 0, Pins(1)), *master.get_ios("bus")],
-                                   name="example_litex")
+        platform = Plain("none", [("clk", 0, Pins(1)), ("rst", 0, Pins(1)), ("irq", 0, Pins(1)),
+                                  *master.get_ios("bus")], name="example_litex")
         super().__init__(platform, clk_freq=100_000_000, bus_standard="axi-lite", ident="",
                          ident_version=False, bus_timeout=1000)
         self.cd_sys = ClockDomain()

@@ -20,7 +20,7 @@ from pathlib import Path
 from sim.folders import digest
 from siommu.generate.files import command, write_whole
 
-from .mutations import MUTATIONS, mutated_tree
+from .mutations import MUTATIONS, mutated_tree, verilog_of
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / "build" / "mutants"
@@ -97,10 +97,8 @@ def _unit_tests(module):
 def _regression(name, tree, folder):
     """Makes the Verilog of ``tree`` in ``folder``; the tests of it, and their environment."""
     bridge = MUTATIONS[name].module.startswith("bridge/")
-    verilog = folder / ("siommu_axi_bridge.v" if bridge else "siommu.v")
-    subprocess.run([sys.executable, "-m", "siommu", "bridge" if bridge else "generate", "-o",
-                    verilog], check=True, env={**os.environ, "PYTHONPATH": str(tree)},
-                   capture_output=True)
+    verilog = verilog_of(tree, folder / ("siommu_axi_bridge.v" if bridge else "siommu.v"),
+                         "bridge" if bridge else "generate")
     if bridge:
         return ["tests/regression/bridge/test_bridge.py", "-k", "traffic-default"], \
             {"SIOMMU_BRIDGE_VERILOG": str(verilog)}

@@ -4,11 +4,14 @@ Each replaces one piece of text in one module of ``hdl/siommu``. ``make mutants`
 against every one of them; the proofs use some as twins that must fail.
 """
 
+import os
 import shutil
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Mutation", "MUTATIONS", "mutated_tree"]
+__all__ = ["Mutation", "MUTATIONS", "mutated_tree", "verilog_of"]
 
 HDL = Path(__file__).resolve().parent.parent / "hdl"
 
@@ -527,3 +530,12 @@ def mutated_tree(name, folder):
                          f"times in {mutation.module}.py; it must stand there once")
     source.write_text(text.replace(mutation.old, mutation.new))
     return tree
+
+
+def verilog_of(tree, path, *words):
+    """Writes the Verilog of the sources in ``tree`` (of ``mutated_tree``) to ``path``, which is
+    returned. ``words`` are those of the command line of ``siommu``; the core without."""
+    subprocess.run([sys.executable, "-m", "siommu", *(words or ("generate",)), "-o", path],
+                   check=True, capture_output=True,
+                   env={**os.environ, "PYTHONPATH": str(tree)})
+    return path

@@ -15,8 +15,8 @@ from fpga.report import table
 from fpga.tools import FlowError
 from sim.arguments import at_least
 from sim.folders import replaced
-from siommu.arch.config import PRESETS, ConfigError
-from siommu.generate.files import WriteError, command, write_whole
+from siommu.arch.config import PRESETS
+from siommu.generate.files import command, write_whole
 from siommu.generate.names import source_names
 from siommu.lib.contract import contracts
 
@@ -83,7 +83,7 @@ def main(arguments=None):
             board.khz_in, int(1000 * options.mhz) if options.mhz else board.khz)
         config = ImageConfig(PRESETS[options.preset], setting.khz, options.baud, board.log2)
         made = _make(board, setting, config, options)
-    except (ConfigError, FlowError, WriteError) as error:
+    except FlowError as error:
         print(f"siommu: {error}", file=sys.stderr)
         return 1
     lines, closes = summary(made, setting, board.khz_in)

@@ -10,12 +10,11 @@ import importlib.metadata
 import os
 import subprocess
 import sys
-import time
 import tty
 from pathlib import Path
 
 from sim.folders import digest, once
-from sim.verilated.build import MAKE, BuildError, run_tool
+from sim.verilated.build import MAKE, BuildError, verilate
 from siommu.arch.config import PRESETS, ConfigError
 from siommu.generate.files import command, write_whole
 
@@ -51,14 +50,9 @@ def build_program(config, build=ROOT / "build"):
 
 
 def _make(text, folder, compiler):
-    print("siommu: building the simulated board (about a minute)", file=sys.stderr, flush=True)
-    begin = time.monotonic()
     write_whole(folder / "image.v", text)
-    run_tool([sys.executable, str(ROOT / "scripts" / "verilator"), *VERILATOR, "--Mdir",
-              str(folder), str(folder / "image.v"), str(SOURCE)], folder)
-    run_tool(["make", "-C", str(folder), "-f", "Vimage.mk", *MAKE, f"CXX={compiler}", "Vimage"],
-             folder)
-    print(f"siommu: built in {time.monotonic() - begin:.0f} s", file=sys.stderr, flush=True)
+    verilate("the simulated board", VERILATOR, [folder / "image.v", SOURCE], folder, ["Vimage"],
+             compiler)
 
 
 class SimulatedBoard:

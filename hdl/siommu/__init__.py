@@ -22,7 +22,7 @@ The packages, in the data's order::
 
 import importlib
 
-#: Version of the architecture, as the VERSION register reports it (major, minor).
+#: Version of the package. It begins with that of the architecture, which VERSION tells.
 __version__ = "1.1.0"
 
 #: What others use, and where it is. Read when it is asked for, because whoever needs a format or a

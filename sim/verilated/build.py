@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..folders import digest, once
 
-__all__ = ["BuildError", "build_library", "port_names", "run_tool"]
+__all__ = ["BuildError", "build_library", "port_names", "run_tool", "verilate"]
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = Path(__file__).resolve().parent
@@ -84,25 +84,50 @@ def build_library(source, waves=False, build=ROOT / "build"):
     return folder / LIBRARY
 
 
+def verilate(what, options, files, folder, targets, compiler):
+    """Verilates and compiles in ``folder``, and says so.
+
+    Parameters
+    ----------
+    what : str
+        What is built, for the user.
+    options : list of str
+        Verilator's, with ``--prefix`` among them.
+    files : list of Path
+        Verilog, waivers, C++.
+    folder : Path
+    targets : list of str
+        Of the Makefile that Verilator writes.
+    compiler : str
+
+    Raises
+    ------
+    BuildError
+        Verilator or the compiler failed.
+    """
+    print(f"siommu: building {what} (about a minute)", file=sys.stderr, flush=True)
+    begin, prefix = time.monotonic(), options[options.index("--prefix") + 1]
+    run_tool([sys.executable, str(ROOT / "scripts" / "verilator"), *options, "--Mdir", str(folder),
+              *map(str, files)], folder)
+    run_tool(["make", "-C", str(folder), "-f", f"{prefix}.mk", *MAKE, f"CXX={compiler}", *targets],
+             folder)
+    print(f"siommu: built in {time.monotonic() - begin:.0f} s", file=sys.stderr, flush=True)
+
+
 def _make_model(source, folder, waves, compiler):
     """The Verilated model, which takes most of the time; the C++ sources here do not change it."""
-    print(f"siommu: building the simulation library of {source.name} (about a minute)",
-          file=sys.stderr, flush=True)
-    begin = time.monotonic()
-    _run([sys.executable, str(ROOT / "scripts" / "verilator"), *VERILATOR,
-          *(["--trace"] if waves else []), "--Mdir", str(folder), str(source)], folder)
-    _run(["make", "-C", str(folder), "-f", f"{PREFIX}.mk", *MAKE, f"CXX={compiler}",
-          f"{PREFIX}__ALL.a", "libverilated.a"], folder)
-    print(f"siommu: built in {time.monotonic() - begin:.0f} s", file=sys.stderr, flush=True)
+    verilate(f"the simulation library of {source.name}",
+             [*VERILATOR, *(["--trace"] if waves else [])], [source], folder,
+             [f"{PREFIX}__ALL.a", "libverilated.a"], compiler)
 
 
 def _make_library(model, ports, folder, waves, compiler):
     (folder / "port_list.h").write_text("".join(f"SIOMMU_PORT({name})\n" for name in ports))
     include = _verilator_root() / "include"
-    _run([compiler, *CXX, "-shared", "-o", str(folder / LIBRARY), f"-DVM_TRACE={int(waves)}",
-          f"-I{folder}", f"-I{SOURCES}", "-isystem", str(model), "-isystem", str(include),
-          "-isystem", str(include / "vltstd"), *map(str, sorted(SOURCES.glob("*.cpp"))),
-          str(model / f"{PREFIX}__ALL.a"), str(model / "libverilated.a"), "-pthread"], folder)
+    run_tool([compiler, *CXX, "-shared", "-o", str(folder / LIBRARY), f"-DVM_TRACE={int(waves)}",
+              f"-I{folder}", f"-I{SOURCES}", "-isystem", str(model), "-isystem", str(include),
+              "-isystem", str(include / "vltstd"), *map(str, sorted(SOURCES.glob("*.cpp"))),
+              str(model / f"{PREFIX}__ALL.a"), str(model / "libverilated.a"), "-pthread"], folder)
 
 
 def _verilator_root():
@@ -110,7 +135,14 @@ def _verilator_root():
     return Path(verilator.__file__).resolve().parent
 
 
-def _run(command, folder):
+def run_tool(command, folder):
+    """Runs a tool in ``folder``.
+
+    Raises
+    ------
+    BuildError
+        It failed, or is missing.
+    """
     # Not the caller's MAKEFLAGS: below `make`, they would be of another make.
     environment = {name: value for name, value in os.environ.items() if name != "MAKEFLAGS"}
     try:
@@ -122,14 +154,3 @@ def _run(command, folder):
     if done.returncode:
         tail = "\n".join(done.stdout.splitlines()[-20:])
         raise BuildError(f"{Path(command[0]).name} failed (status {done.returncode}):\n{tail}")
-
-
-def run_tool(command, folder):
-    """Runs a tool in ``folder``, for models of other modules.
-
-    Raises
-    ------
-    BuildError
-        It failed, or is missing.
-    """
-    _run(command, folder)

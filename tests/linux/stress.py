@@ -9,7 +9,6 @@ of the core beside them.
 import argparse
 import random
 import re
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,7 +20,7 @@ from sim.qemu import driver, guest, machine, packages
 from sim.verilated import build_library
 from siommu.generate.files import command, write_whole
 
-from ..mutations import MUTATIONS, mutated_tree
+from ..mutations import MUTATIONS, mutated_tree, verilog_of
 from ..regression import simulator
 from .booted import e2fsck, ext4
 
@@ -131,10 +130,7 @@ def planted(name, scratch):
     if name in MODULE_FAULTS:
         linux = mutated_module(name, Path(scratch) / "linux")
     elif name is not None:
-        tree = mutated_tree(name, scratch)
-        verilog = Path(scratch) / "siommu.v"
-        subprocess.run([sys.executable, "-m", "siommu", "generate", "-o", verilog], check=True,
-                       env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(tree)}, capture_output=True)
+        verilog = verilog_of(mutated_tree(name, scratch), Path(scratch) / "siommu.v")
     return build_library(verilog), driver.module(found, linux)
 
 

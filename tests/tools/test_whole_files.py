@@ -117,7 +117,7 @@ def test_a_command_says_one_sentence(tmp_path, capsys):
 # -- the commands, under a limit -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("blocks, old", [(0, None), (1, OLD), (2000, OLD)])
+@pytest.mark.parametrize("blocks, old", [(0, None), (1, OLD), (2000, None), (2000, OLD)])
 def test_verilog_under_a_limit(tmp_path, blocks, old):
     path = tmp_path / "siommu.v"
     if old:
@@ -227,7 +227,8 @@ def test_the_lock_under_a_limit(tmp_path, script, error):
 # -- a full disk -----------------------------------------------------------------------------------
 
 
-def test_verilog_on_a_full_disk(tmp_path):
+@pytest.mark.parametrize("old", [None, OLD])
+def test_verilog_on_a_full_disk(tmp_path, old):
     """In a mount namespace of its own, so that nothing stays mounted."""
     root = ["--user", "--map-root-user"] * (os.getuid() != 0)
     inside = ["unshare", "--mount", *root, "sh", "-c"]
@@ -236,9 +237,10 @@ def test_verilog_on_a_full_disk(tmp_path):
                                                      check=False).returncode:
         pytest.skip("no small file system can be mounted here")
     path = tmp_path / "siommu.v"
-    done = run([*inside, f"{mount} && printf '{OLD}' > {path} && "
+    before = f"printf '{OLD}' > {path}" if old else ":"
+    done = run([*inside, f"{mount} && {{ {before}; }} && "
                          f"{{ {shlex.join([*GENERATE, str(path)])}; "
                          f"status=$?; ls -A {tmp_path}; cat {path} 2>/dev/null; exit $status; }}"])
     assert (done.returncode, done.stderr) == (
         1, f"siommu: cannot write {path}: No space left on device\n")
-    assert done.stdout == "siommu.v\n" + OLD
+    assert done.stdout == ("siommu.v\n" + OLD if old else "")

@@ -66,10 +66,10 @@ def test_yosys_synthesises_the_bridge(folder):
     assert kinds["TRELLIS_DPR16X4"] > 100 and kinds["TRELLIS_FF"] < 500
 
 
-def test_verilator_reads_it_without_waivers(folder):
-    """``make lint`` has all presets, with the waivers."""
+@pytest.mark.parametrize("preset", PRESETS)
+def test_verilator_reads_it(folder, preset):
     run(folder, sys.executable, str(ROOT / "scripts" / "verilator"), "--lint-only", "-Wno-fatal",
-        "--top-module", "siommu", "small.v")
+        "--top-module", "siommu", f"{preset}.v")
 
 
 @pytest.mark.parametrize("preset", PRESETS)

