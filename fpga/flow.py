@@ -34,7 +34,7 @@ SPOTS = tuple(f"X{column + 2 * index}/Y22/EBR{index}" for column in range(22, 67
               for index in range(4))
 #: Those that a look-up reads: its answer is 4 ns after the clock, so that it must be near.
 READ_EARLY = re.compile(
-    r"\.(walk_cache\.store\.way_\d+|second_level\.(?:rows|tags\.way_\d+))\.ram\.\d+\.(\d+)$")
+    r"\.(walk_cache\.store\.way_\d+|second_level\.(?:rows|tags\.way_\d+))\.ram\.words\.\d+\.(\d+)$")
 
 #: Cells of the ECP5 that are reported, by Yosys's names.
 CELLS = {"LUT4": "LUT4", "CCU2C": "carry", "TRELLIS_FF": "FF", "TRELLIS_DPR16X4": "LUT RAM",

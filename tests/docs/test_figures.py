@@ -151,8 +151,6 @@ SAYS = (
     ("docs/theory.md", "Fills are at least {} cycles apart, so that",
      lambda: (NUMBERS[declared("FILL_SPACING")],)),
     ("docs/theory.md", "a parity bit for each {} bits", lambda: (declared("PARITY_SPAN"),)),
-    ("docs/theory.md", "(A walk cache of at most {} sets is made for LUT RAM",
-     lambda: (declared("FEW_SETS"),)),
     ("docs/theory.md", "({} cycles for the second level, {} for the walk cache, `default` preset)",
      lambda: _sets()),
     ("docs/theory.md", "One that finds none for {} cycles",

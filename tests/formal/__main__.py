@@ -42,7 +42,6 @@ PROOFS = {
     "tlb-content": Proof("tlb", "TlbContentProof", "bmc", 13, 12, ("tlb-early-data",)),
     "sets": Proof("sets", "SetStoreProof", "bmc", 14, 14, (
         "set-without-key", "set-without-valid", "flush-without-sweep", "flush-keeps-look-ups")),
-    "sets-lut": Proof("sets", "LutSetStoreProof", "bmc", 14, 14, ("flush-without-sweep",)),
     "walk-step": Proof("walk_step", "TableEntryProof", "bmc", 2, 2, (
         "write-of-one-level", "write-of-leaf", "no-read-of-one-level", "devid-unchecked",
         "ft-unchecked", "user-unchecked", "reserved-of-1g", "region-write-of-one-level",

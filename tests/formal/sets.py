@@ -10,7 +10,7 @@ from siommu.store.set_store import SetStore
 
 from .temporal import delayed
 
-__all__ = ["SetStoreProof", "LutSetStoreProof"]
+__all__ = ["SetStoreProof"]
 
 KEY = data.StructLayout({"name": 3})
 VALUE = data.StructLayout({"content": 2})
@@ -19,8 +19,6 @@ WAYS, SETS = 2, 2
 
 class SetStoreProof(Component):
     """Two ways of two rows, everything free."""
-
-    block_ram = True
 
     fixed: In(KEY)
     key: In(KEY)
@@ -34,8 +32,7 @@ class SetStoreProof(Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.store = store = SetStore(
-            key=KEY, value=VALUE, ways=WAYS, sets=SETS, index=lambda key, bits: key.name[:bits],
-            block_ram=self.block_ram)
+            key=KEY, value=VALUE, ways=WAYS, sets=SETS, index=lambda key, bits: key.name[:bits])
         look_up, write = store.look_up, store.write
         m.d.comb += [
             look_up.key.eq(self.key), write.enable.eq(self.write), write.way.eq(self.write_way),
@@ -65,9 +62,3 @@ class SetStoreProof(Component):
         m.d.sync += Cover(asked & look_up.match.all())
         m.d.sync += Cover(Cat(asked, flushed, store.sweeping).all())
         return m
-
-
-class LutSetStoreProof(SetStoreProof):
-    """The same of LUT RAM."""
-
-    block_ram = False

@@ -56,18 +56,18 @@ def test_names_of_cells_in_words(name, words):
 
 
 def test_block_rams_of_look_ups_lie_side_by_side():
-    names = ["siommu.core.walk_cache.store.way_1.ram.0.0",
-             "siommu.core.walk_cache.store.way_0.ram.0.3",
-             "siommu.core.second_level.rows.ram.0.2",
-             "siommu.core.second_level.tags.way_0.ram.0.1",
+    names = ["siommu.core.walk_cache.store.way_1.ram.words.0.0",
+             "siommu.core.walk_cache.store.way_0.ram.words.0.3",
+             "siommu.core.second_level.rows.ram.words.0.2",
+             "siommu.core.second_level.tags.way_0.ram.words.0.1",
              "siommu.core.miss.parking.elements.0.0"]
     cells = {name: {"type": "DP16KD", "attributes": {}} for name in names}
-    cells["siommu.core.second_level.rows.ram.0.1"] = {"type": "TRELLIS_DPR16X4", "attributes": {}}
+    cells["siommu.core.second_level.rows.ram.words.0.1"] = {"type": "TRELLIS_DPR16X4", "attributes": {}}
     placed = floorplan({"modules": {"top": {"cells": cells}}})["modules"]["top"]["cells"]
     bels = {name: cell["attributes"].get("BEL") for name, cell in placed.items()}
     assert bels == {names[1]: "X22/Y22/EBR0", names[0]: "X24/Y22/EBR1", names[2]: "X26/Y22/EBR2",
                     names[3]: "X28/Y22/EBR3", names[4]: None,
-                    "siommu.core.second_level.rows.ram.0.1": None}
+                    "siommu.core.second_level.rows.ram.words.0.1": None}
 
 
 def step(kind, delay, cell, net=None):

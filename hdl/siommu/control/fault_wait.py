@@ -1,10 +1,11 @@
 """Faults that wait for the decision about their records."""
 
 from amaranth import Module, Signal
-from amaranth.lib import memory, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import Config
+from ..lib.block_ram import BlockRam
 from ..lib.contract import require
 from ..lib.payload import Payload
 from ..pipeline.events import FaultInfo
@@ -41,22 +42,19 @@ class WaitingFaults(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         depth = 1 << (self._config.ports * self._config.port_depth).bit_length()
-        m.submodules.ram = ram = memory.Memory(
-            shape=FaultInfo, depth=depth, init=[], attrs={"no_rw_check": 1})
-        write, read = ram.write_port(), ram.read_port(domain="comb")
-        answer = Payload(FaultInfo, name="answer")      # merged with the port, see ``StoreWay``
+        m.submodules.ram = ram = BlockRam(FaultInfo, depth)
         came, left, there = Signal(range(depth)), Signal(range(depth)), Signal()
         # What the decision looks at stands in registers behind the memory.
-        quiet, port = Payload(name="quiet"), Payload(len(answer.port), name="port")
+        quiet, port = Payload(name="quiet"), Payload(len(ram.answer.port), name="port")
         m.d.comb += [
-            write.en.eq(self.fault.valid), write.addr.eq(came), write.data.eq(self.fault.payload),
-            read.addr.eq(left),
-            self.oldest.eq(answer), self.oldest.quiet.eq(quiet), self.oldest.port.eq(port),
+            ram.write.eq(self.fault.valid), ram.write_address.eq(came),
+            ram.word.eq(self.fault.payload), ram.address.eq(left),
+            self.oldest.eq(ram.answer), self.oldest.quiet.eq(quiet), self.oldest.port.eq(port),
         ]
         m.d.sync += [
             came.eq(came + self.fault.valid), left.eq(left + self.take),
             there.eq((came != left) & ~self.take), self.ready.eq(there & ~self.take),
-            answer.eq(read.data), quiet.eq(answer.quiet), port.eq(answer.port),
+            quiet.eq(ram.answer.quiet), port.eq(ram.answer.port),
         ]
         require(m, ~self.fault.valid | ((came + 1)[:len(left)] != left),
                 "a fault has room to wait for its record")

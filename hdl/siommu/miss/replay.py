@@ -18,6 +18,7 @@ from amaranth.lib.wiring import In, Out, connect
 from amaranth.utils import ceil_log2, exact_log2
 
 from ..arch.config import Config
+from ..lib.block_ram import BlockRam
 from ..lib.choose import RoundRobin, one_hot_index, one_of
 from ..lib.payload import Payload, payload_of
 from ..pipeline.boundaries import CreditUser, ReplaySource
@@ -173,29 +174,27 @@ class ReplayQueue(wiring.Component):
         """The RAM, and the way from there to the arbiter."""
         ports, depth = self._config.requesters, self._config.port_depth
         port_bits = ceil_log2(ports)
-        m.submodules.elements = elements = memory.Memory(
-            shape=Operation, depth=len(Reason) * depth << port_bits, init=[],
-            attrs={"no_rw_check": 1})
-        # no read port with a clock: what is read is never written in the same cycle
-        write, read = elements.write_port(), elements.read_port(domain="comb")
-        kept, place = payload_of(m, write.data), payload_of(m, write.addr)
+        # What is read is never written in the same cycle.
+        m.submodules.elements = elements = BlockRam(Operation, len(Reason) * depth << port_bits)
+        writes, kept = Signal(), payload_of(m, elements.word)
+        place = payload_of(m, elements.write_address)
+        m.d.comb += elements.write.eq(writes)
         m.d.sync += [       # in time for an operation that leaves at once
-            write.en.eq(self.push), kept.eq(self.operation),
+            writes.eq(self.push), kept.eq(self.operation),
             place.eq(Cat(one_of(pushed, tails), self.operation.port[:port_bits], self.reason)),
         ]
         m.submodules.leaving = leaving = Leaving(self._config)
         connect(m, leaving.retry, wiring.flipped(self.retry))
-        found = Payload(Operation)
         port_read = Signal(ports)
         reason = Cat(read_from[ports:2 * ports].any(), read_from[2 * ports:].any())
         m.d.comb += [
             port_read.eq(Cat(read_from[port::ports].any() for port in range(ports))),
-            read.addr.eq(Cat(one_of(port_read, port_heads), one_hot_index(port_read)[:port_bits],
-                             reason)),
-            leaving.operation.eq(found),
+            elements.address.eq(Cat(one_of(port_read, port_heads),
+                                    one_hot_index(port_read)[:port_bits], reason)),
+            leaving.operation.eq(elements.answer),
         ]
         m.d.sync += [
-            read_from.eq(chosen), found.eq(read.data), leaving.comes.eq(read_from.any()),
+            read_from.eq(chosen), leaving.comes.eq(read_from.any()),
             leaving.port.eq(port_read), leaving.reserved.eq(read_from[ports:2 * ports].any()),
         ]
 

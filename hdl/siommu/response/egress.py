@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from ..arch.formats import Cause, Response
 from ..lib.contract import require
 from ..lib.payload import Payload
-from ..lib.queues import RingQueue
+from ..lib.queues import BlockQueue, RingQueue
 from ..pipeline.events import BeatMark
 from .credits import CreditAccount, Credits
 
@@ -85,8 +85,8 @@ class PortEgress(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.hits = hits = RingQueue(Response, self._depth)
-        m.submodules.misses = misses = RingQueue(Response, self._depth)
+        m.submodules.hits = hits = BlockQueue(Response, self._depth)
+        m.submodules.misses = misses = BlockQueue(Response, self._depth)
         m.submodules.credits = credits = Credits(self._depth)
         m.submodules.marked_beats = marked = MarkedBeats(self._depth)
         m.submodules.released = released = ReleasedFaults(self._depth)

@@ -7,7 +7,6 @@ A look-up is spread over three cycles, because a block RAM is slow to answer::
 
 A row whose parity is wrong is no match. Neither is one that is written in the very cycle in which
 it is read: what a block RAM answers then is not defined, and the memory is marked accordingly.
-A store of few sets is made for LUT RAM, where the address is registered instead of the answer.
 
 ``RowWriter`` writes the rows, ``StoreScan`` drops what an invalidation asks for, and each
 ``StoreWay`` compares the rows of its memory.
@@ -27,9 +26,8 @@ from .set_scan import Scan, StoreScan, set_number_bits
 from .set_way import StoreWay
 from .set_write import RowWriter, StoreWrite
 
-__all__ = ["FEW_SETS", "SetStore", "StoreLookUp"]
+__all__ = ["SetStore", "StoreLookUp"]
 
-FEW_SETS = 32           #: as many sets, or fewer, are cheaper in LUT RAM
 REGISTERS = 2           #: between a key and its match: the block RAM's, those of the pairs of bits
 
 if STORE_MATCH != REGISTERS:
@@ -82,11 +80,6 @@ class SetStore(wiring.Component):
         A power of two.
     index : callable
         ``index(key, bits)`` is the set of ``key``; keys that follow each other should differ in it.
-    block_ram : bool
-        Made for block RAM, else for LUT RAM; by default, as ``sets`` suggests. The behaviour is
-        the same.
-    guarded : bool
-        Rows carry parity.
 
     Members
     -------
@@ -105,10 +98,9 @@ class SetStore(wiring.Component):
     sweeping : Out(1)
     """
 
-    def __init__(self, *, key, value, ways, sets, index, block_ram=None, guarded=True):
+    def __init__(self, *, key, value, ways, sets, index):
         self._key, self._value, self._ways, self._sets = key, value, ways, sets
-        self._index, self._guarded = index, guarded
-        self._block_ram = sets > FEW_SETS if block_ram is None else block_ram
+        self._index = index
         super().__init__({
             "look_up": In(StoreLookUp(key, value, ways)),
             "write": In(StoreWrite(key, value)),
@@ -121,11 +113,10 @@ class SetStore(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         set_bits = set_number_bits(self._sets)
-        shape = {"key": self._key, "value": self._value, "set_bits": set_bits, "sets": self._sets,
-                 "guarded": self._guarded}
+        shape = {"key": self._key, "value": self._value, "set_bits": set_bits, "sets": self._sets}
         m.submodules.writer = writer = RowWriter(ways=self._ways, index=self._index, **shape)
         m.submodules.scanner = scanner = StoreScan(self._ways, set_bits)
-        ways = [StoreWay(block_ram=self._block_ram, **shape) for _ in range(self._ways)]
+        ways = [StoreWay(**shape) for _ in range(self._ways)]
         for number, way in enumerate(ways):
             m.submodules[f"way_{number}"] = way
         connect(m, flipped(self.write), writer.write)
@@ -156,7 +147,7 @@ class SetStore(wiring.Component):
         ]
         for number, way in enumerate(ways):
             m.d.comb += [
-                way.read_set.eq(read_set if self._block_ram else read_set_1),
+                way.read_set.eq(read_set),
                 way.key.eq(key), way.ignored.eq(ignored),
                 way.collides.eq(written_set_1 == read_set_1),
                 way.write.eq(writer.rows.ways[number]), way.write_set.eq(writer.rows.set),

@@ -7,9 +7,10 @@
 """
 
 from amaranth import Cat, Module, Signal, Value, unsigned
-from amaranth.lib import data, memory, wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..lib.block_ram import BlockRam
 from ..lib.parity import guarded_bits, parity_sums, sound, unguarded
 from ..lib.payload import Payload
 from .set_index import pair_count
@@ -22,9 +23,9 @@ def row_layout(key, value):
     return data.StructLayout({"key": key, "value": value, "valid": 1})
 
 
-def word_bits(row, guarded):
-    """Width of the memory for a ``row``, a layout, with or without parity."""
-    return guarded_bits(row.size) if guarded else row.size
+def word_bits(row):
+    """Width of the memory for a ``row``, a layout, with its parity."""
+    return guarded_bits(row.size)
 
 
 class StoreWay(wiring.Component):
@@ -36,13 +37,11 @@ class StoreWay(wiring.Component):
     sets : int
     set_bits : int
         Width of a set's number.
-    block_ram, guarded : bool
-        See ``SetStore``.
 
     Members
     -------
     read_set : In(set_bits)
-        The set to look at: in cycle *n* with ``block_ram``, else in *n* + 1.
+        The set to look at, in cycle *n*.
     key, ignored : In
         In cycle *n* + 1: what the row is compared with; in *n* + 2: pairs of its bits that a drop
         does not look at.
@@ -60,9 +59,8 @@ class StoreWay(wiring.Component):
         It is that of the key but for what is ignored, or damaged.
     """
 
-    def __init__(self, *, key, value, sets, set_bits, block_ram, guarded):
+    def __init__(self, *, key, value, sets, set_bits):
         self._row, self._sets = row_layout(key, value), sets
-        self._block_ram, self._guarded = block_ram, guarded
         super().__init__({
             "read_set": In(set_bits),
             "key": In(key),
@@ -70,7 +68,7 @@ class StoreWay(wiring.Component):
             "collides": In(1),
             "write": In(1),
             "write_set": In(set_bits),
-            "word": In(word_bits(self._row, guarded)),
+            "word": In(word_bits(self._row)),
             "undefined": Out(1),
             "clean": Out(1),
             "valid": Out(1),
@@ -81,16 +79,14 @@ class StoreWay(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        word = self._read(m)
-        if self._guarded:
-            added = parity_sums(word)
-            sums = Payload(len(added), name="sums")
-            m.d.sync += sums.eq(added)
-            m.d.comb += self.clean.eq(sound(sums))
-            word = unguarded(word)
-        else:
-            m.d.comb += self.clean.eq(1)
-        found = data.View(self._row, word)
+        m.submodules.ram = ram = BlockRam(unsigned(len(self.word)), self._sets)
+        added = parity_sums(ram.answer)
+        sums, found = Payload(len(added), name="sums"), data.View(self._row, unguarded(ram.answer))
+        m.d.sync += sums.eq(added)
+        m.d.comb += [
+            ram.write.eq(self.write), ram.write_address.eq(self.write_set),
+            ram.word.eq(self.word), ram.address.eq(self.read_set), self.clean.eq(sound(sums)),
+        ]
 
         key, found_key = Value.cast(self.key), Value.cast(found.key)
         equal_pairs = Payload(len(self.ignored), name="equal_pairs")
@@ -108,23 +104,3 @@ class StoreWay(wiring.Component):
                 ~self.clean | Cat(valid, equal_pairs | self.ignored).all())),
         ]
         return m
-
-    def _read(self, m):
-        """The memory; returns the word of cycle *n* + 1.
-
-        A block RAM's read port is merged with the register behind it, and so knows that collisions
-        do not matter; Amaranth's own kind of synchronous port does not.
-        """
-        ram = memory.Memory(shape=unsigned(len(self.word)), depth=max(self._sets, 2), init=[],
-                            attrs={"no_rw_check": 1})
-        m.submodules.ram = ram
-        write, read = ram.write_port(), ram.read_port(domain="comb")
-        m.d.comb += [
-            write.en.eq(self.write), write.addr.eq(self.write_set), write.data.eq(self.word),
-            read.addr.eq(self.read_set),
-        ]
-        if not self._block_ram:
-            return read.data
-        answer = Payload(len(self.word), name="answer")
-        m.d.sync += answer.eq(read.data)
-        return answer

@@ -5,7 +5,7 @@ from amaranth import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from ..lib.parity import guarded as guarded_word
+from ..lib.parity import guarded
 from ..lib.payload import Payload
 from ..pipeline.sizes import WAY_BITS
 from .set_way import row_layout, word_bits
@@ -69,8 +69,6 @@ class RowWriter(wiring.Component):
     key, value : Struct
     ways, sets, set_bits : int
     index : callable
-    guarded : bool
-        See ``SetStore``.
 
     Members
     -------
@@ -83,15 +81,15 @@ class RowWriter(wiring.Component):
     rows : Out(RowWrite)
     """
 
-    def __init__(self, *, key, value, ways, sets, set_bits, index, guarded):
+    def __init__(self, *, key, value, ways, sets, set_bits, index):
         self._row, self._ways, self._sets = row_layout(key, value), ways, sets
-        self._index, self._guarded = index, guarded
+        self._index = index
         super().__init__({
             "write": In(StoreWrite(key, value)),
             "drop": In(RowDrop(ways, set_bits)),
             "flush": In(1),
             "sweeping": Out(1, init=1),
-            "rows": Out(RowWrite(ways, set_bits, word_bits(self._row, guarded))),
+            "rows": Out(RowWrite(ways, set_bits, word_bits(self._row))),
         })
 
     def elaborate(self, platform):
@@ -119,7 +117,7 @@ class RowWriter(wiring.Component):
             rows.set.eq(Mux(drop.taken, drop.set, at)),
             # an empty row may hold anything
             written.eq(content), written.valid.eq(content.valid & ~sweeping & ~drop.taken),
-            rows.word.eq(guarded_word(written.as_value()) if self._guarded else written),
+            rows.word.eq(guarded(written.as_value())),
         ]
         with m.If(sweeping):
             m.d.comb += rows.set.eq(swept)

@@ -1,9 +1,10 @@
 """The rows of the second level's lines: two pages each, in block RAM, with parity."""
 
 from amaranth import Cat, Module, Mux, Signal
-from amaranth.lib import data, memory, wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..lib.block_ram import BlockRam
 from ..lib.contract import require
 from ..lib.parity import guarded, guarded_bits, parity_sums, sound, unguarded
 from ..lib.payload import Payload
@@ -57,30 +58,30 @@ class LineStore(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        # The read port is merged with the register behind it: see ``StoreWay``.
-        m.submodules.ram = ram = memory.Memory(
-            shape=_ROW_BITS, depth=self._lines * LINE_ROWS, init=[], attrs={"no_rw_check": 1})
-        read, write = ram.read_port(domain="comb"), ram.write_port()
-        m.d.comb += read.addr.eq(Cat(self.page[1:], self.line))
-        upper, row = Payload(name="upper"), Payload(_ROW_BITS, name="read_row")
+        m.submodules.ram = ram = BlockRam(_ROW_BITS, self._lines * LINE_ROWS)
+        upper, row = Payload(name="upper"), ram.answer
         pair, added = unguarded(row), parity_sums(row)
         found, sums = Payload(LinePage, name="found_page"), Payload(len(added), name="sums")
         m.d.sync += [
-            upper.eq(self.page[0]), row.eq(read.data),
+            upper.eq(self.page[0]),
             found.eq(Mux(upper, pair[1::2], pair[::2])), sums.eq(added),
         ]
         m.d.comb += [self.damaged.eq(~sound(sums)), self.found.eq(found)]
 
         pages = Payload(_PAIR, name="pages")
+        writes, row_address = Signal(), Payload(len(ram.write_address), name="row_address")
         m.d.sync += [
-            write.en.eq(self.write), write.addr.eq(Cat(self.row.number, self.write_line)),
+            writes.eq(self.write), row_address.eq(Cat(self.row.number, self.write_line)),
             pages.eq(self.row.pages),
         ]
         # Bit by bit, so that the choice between the two pages is one inside of a block RAM.
         pair = Cat(*zip(*(page.as_value() for page in pages)))
-        m.d.comb += write.data.eq(guarded(pair))
+        m.d.comb += [
+            ram.write.eq(writes), ram.write_address.eq(row_address), ram.word.eq(guarded(pair)),
+            ram.address.eq(Cat(self.page[1:], self.line)),
+        ]
 
-        require(m, ~(write.en & self.read & (write.addr == read.addr)),
+        require(m, ~(writes & self.read & (row_address == ram.address)),
                 "no row of the second level is overwritten while a look-up reads it")
         self._keep_distance(m)
         return m

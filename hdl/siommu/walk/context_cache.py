@@ -16,7 +16,8 @@ class ContextCache(wiring.Component):
 
     As in the TLB, a tag is written one cycle before its value, so that a look-up that compared
     before the tag changed reads the value that belonged to the old one. A fill that comes one or
-    two cycles behind another one is dropped, so that no key ever has two entries.
+    two cycles behind another one that is taken is dropped: the one before is held until it is
+    written, and no key ever has two entries.
 
     ::
 
@@ -117,12 +118,13 @@ class ContextCache(wiring.Component):
         and its row: that of its key, or else the next one in turn."""
         fill = self.fill.payload
         comes, came, placing = Signal(), Signal(), Signal()     # in the first, second, third cycle
-        fills = [Payload(fill.shape(), name=f"fill_{cycle}") for cycle in (1, 2, 3)]
+        held, takes = Payload(fill.shape(), name="held"), Signal()
         turn, row = Signal(range(rows)), Signal(range(rows))
+        m.d.comb += takes.eq(self.fill.valid & ~self.flush & ~comes & ~came)
+        with m.If(takes):
+            m.d.sync += held.eq(fill)
         m.d.sync += [
-            comes.eq(self.fill.valid & ~self.flush), came.eq(comes & ~came & ~placing),
-            placing.eq(came),
-            fills[0].eq(fill), fills[1].eq(fills[0]), fills[2].eq(fills[1]),
+            comes.eq(takes), came.eq(comes), placing.eq(came),
             row.eq(Mux(present.any(), one_hot_index(present), turn)),
         ]
         with m.If(came & ~present.any()):
@@ -132,4 +134,4 @@ class ContextCache(wiring.Component):
                 m.d.sync += turn.eq(turn + 1)
         with m.If(drops | self.flush):
             m.d.sync += [came.eq(0), placing.eq(0)]
-        return placing, fills[2].key, fills[2].value, row
+        return placing, held.key, held.value, row

@@ -21,7 +21,7 @@ from ..pipeline.tables import RegionInfo
 from ..pipeline.walks import RegionFill
 from ..store.set_index import ignored_pairs, space_index
 from ..store.set_scan import Scan
-from ..store.set_store import FEW_SETS, SetStore
+from ..store.set_store import SetStore
 
 __all__ = ["WalkCache"]
 
@@ -31,8 +31,7 @@ def _index(key, bits):
 
 
 class WalkCache(wiring.Component):
-    """Set-associative, in block RAM with parity; a small one in LUT RAM, which is trusted without
-    as flip-flops are.
+    """Set-associative, in block RAM with parity.
 
     Parameters
     ----------
@@ -72,8 +71,7 @@ class WalkCache(wiring.Component):
         ways = config.walk_cache_ways
         sets = config.walk_entries // ways
         m.submodules.store = store = SetStore(
-            key=RegionKey, value=RegionInfo(config), ways=ways, sets=sets, index=_index,
-            guarded=sets > FEW_SETS)
+            key=RegionKey, value=RegionInfo(config), ways=ways, sets=sets, index=_index)
         m.d.comb += [
             store.look_up.key.eq(self.key),
             store.write.enable.eq(self.fill.valid), store.write.way.eq(self.fill.payload.way),

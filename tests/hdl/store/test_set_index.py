@@ -1,12 +1,13 @@
 """Which rows of a store an invalidation drops: rows of lines and of regions, one way of each."""
 
 import pytest
-from amaranth import Module
+from amaranth import C, Cat, Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from hypothesis import strategies as st
 
 from siommu.arch.formats import DEVICE_BITS, INDEX_BITS, PASID_BITS, VPN_BITS
+from siommu.lib.parity import guarded
 from siommu.pipeline.events import Invalidation
 from siommu.pipeline.keys import LineKey, RegionKey
 from siommu.pipeline.sizes import LINE_BITS
@@ -31,11 +32,10 @@ class Way(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.way = way = StoreWay(key=self._key, value=1, sets=1, set_bits=1,
-                                          block_ram=False, guarded=False)
+        m.submodules.way = way = StoreWay(key=self._key, value=1, sets=1, set_bits=1)
         m.d.comb += [
-            way.key.eq(self.key), way.write.eq(self.write), way.word[:-2].eq(self.row),
-            way.word[-1].eq(1),
+            way.key.eq(self.key), way.write.eq(self.write),
+            way.word.eq(guarded(Cat(self.row, C(0, 1), C(1, 1)))),
             way.ignored.eq(ignored_pairs(self.invalidation, self._key, KINDS[self._key][1])),
             self.to_drop.eq(way.to_drop),
         ]
@@ -85,7 +85,7 @@ def test_what_an_invalidation_drops(way, ft, device, pasid, page, change, beside
         ctx.set(dut.key, key(asked, first))     # it is that of the invalidation's first page
         ctx.set(dut.invalidation, {**asked, "page": first, "n": n,
                                    **{f"by_{name}": int(name in by) for name in SELECTED}})
-        await ctx.tick().repeat(2)
+        await ctx.tick().repeat(3)
         return ctx.get(dut.to_drop)
 
     async def bench(ctx):

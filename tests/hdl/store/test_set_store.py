@@ -83,14 +83,13 @@ def test_place():
     simulate(dut, bench, cycles=300)
 
 
-@pytest.mark.parametrize("block_ram,guarded", [(False, True), (True, True), (False, False)])
 @pytest.mark.parametrize("ways", [1, 2, 4])
-def test_random_traffic(ways, block_ram, guarded):
+def test_random_traffic(ways):
     """A look-up in every cycle, writes and flushes among them. What matches was written before the
     look-up began, with that content, and not overwritten, emptied or flushed since; and where
     nothing was written meanwhile, it does match."""
-    dut = store(ways, block_ram=block_ram, guarded=guarded)
-    rng = seeded(f"sets/{ways}/{guarded}")
+    dut = store(ways)
+    rng = seeded(f"sets/{ways}")
     hits = misses = collisions = 0
 
     async def bench(ctx):
@@ -167,12 +166,11 @@ def test_damaged_rows_are_no_match(monkeypatch):
     simulate(dut, bench, cycles=400)
 
 
-@pytest.mark.parametrize("block_ram", [True, False])
-def test_scans(block_ram):
+def test_scans():
     """A scan drops from its set what agrees but for the ignored pairs of bits, and nothing else;
     under look-ups and writes that go on."""
-    rng = seeded(f"sets/scans/{block_ram}")
-    dut = store(block_ram=block_ram)
+    rng = seeded("sets/scans")
+    dut = store()
 
     async def bench(ctx):
         await swept(ctx, dut)
