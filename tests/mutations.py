@@ -378,8 +378,11 @@ MUTATIONS = {
         "a table read is offered for one cycle, taken or not", "walk/read_port",
         "reads.r.ready.eq(self.ar.ready)", "reads.r.ready.eq(1)"),
     "beats-out-of-order": Mutation(
-        "the beats of the miss path overtake those of the hit path", "response/egress",
-        "from_hits.eq(head.hit)", "from_hits.eq(hits.r.valid & ~misses.r.valid)"),
+        "the beats of the miss path overtake those of the hit path", "response/beat_queue",
+        "Mux(order.hit, beats[1], beats[0])", "Mux(~order.miss, beats[1], beats[0])"),
+    "newest-first": Mutation(
+        "a port offers its newest beat while two wait", "response/beat_queue",
+        "single.eq(~self.some)", "single.eq(1)"),
     "response-changes": Mutation(
         "a register read's data change while they are offered", "control/register_read",
         "m.d.comb += self.ar.ready.eq(~self.r.valid & ~waits)",

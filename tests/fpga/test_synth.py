@@ -62,7 +62,8 @@ def test_block_rams_of_look_ups_lie_side_by_side():
              "siommu.core.second_level.tags.way_0.ram.words.0.1",
              "siommu.core.miss.parking.elements.0.0"]
     cells = {name: {"type": "DP16KD", "attributes": {}} for name in names}
-    cells["siommu.core.second_level.rows.ram.words.0.1"] = {"type": "TRELLIS_DPR16X4", "attributes": {}}
+    cells["siommu.core.second_level.rows.ram.words.0.1"] = {
+        "type": "TRELLIS_DPR16X4", "attributes": {}}
     placed = floorplan({"modules": {"top": {"cells": cells}}})["modules"]["top"]["cells"]
     bels = {name: cell["attributes"].get("BEL") for name, cell in placed.items()}
     assert bels == {names[1]: "X22/Y22/EBR0", names[0]: "X24/Y22/EBR1", names[2]: "X26/Y22/EBR2",

@@ -9,10 +9,9 @@ from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-from .block_ram import BlockRam
-from .payload import Payload, payload_of
+from .payload import payload_of
 
-__all__ = ["BlockQueue", "FrontQueue", "PairQueue", "RingQueue"]
+__all__ = ["FrontQueue", "PairQueue", "RingQueue"]
 
 
 class PairQueue(wiring.Component):
@@ -103,53 +102,6 @@ class RingQueue(wiring.Component):
             m.d.sync += tail.eq(tail + 1)
         with m.If(pops):
             m.d.sync += head.eq(head + 1)
-        return m
-
-
-class BlockQueue(wiring.Component):
-    """The same in block RAM, for what is wide and deep.
-
-    The newest entry stands in registers as well, and is offered from there while it is the only
-    one. An entry with another one behind it is a cycle older, so that the memory, whose answer
-    takes that long, has it when it comes to the front. Latency: what is written in cycle *n* is
-    offered in *n* + 1.
-
-    Parameters
-    ----------
-    shape : shape-like
-    depth : int
-
-    Members
-    -------
-    w : In(stream.Signature(shape, always_ready=True)), r : Out(stream.Signature(shape))
-    """
-
-    def __init__(self, shape, depth):
-        self._shape, self._depth = shape, depth
-        super().__init__({
-            "w": In(stream.Signature(shape, always_ready=True)),
-            "r": Out(stream.Signature(shape)),
-        })
-
-    def elaborate(self, platform):
-        m = Module()
-        m.submodules.ram = ram = BlockRam(self._shape, self._depth)
-        head, tail = Signal.like(ram.address), Signal.like(ram.address)
-        count, some, single = Signal(range(self._depth + 1)), Signal(), Signal()
-        newest, pops = Payload(self._shape), Signal()
-        oldest = Mux(single, Value.cast(newest), Value.cast(ram.answer))
-        m.d.comb += [
-            ram.write.eq(self.w.valid), ram.write_address.eq(tail), ram.word.eq(self.w.payload),
-            ram.address.eq(head + pops),
-            self.r.valid.eq(some), self.r.payload.eq(oldest), pops.eq(self.r.ready & some),
-        ]
-        with m.If(self.w.valid):
-            m.d.sync += [newest.eq(self.w.payload), tail.eq(tail + 1)]
-        m.d.sync += head.eq(ram.address)
-        with m.If(self.w.valid & ~pops):
-            m.d.sync += [count.eq(count + 1), some.eq(1), single.eq(~some)]
-        with m.Elif(~self.w.valid & pops):
-            m.d.sync += [count.eq(count - 1), some.eq(~single), single.eq(count == 2)]
         return m
 
 

@@ -2,26 +2,17 @@
 """
 
 from amaranth import Module, Mux, Signal
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from ..arch.formats import Cause, Response
+from ..arch.formats import Response
 from ..lib.contract import require
 from ..lib.payload import Payload
-from ..lib.queues import BlockQueue, RingQueue
 from ..pipeline.events import BeatMark
+from .beat_queue import BeatQueue
 from .credits import CreditAccount, Credits
 
 __all__ = ["Egress", "MarkedBeats", "PortEgress", "ReleasedFaults", "SoftwareEgress"]
-
-
-class BeatOrder(data.Struct):
-    """By which paths the beats of one cycle came, and whether that of the miss path is a fault. Of
-    two beats that come together the hit leaves first."""
-
-    hit: 1
-    miss: 1
-    fault: 1
 
 
 class Egress(wiring.Signature):
@@ -61,10 +52,10 @@ class Egress(wiring.Signature):
 class PortEgress(wiring.Component):
     """Brings the beats of the hit path and of the miss path to one port, in the order written.
 
-    Each path has a queue of its own, so that both can write in one cycle; a third queue keeps the
-    order, because the beats of one request may alternate between the paths. Neither path is ever
-    refused: an operation takes a credit before it enters the core, and a credit is a place in
-    these queues. A beat written in cycle *n* is offered in cycle *n* + 1.
+    The beats of one request may alternate between the paths; those that come in one cycle share a
+    place of the queue. Neither path is ever refused: an operation takes a credit before it enters
+    the core, and a credit is a place in the queue. A beat written in cycle *n* is offered in cycle
+    *n* + 1.
 
     A fault of the miss path is offered once its record was decided about (``recorded``), so that no
     more faults wait for their records than the port may have requests outstanding.
@@ -85,29 +76,22 @@ class PortEgress(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.hits = hits = BlockQueue(Response, self._depth)
-        m.submodules.misses = misses = BlockQueue(Response, self._depth)
+        m.submodules.queue = queue = BeatQueue(self._depth)
         m.submodules.credits = credits = Credits(self._depth)
         m.submodules.marked_beats = marked = MarkedBeats(self._depth)
         m.submodules.released = released = ReleasedFaults(self._depth)
-        leaves, returned = Signal(), Signal()
-        some, head = self._order(m, leaves)
-        from_hits, ready = Signal(), Signal()
+        leaves, returned, ready, fault = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
-            hits.w.valid.eq(self.hit.valid), hits.w.payload.eq(self.hit.payload),
-            misses.w.valid.eq(self.miss.valid), misses.w.payload.eq(self.miss.payload),
+            queue.hit.valid.eq(self.hit.valid), queue.hit.payload.eq(self.hit.payload),
+            queue.miss.valid.eq(self.miss.valid), queue.miss.payload.eq(self.miss.payload),
 
-            from_hits.eq(head.hit),
-            ready.eq(some & (from_hits | ~head.fault | released.some)),
-            self.port.valid.eq(ready & self.enable),
-            self.port.payload.eq(Mux(from_hits, hits.r.payload.as_value(),
-                                     misses.r.payload.as_value())),
+            fault.eq(queue.order.fault & ~queue.order.hit),
+            ready.eq(queue.some & (~fault | released.some)),
+            self.port.valid.eq(ready & self.enable), self.port.payload.eq(queue.beat),
             leaves.eq(ready & (self.port.ready | ~self.enable)),
-            hits.r.ready.eq(leaves & from_hits),
-            misses.r.ready.eq(leaves & ~from_hits),
+            queue.leaves.eq(leaves),
 
-            released.recorded.eq(self.recorded),
-            released.leaves.eq(leaves & head.fault & ~from_hits),
+            released.recorded.eq(self.recorded), released.leaves.eq(leaves & fault),
             marked.hit.eq(self.hit.valid), marked.miss.eq(self.miss.valid),
             marked.returned.eq(returned), credits.returned.eq(returned),
         ]
@@ -115,27 +99,6 @@ class PortEgress(wiring.Component):
         connect(m, flipped(self.credits), credits.account)
         connect(m, flipped(self.mark), marked.mark)
         return m
-
-    def _order(self, m, leaves):
-        """Whether there is a beat, and the :class:`BeatOrder` of the next ones: registers."""
-        m.submodules.order = order = RingQueue(BeatOrder, self._depth - 1)
-        comes, head, some, moves = Signal(BeatOrder), Signal(BeatOrder), Signal(), Signal()
-        both_left = leaves & ~(head.hit & head.miss)
-        m.d.comb += [
-            comes.hit.eq(self.hit.valid), comes.miss.eq(self.miss.valid),
-            comes.fault.eq(self.miss.valid & (self.miss.payload.cause != Cause.OK)),
-            moves.eq(~some | both_left),
-            order.r.ready.eq(moves), order.w.payload.eq(comes),
-            order.w.valid.eq((comes.hit | comes.miss) & (order.r.valid | ~moves)),
-        ]
-        with m.If(moves):
-            m.d.sync += [
-                some.eq(order.r.valid | comes.hit | comes.miss),
-                head.eq(Mux(order.r.valid, order.r.payload.as_value(), comes.as_value())),
-            ]
-        with m.Elif(leaves):
-            m.d.sync += head.hit.eq(0)
-        return some, head
 
 
 class MarkedBeats(wiring.Component):

@@ -1,11 +1,11 @@
 """The line buffer: leaf entries of every walk slot's line, as they come from memory."""
 
 from amaranth import Cat, Module
-from amaranth.lib import data, memory, wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
-from ..lib.payload import Payload
+from ..lib.block_ram import BlockRam
 from ..pipeline.lines import LeafPage, LineWords
 from ..pipeline.sizes import LINE_BITS, LINE_ROWS, SLOT_BITS
 
@@ -13,7 +13,7 @@ __all__ = ["LineBuffer"]
 
 
 class LineBuffer(wiring.Component):
-    """Two LUT RAMs, one for the even pages and one for the odd ones, which are written alone.
+    """Two memories, one for the even pages and one for the odd ones, which are written alone.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class LineBuffer(wiring.Component):
     slot : In(SLOT_BITS), row : In(LINE_BITS - 1)
         In cycle *n*: which row is read.
     pages : Out(ArrayLayout(LeafPage, 2))
-        In cycle *n* + 1, combinational: the row.
+        In cycle *n* + 1: the row.
     """
 
     def __init__(self, walk_slots):
@@ -42,16 +42,11 @@ class LineBuffer(wiring.Component):
         m = Module()
         words, slot_bits = self.words, bits_for(self._walk_slots - 1)
         for half, page in enumerate(self.pages):
-            ram = memory.Memory(shape=LeafPage, depth=self._walk_slots * LINE_ROWS, init=[],
-                                attrs={"no_rw_check": 1})
-            m.submodules[f"half_{half}"] = ram
-            write, read = ram.write_port(), ram.read_port(domain="comb")
-            address = Payload(len(read.addr), name=f"address_{half}")
-            m.d.sync += address.eq(Cat(self.row, self.slot[:slot_bits]))
+            m.submodules[f"half_{half}"] = ram = BlockRam(LeafPage, self._walk_slots * LINE_ROWS)
             m.d.comb += [
-                write.en.eq(words.valid & words.enable[half]),
-                write.addr.eq(Cat(words.row, words.slot[:slot_bits])),
-                write.data.eq(words.pages[half]),
-                read.addr.eq(address), page.eq(read.data),
+                ram.write.eq(words.valid & words.enable[half]),
+                ram.write_address.eq(Cat(words.row, words.slot[:slot_bits])),
+                ram.word.eq(words.pages[half]),
+                ram.address.eq(Cat(self.row, self.slot[:slot_bits])), page.eq(ram.answer),
             ]
         return m
