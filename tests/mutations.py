@@ -152,8 +152,11 @@ MUTATIONS = {
         "store.slot.eq(ended.slot ^ 1)"),
     "owner-of-another": Mutation(
         "the owner of the walk beside gets an outcome", "miss/unit",
-        "store.owner_place.eq(ended.slot)",
-        "store.owner_place.eq(ended.slot ^ 1)"),
+        "store.owner_slot.eq(ended.slot)",
+        "store.owner_slot.eq(ended.slot ^ 1)"),
+    "one-place": Mutation(
+        "two operations that follow each other take the same place in their memory",
+        "miss/slot_store", "half.eq(~half)", "half.eq(0)"),
     "key-of-another": Mutation(
         "what a walk found is kept under the key of the walk beside", "miss/slot_store",
         "scanned.addr.eq(lines.slot)",

@@ -11,7 +11,6 @@ from amaranth.lib.wiring import In, Out
 from ..arch.config import Config
 from ..lib.payload import Payload
 from ..pipeline.operation import LookedUp, Operation
-from ..pipeline.sizes import SLOT_BITS
 from .fate import Acted, Carried, Fate
 
 __all__ = ["Act", "Sent"]
@@ -48,8 +47,6 @@ class Act(wiring.Component):
         There is a slot to join; to take; and it may be taken.
     settled, faulty : In(slots)
         In MATCH: slots whose outcome is known to all, or is a fault.
-    next_index : In(SLOT_BITS)
-        The slot to be taken.
     operation : Out(Operation), valid, answered, unanswered, takes : Out(1)
         In ACT: the operation, if any; it was answered, it was not; it takes a slot.
     leave : Out(slots)
@@ -70,7 +67,6 @@ class Act(wiring.Component):
             "permitted": In(1),
             "settled": In(slots),
             "faulty": In(slots),
-            "next_index": In(SLOT_BITS),
             "operation": Out(Operation),
             "valid": Out(1),
             "answered": Out(1),
@@ -152,6 +148,6 @@ class Act(wiring.Component):
             self.acted.stays.eq(stays),
             self.acted.waited.eq(operation.has_waited() | ~self.second_hit),
             self.acted.walked.eq(~self.second_hit),
-            carried.run.eq(found.run), carried.operation.eq(operation),
-            carried.place.eq(self.next_index),
+            carried.run.eq(found.run), carried.port.eq(operation.port),
+            carried.slot.eq(operation.slot),
         ]

@@ -5,7 +5,7 @@ from amaranth.lib.wiring import Out
 
 from ..arch.formats import PAGES_BITS
 from ..pipeline.operation import Operation
-from ..pipeline.sizes import SLOT_BITS
+from ..pipeline.sizes import PORT_BITS, SLOT_BITS
 from .replay import Reason
 
 __all__ = ["Acted", "Carried", "Fate", "Joined", "Left", "Remainder"]
@@ -33,12 +33,12 @@ class Acted(data.Struct):
 
 
 class Carried(data.Struct):
-    """The operation, in JOIN: of its answered pages the ``run``, and its ``place`` among the
-    owners."""
+    """Of the operation in JOIN: of its answered pages the ``run``; its ``port``, and the ``slot``
+    that it has a claim on. All else of it is in the slots' store."""
 
     run: PAGES_BITS
-    operation: Operation
-    place: SLOT_BITS
+    port: PORT_BITS
+    slot: SLOT_BITS
 
 
 class Left(data.Struct):
@@ -49,13 +49,14 @@ class Left(data.Struct):
 
 
 #: An operation in OUTCOME, or an owner whose walk has ended: whether it has ``waited``, whether a
-#: walk answers it (``walked``), whether it ``joins`` the slot ``slot``, ``in_time`` for its fault.
+#: walk answers it (``walked``), whether it has a claim on a slot (``claims``), whether it ``joins``
+#: the slot ``slot``, ``in_time`` for its fault.
 Joined = wiring.Signature({
     "left": Out(Left),
     "run": Out(PAGES_BITS),
-    "operation": Out(Operation),
     "waited": Out(1),
     "walked": Out(1, init=1),
+    "claims": Out(1),
     "joins": Out(1),
     "slot": Out(SLOT_BITS),
     "in_time": Out(1),

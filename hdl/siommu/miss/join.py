@@ -8,7 +8,7 @@ from ..arch.config import Config
 from ..arch.formats import PAGES_BITS
 from ..lib.choose import lowest, one_hot_index
 from ..lib.payload import Payload
-from ..pipeline.operation import Operation
+from ..pipeline.sizes import PORT_BITS
 from .fate import Acted, Carried, Fate, Joined
 from .replay import Reason
 
@@ -28,11 +28,10 @@ class Join(wiring.Component):
         In JOIN; of the slots, what was known in ACT.
     free : Out(1)
         In JOIN: there is nothing for OUTCOME.
-    owner_waits : In(1), owner : In(Operation)
-        Then, an owner comes; the operation in its place among the owners, which an operation of
-        ACT passes through as well.
-    joined : Out(Joined), join : Out(slots)
-        In OUTCOME; one-hot: the slot that it joins.
+    owner_waits : In(1)
+        Then, an owner comes.
+    joined : Out(Joined), join : Out(slots), join_port : Out(PORT_BITS)
+        In OUTCOME; one-hot: the slot that it joins; its port.
     """
 
     def __init__(self, config: Config):
@@ -44,23 +43,23 @@ class Join(wiring.Component):
             "certain": In(slots),
             "free": Out(1),
             "owner_waits": In(1),
-            "owner": In(Operation),
             "joined": Out(Joined),
             "join": Out(slots),
+            "join_port": Out(PORT_BITS),
         })
 
     def elaborate(self, platform):
         m = Module()
         acted, carried, joined = self.acted, self.carried, self.joined
-        run, operation = Payload(PAGES_BITS), Payload(Operation)
+        run, port = Payload(PAGES_BITS), Payload(PORT_BITS)
         claims = acted.joins | acted.stays
         m.d.comb += [self.free.eq(acted.fate == Fate.NONE), joined.run.eq(run),
-                     joined.operation.eq(operation)]
+                     self.join_port.eq(port)]
         m.d.sync += [
             joined.left.fate.eq(acted.fate), run.eq(carried.run),
             joined.walked.eq(acted.walked), joined.waited.eq(acted.waited),
             joined.left.reason.eq(Mux(claims, Reason.JOINED, Reason.WANTS)),
-            operation.eq(self.owner), operation.reserved.eq(0), operation.claims.eq(claims),
+            joined.claims.eq(claims), port.eq(carried.port),
         ]
         with m.If(self.free):
             m.d.sync += [joined.left.fate.eq(Mux(self.owner_waits, Fate.EXIT, Fate.NONE)),

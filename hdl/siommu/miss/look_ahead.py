@@ -42,7 +42,7 @@ class LookAhead(wiring.Component):
     Members
     -------
     act : In(Sent), operation : In(Operation)
-        ``operation`` is the one that deserves look-aheads, unless something is being followed.
+        ``operation`` is in ACT; in the next cycle ``act.looks`` says that it deserves look-aheads.
     may_walk : In(ports)
         Ports that a free walk slot could be given to.
     prefetch : In(PrefetchSource)
@@ -139,8 +139,9 @@ class LookAhead(wiring.Component):
 
     def _begin(self, m, followed, ahead, begun, sent):
         """A prefetch, or else a request, to be followed."""
-        asked, idle = self.prefetch.asked, Signal()
+        asked, idle, holds = self.prefetch.asked, Signal(), Signal()
         content = asked.payload
+        m.d.sync += holds.eq(0)
         m.d.comb += [idle.eq(~self.active & ~sent), asked.ready.eq(idle)]
         with m.If(idle & asked.valid):
             m.d.sync += [
@@ -150,5 +151,7 @@ class LookAhead(wiring.Component):
                 followed.pages.eq(Cat(content.n > bit for bit in range(PAGES_BITS))),
             ]
             m.d.sync += [followed[name].eq(content[name]) for name in ("ft", "device", "pasid")]
-        with m.Elif(idle & self.act.looks):
-            m.d.sync += [begun.eq(1), ahead.eq(1), followed.eq(self.operation)]
+        with m.Elif(idle & holds & self.act.looks):
+            m.d.sync += [begun.eq(1), ahead.eq(1)]
+        with m.Elif(idle):      # whether it deserves them is known in the next cycle
+            m.d.sync += [holds.eq(1), followed.eq(self.operation)]

@@ -13,8 +13,9 @@ from ..pipeline.events import FaultInfo
 from ..pipeline.grants import Outcome
 from ..pipeline.operation import Operation
 from ..pipeline.sizes import LINE_BITS
-from ..response.resolve import Mapped, Resolver, lengths, mapped
+from ..response.resolve import Mapped, Resolver, mapped
 from .fate import Fate, Joined, Remainder
+from .slot_store import KeptOperation, KeptOutcome
 
 __all__ = ["Answers", "SecondExit"]
 
@@ -26,7 +27,7 @@ Answers = wiring.Signature({
     "tried": Out(1),
     "ends": Out(1),
     "fresh": Out(Outcome),
-    "kept": Out(Outcome),
+    "kept": Out(KeptOutcome),
     "extent": Out(LINE_BITS),
 })
 
@@ -40,7 +41,7 @@ class SecondExit(wiring.Component):
 
     Members
     -------
-    joined : In(Joined), answers : In(Answers)
+    joined : In(Joined), kept : In(KeptOperation), answers : In(Answers)
     port_enable : In(ports)
     source : Out(BeatSource), promotion : Out(Promotion)
     fault : Out(stream.Signature(FaultInfo))
@@ -55,6 +56,7 @@ class SecondExit(wiring.Component):
         self._config = config
         super().__init__({
             "joined": In(Joined),
+            "kept": In(KeptOperation),
             "answers": In(Answers),
             "port_enable": In(config.requesters),
             "source": Out(BeatSource),
@@ -73,8 +75,9 @@ class SecondExit(wiring.Component):
         m.d.comb += [rest.run.eq(run), rest.operation.eq(operation)]
         m.d.sync += [
             rest.left.fate.eq(joined.left.fate), rest.left.reason.eq(joined.left.reason),
-            run.eq(joined.run), operation.eq(joined.operation),
-            operation.tries.eq(joined.operation.tries + joined.joins),
+            run.eq(joined.run), operation.eq(self.kept.operation),
+            operation.reserved.eq(0), operation.claims.eq(joined.claims),
+            operation.tries.eq(self.kept.operation.tries + joined.joins),
             walked.eq(joined.walked), waited.eq(joined.waited),
             rest.damaged.eq(self.answers.damaged & ~joined.walked),
         ]
@@ -86,7 +89,7 @@ class SecondExit(wiring.Component):
 
         exits = rest.left.fate == Fate.EXIT
         m.submodules.resolver = resolver = Resolver(self._config)
-        m.d.sync += assign(resolver.lengths, lengths(joined.operation))
+        m.d.sync += resolver.lengths.eq(self.kept.lengths)
         m.d.comb += [
             resolver.operation.eq(operation),
             resolver.outcome.eq(outcome), resolver.mapped.eq(translates),
@@ -111,8 +114,8 @@ class SecondExit(wiring.Component):
         with m.If(answers.tried):
             m.d.sync += [outcome.eq(answers.fresh), *assign(translates, mapped(answers.fresh))]
         with m.Elif(self.joined.walked):
-            m.d.sync += [outcome.eq(answers.kept), outcome.extent.eq(answers.extent),
-                         *assign(translates, mapped(answers.kept))]
+            m.d.sync += [outcome.eq(answers.kept.outcome), outcome.extent.eq(answers.extent),
+                         translates.eq(answers.kept.mapped)]
         with m.Else():
             m.d.sync += [outcome.eq(answers.second), *assign(translates, mapped(answers.second))]
         return outcome, translates

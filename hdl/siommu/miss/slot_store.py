@@ -1,27 +1,55 @@
 """What is kept by walk slot: its owner, its outcome, how many pages follow."""
 
-from amaranth import Module
-from amaranth.lib import memory, stream, wiring
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import Config
+from ..arch.formats import PFN_BITS
+from ..lib.block_ram import BlockRam
+from ..lib.contract import require
 from ..lib.event import Event
 from ..lib.structs import assign
-from ..pipeline.grants import Outcome
-from ..pipeline.keys import walk_key
+from ..pipeline.grants import Outcome, Rights
+from ..pipeline.keys import WalkKey, walk_key
 from ..pipeline.lines import MeasuredRun, WalkOfLine
 from ..pipeline.operation import Operation
 from ..pipeline.sizes import LINE_BITS, SLOT_BITS
 from ..pipeline.walks import WalkFinished
+from ..response.resolve import Lengths, Mapped, lengths, mapped
 
-__all__ = ["SlotStore"]
+__all__ = ["KeptOperation", "KeptOutcome", "SlotStore"]
+
+
+class KeptOperation(data.Struct):
+    """An operation that passes from ACT to OUTCOME, or stays between them as an owner; with its
+    :class:`~siommu.response.resolve.Lengths`, for which OUTCOME has no time."""
+
+    operation: Operation
+    lengths: Lengths
+
+
+class KeptOutcome(data.Struct):
+    """The outcome of a walk, and what it translates."""
+
+    outcome: Outcome
+    mapped: Mapped
+
+
+class LeafOfLine(data.Struct):
+    """What the line scan needs of an outcome."""
+
+    rights: Rights
+    pfn: PFN_BITS
 
 
 class SlotStore(wiring.Component):
-    """Three memories in LUT RAM.
+    """Block RAMs.
 
     Every operation of ACT passes through a place among the owners, and stays there if it owns a
-    walk. The last place is for operations that pass while no slot is free.
+    walk. The last place is for operations that pass while no slot is free. Each place is there
+    twice, and operations that follow each other take either one: so none is written while the
+    operation before, which may have had the same place, is read.
 
     Parameters
     ----------
@@ -30,28 +58,32 @@ class SlotStore(wiring.Component):
     Members
     -------
     place : In(SLOT_BITS), operation : In(Operation)
-        Written in every cycle.
-    owner_place : In(SLOT_BITS), owner : Out(Operation)
-        Combinational.
+        Written in every cycle: what is in ACT.
+    owner_comes : In(1), owner_slot : In(SLOT_BITS)
+        In JOIN: an owner's slot, or else the operation that was in ACT in the cycle before.
+    kept : Out(KeptOperation)
+        In the next cycle.
     finished : In(Event(WalkFinished))
         Keeps the slot's outcome.
-    slot : In(SLOT_BITS), outcome : Out(Outcome), extent : Out(LINE_BITS)
+    slot : In(SLOT_BITS), outcome : Out(KeptOutcome), extent : Out(LINE_BITS)
         In the next cycle.
     measured : In(stream.Signature(MeasuredRun)), lines : In(WalkOfLine)
-        Keeps an extent; what the line scan reads, combinational, but for ``way``.
+        Keeps an extent; what the line scan reads, but for ``way``.
     """
 
     def __init__(self, config: Config):
         self._slots = config.walk_slots
-        lines = {name: member for name, member in WalkOfLine().members.items() if name != "way"}
+        lines = {name: member for name, member in WalkOfLine().members.items()
+                 if name not in ("slot", "way")}
         super().__init__({
             "place": In(SLOT_BITS),
             "operation": In(Operation),
-            "owner_place": In(SLOT_BITS),
-            "owner": Out(Operation),
+            "owner_comes": In(1),
+            "owner_slot": In(SLOT_BITS),
+            "kept": Out(KeptOperation),
             "finished": In(Event(WalkFinished)),
             "slot": In(SLOT_BITS),
-            "outcome": Out(Outcome),
+            "outcome": Out(KeptOutcome),
             "extent": Out(LINE_BITS),
             "measured": In(stream.Signature(MeasuredRun, always_ready=True)),
             "lines": In(wiring.Signature(lines)),
@@ -59,24 +91,57 @@ class SlotStore(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        slots, lines = self._slots, self.lines
-        m.submodules.owners = owners = memory.Memory(shape=Operation, depth=slots + 1, init=[])
-        m.submodules.outcomes = outcomes = memory.Memory(shape=Outcome, depth=slots, init=[])
-        m.submodules.extents = extents = memory.Memory(shape=LINE_BITS, depth=slots, init=[])
-        own, keep, measure = (each.write_port() for each in (owners, outcomes, extents))
-        owner, scanned = owners.read_port(domain="comb"), owners.read_port(domain="comb")
-        answer, follows = outcomes.read_port(), extents.read_port()
-        settled = outcomes.read_port(domain="comb")
+        self._owners(m)
+        self._outcomes(m)
+        self._lines(m)
+        return m
+
+    def _owners(self, m):
+        places = self._slots + 1
+        m.submodules.owners = owners = BlockRam(KeptOperation, 2 * places)
+        m.submodules.halves = halves = memory.Memory(shape=1, depth=places, init=[])
+        write, read = halves.write_port(), halves.read_port(domain="comb")
+        half, passes = Signal(), Signal.like(owners.address)      # the place of before
         m.d.comb += [
-            own.en.eq(1), own.addr.eq(self.place), own.data.eq(self.operation),
-            owner.addr.eq(self.owner_place), self.owner.eq(owner.data),
-            keep.en.eq(self.finished.valid), keep.addr.eq(self.finished.payload.slot),
-            keep.data.eq(self.finished.payload.outcome),
+            owners.write.eq(1), owners.write_address.eq(Cat(half, self.place)),
+            owners.word.operation.eq(self.operation),
+            *assign(owners.word.lengths, lengths(self.operation)),
+            write.en.eq(1), write.addr.eq(self.place), write.data.eq(half),
+            read.addr.eq(self.owner_slot),
+            owners.address.eq(Mux(self.owner_comes, Cat(read.data, self.owner_slot), passes)),
+            self.kept.eq(owners.answer),
+        ]
+        m.d.sync += [half.eq(~half), passes.eq(owners.write_address)]
+        require(m, self.owner_comes | (owners.write_address != owners.address),
+                "the place of an operation is not written while it is read")
+
+    def _outcomes(self, m):
+        m.submodules.outcomes = outcomes = BlockRam(KeptOutcome, self._slots)
+        m.submodules.extents = extents = memory.Memory(
+            shape=LINE_BITS, depth=self._slots, init=[])
+        measure, follows = extents.write_port(), extents.read_port()
+        finished = self.finished.payload
+        m.d.comb += [
+            outcomes.write.eq(self.finished.valid), outcomes.write_address.eq(finished.slot),
+            outcomes.word.outcome.eq(finished.outcome),
+            *assign(outcomes.word.mapped, mapped(finished.outcome)),
+            outcomes.address.eq(self.slot), self.outcome.eq(outcomes.answer),
             measure.en.eq(self.measured.valid), measure.addr.eq(self.measured.payload.slot),
             measure.data.eq(self.measured.payload.extent),
-            answer.addr.eq(self.slot), self.outcome.eq(answer.data),
             follows.addr.eq(self.slot), self.extent.eq(follows.data),
-            settled.addr.eq(lines.slot), lines.outcome.eq(settled.data),
-            scanned.addr.eq(lines.slot), *assign(lines.key, walk_key(scanned.data)),
         ]
-        return m
+
+    def _lines(self, m):
+        lines, finished = self.lines, self.finished.payload
+        m.submodules.keys = keys = BlockRam(WalkKey, self._slots + 1)
+        m.submodules.leaves = leaves = BlockRam(LeafOfLine, self._slots)
+        m.d.comb += [
+            keys.write.eq(1), keys.write_address.eq(self.place),
+            *assign(keys.word, walk_key(self.operation)),
+            leaves.write.eq(self.finished.valid), leaves.write_address.eq(finished.slot),
+            leaves.word.rights.eq(finished.outcome.rights),
+            leaves.word.pfn.eq(finished.outcome.pfn),
+            keys.address.eq(lines.coming), leaves.address.eq(lines.coming),
+            lines.key.eq(keys.answer), lines.rights.eq(leaves.answer.rights),
+            lines.pfn.eq(leaves.answer.pfn),
+        ]

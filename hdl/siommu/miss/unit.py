@@ -12,7 +12,7 @@ of walks whose outcome has come, go on to the second exit; what waits is parked:
 This file wires; each part has a file of its own.
 """
 
-from amaranth import Module
+from amaranth import Module, Mux
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -140,7 +140,6 @@ class MissUnit(wiring.Component):
             act.region_hit.eq(self.upper.region_hit), act.any_joinable.eq(slots.any_joinable),
             act.any_free.eq(slots.any_free), act.permitted.eq(budget.permitted),
             act.settled.eq(states.settled), act.faulty.eq(states.faulty),
-            act.next_index.eq(slots.next_index),
 
             slots.flush.eq(self.flush), slots.in_select.eq(self.in_select),
             slots.in_match.eq(in_match), slots.in_act.eq(operation), slots.takes.eq(act.takes),
@@ -196,14 +195,17 @@ class MissUnit(wiring.Component):
         m.d.comb += [
             join.acted.eq(act.acted), join.carried.eq(carried),
             join.joinable.eq(slots.joinable), join.certain.eq(slots.certain),
-            join.owner_waits.eq(ended.waits), join.owner.eq(store.owner),
-            slots.claims.join.eq(join.join),
-            slots.claims.join_port.eq(join.joined.operation.port),
+            join.owner_waits.eq(ended.waits), slots.claims.join.eq(join.join),
+            slots.claims.join_port.eq(join.join_port),
             ended.free.eq(join.free),
 
             store.place.eq(slots.next_index), store.operation.eq(act.operation),
-            store.lines.slot.eq(lines.slot), lines.key.eq(store.lines.key),
-            lines.outcome.eq(store.lines.outcome), lines.way.eq(slots.states.ways[lines.slot]),
+            store.owner_comes.eq(join.free), store.owner_slot.eq(ended.slot),
+            store.slot.eq(Mux(join.free, ended.slot, carried.slot)),
+            second_exit.kept.eq(store.kept),
+            store.lines.coming.eq(lines.coming), lines.key.eq(store.lines.key),
+            lines.rights.eq(store.lines.rights), lines.pfn.eq(store.lines.pfn),
+            lines.way.eq(slots.states.ways[lines.slot]),
 
             second_exit.answers.second.eq(self.second.outcome),
             second_exit.answers.damaged.eq(self.second.damaged),
@@ -214,11 +216,6 @@ class MissUnit(wiring.Component):
             second_exit.answers.extent.eq(store.extent),
             second_exit.port_enable.eq(self.port_enable),
         ]
-        with m.If(join.free):       # an owner's place is its slot
-            m.d.comb += [store.owner_place.eq(ended.slot), store.slot.eq(ended.slot)]
-        with m.Else():
-            m.d.comb += [store.owner_place.eq(carried.place),
-                         store.slot.eq(carried.operation.slot)]
         connect(m, flipped(walks.finished), store.finished)
         connect(m, flipped(self.measured), store.measured)
         connect(m, join.joined, second_exit.joined)
@@ -243,7 +240,7 @@ class MissUnit(wiring.Component):
     def _look_ahead(self, m, act, slots, budget, look_ahead):
         """Look-aheads and prefetches."""
         m.d.comb += [
-            look_ahead.operation.eq(act.carried.operation),
+            look_ahead.operation.eq(act.operation),
             look_ahead.may_walk.eq(budget.may_take), look_ahead.abandon.eq(self.flush),
             look_ahead.walking.eq(slots.states.prefetching),
             look_ahead.walked.eq(

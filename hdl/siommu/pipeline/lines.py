@@ -4,7 +4,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.formats import PFN_BITS
-from .grants import Outcome
+from .grants import Rights
 from .keys import LineKey, WalkKey
 from .sizes import LINE_BITS, LINE_PAGES, SLOT_BITS, WAY_BITS
 
@@ -100,15 +100,17 @@ class LineFill(wiring.Signature):
 
 
 class WalkOfLine(wiring.Signature):
-    """What is kept of an ended walk, combinational from its ``slot``.
+    """What is kept of an ended walk.
 
     Members
     -------
+    coming : Out(SLOT_BITS)
+        In the cycle before: which ``slot`` it will be.
     slot : Out(SLOT_BITS)
-    key : In(WalkKey), way : In(WAY_BITS), outcome : In(Outcome)
-        ``way``: where the second level has room for its line.
+    key : In(WalkKey), way : In(WAY_BITS), rights : In(Rights), pfn : In(PFN_BITS)
+        ``way``: where the second level has room for its line, combinational from ``slot``.
     """
 
     def __init__(self):
-        super().__init__({"slot": Out(SLOT_BITS), "key": In(WalkKey), "way": In(WAY_BITS),
-                          "outcome": In(Outcome)})
+        super().__init__({"coming": Out(SLOT_BITS), "slot": Out(SLOT_BITS), "key": In(WalkKey),
+                          "way": In(WAY_BITS), "rights": In(Rights), "pfn": In(PFN_BITS)})

@@ -10,7 +10,7 @@ from ..arch.config import Config
 from ..arch.formats import PFN_BITS, Size
 from ..lib.payload import Payload, payload_of
 from ..lib.structs import assign
-from ..pipeline.grants import Outcome, Rights
+from ..pipeline.grants import Rights
 from ..pipeline.keys import LineKey, WalkKey, line_key
 from ..pipeline.lines import GrantedWalk, WalkOfLine
 from ..pipeline.sizes import LINE_BITS, SLOT_BITS, WAY_BITS
@@ -30,7 +30,8 @@ class FirstHalf(data.Struct):
     keep: 1
     key: WalkKey
     way: WAY_BITS
-    outcome: Outcome
+    rights: Rights
+    pfn: PFN_BITS
 
 
 class SecondHalf(data.Struct):
@@ -57,7 +58,7 @@ class LineRecords(wiring.Component):
 
     Members
     -------
-    since : In(Line.TAG_ON), next : In(GrantedWalk)
+    since : In(Line.TAG_ON), next : In(GrantedWalk), coming : In(SLOT_BITS)
         From ``LineSchedule``.
     walk : Out(WalkOfLine)
         Of ``next``.
@@ -74,6 +75,7 @@ class LineRecords(wiring.Component):
         super().__init__({
             "since": In(int(Line.TAG_ON)),
             "next": In(GrantedWalk),
+            "coming": In(SLOT_BITS),
             "walk": Out(WalkOfLine()),
             "stale": In(config.walk_slots),
             "first": Out(FirstHalf),
@@ -84,21 +86,20 @@ class LineRecords(wiring.Component):
         m = Module()
         since, walk = self.since, self.walk
         first, second = payload_of(m, self.first), Payload(SecondHalf, name="second_held")
-        m.d.comb += walk.slot.eq(self.next.slot)
+        m.d.comb += [walk.slot.eq(self.next.slot), walk.coming.eq(self.coming)]
         with m.If(at(since, Line.BEGIN)):
             m.d.sync += [
                 first.slot.eq(self.next.slot), first.line.eq(self.next.line),
                 first.keep.eq(self.next.line & ~self._is_stale(self.next.slot)),
-                first.key.eq(walk.key), first.way.eq(walk.way), first.outcome.eq(walk.outcome),
+                first.key.eq(walk.key), first.way.eq(walk.way),
+                first.rights.eq(walk.rights), first.pfn.eq(walk.pfn),
             ]
         with m.If(at(since, Line.PITCH)):
-            outcome = first.outcome
             m.d.sync += [
                 *assign(second, {name: first[name]
-                                 for name in ("slot", "line", "keep", "key", "way")}),
-                second.rights.eq(outcome.rights),
-                second.base.eq(outcome.pfn - Mux(outcome.rights.size == Size.PAGE_4K,
-                                                 first.key.page[:LINE_BITS], 0)),
+                                 for name in ("slot", "line", "keep", "key", "way", "rights")}),
+                second.base.eq(first.pfn - Mux(first.rights.size == Size.PAGE_4K,
+                                               first.key.page[:LINE_BITS], 0)),
             ]
         m.d.comb += [self.second.eq(second),
                      self.second.keep.eq(second.keep & ~self._is_stale(second.slot))]

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from ..lib.contract import require
 from ..lib.payload import Payload
 from ..pipeline.lines import GrantedWalk
-from ..pipeline.sizes import LINE_ROWS
+from ..pipeline.sizes import LINE_ROWS, SLOT_BITS
 from ..pipeline.timetable import LINE_TAGS_MEET, Line
 
 __all__ = ["LineSchedule", "at", "row_at", "row_to_read"]
@@ -50,6 +50,8 @@ class LineSchedule(wiring.Component):
         There is always room: each slot has one walk.
     next : Out(GrantedWalk)
         The walk that begins next. It stays until then.
+    coming : Out(SLOT_BITS)
+        The slot of ``next`` in the next cycle.
     since : Out(Line.TAG_ON)
         A bit for each cycle of ``Line``: a line is in it. Bit 0: ``next`` begins. From there on
         the bits come from registers.
@@ -60,6 +62,7 @@ class LineSchedule(wiring.Component):
         super().__init__({
             "granted": In(stream.Signature(GrantedWalk)),
             "next": Out(GrantedWalk),
+            "coming": Out(SLOT_BITS),
             "since": Out(int(Line.TAG_ON)),
         })
 
@@ -70,11 +73,14 @@ class LineSchedule(wiring.Component):
         arrived, arrives = Payload(GrantedWalk, name="arrived"), Signal()
         next_, present = Payload(GrantedWalk, name="next_held"), Signal()
         begins, blocked, past = Signal(), Signal(), Signal(Line.TAG_ON - 1)
+        following = Signal(GrantedWalk)
         m.d.comb += [
             self.granted.ready.eq(waiting.w_rdy), self.next.eq(next_),
             waiting.w_en.eq(arrives & (waiting.r_rdy | present)), waiting.w_data.eq(arrived),
             waiting.r_en.eq(~present),
             begins.eq(present & ~blocked), self.since.eq(Cat(begins, past)),
+            following.eq(Mux(waiting.r_rdy, waiting.r_data, arrived.as_value())),
+            self.coming.eq(Mux(present, next_.slot, following.slot)),
         ]
         m.d.sync += [
             arrives.eq(self.granted.valid), arrived.eq(self.granted.payload),
@@ -88,7 +94,7 @@ class LineSchedule(wiring.Component):
         with m.If(~present):
             m.d.sync += [
                 present.eq(waiting.r_rdy | arrives),
-                next_.eq(Mux(waiting.r_rdy, waiting.r_data, arrived.as_value())),
+                next_.eq(following),
             ]
         require(m, ~(waiting.w_en & ~waiting.w_rdy), "each walk slot ends one walk at a time")
         return m

@@ -85,7 +85,8 @@ class TableLines(wiring.Component):
         since = schedule.since
         m.d.comb += [
             *(each.since.eq(since) for each in (records, runs, first, second)),
-            records.next.eq(schedule.next), records.stale.eq(self.stale),
+            records.next.eq(schedule.next), records.coming.eq(schedule.coming),
+            records.stale.eq(self.stale),
             buffer.words.eq(self.words), buffer.row.eq(row_to_read(since)),
             buffer.slot.eq(Mux(at(since, Line.BEGIN), schedule.next.slot, records.first.slot)),
             runs.pages.eq(buffer.pages), runs.wanted.eq(records.first.key.page[:LINE_BITS]),

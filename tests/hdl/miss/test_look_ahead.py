@@ -31,8 +31,10 @@ async def pulse(ctx, dut, **values):
 
 
 async def begin(ctx, dut, addr, pages):
-    await pulse(ctx, dut, looks=1, operation={**SPACE, "addr": addr, "pages": pages, "tag": 9,
-                                              "reserved": 1, "claims": 1})
+    """An operation in ACT, of which it is known a cycle later that it deserves look-aheads."""
+    await pulse(ctx, dut, operation={**SPACE, "addr": addr, "pages": pages, "tag": 9,
+                                     "reserved": 1, "claims": 1})
+    await pulse(ctx, dut, looks=1, operation={"addr": ~addr & 0xffff_f000})
 
 
 async def offered(ctx, dut, cycles=6):
