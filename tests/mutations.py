@@ -191,8 +191,11 @@ MUTATIONS = {
         "usable = ~self.restarted[index]"),
     "newest-is-speculative": Mutation(
         "who follows a look-ahead in the next cycle takes its fault", "miss/slot_look_up",
-        "place.eq(same_place(select_key, act_key) & owned)",
-        "place.eq(same_place(select_key, act_key))"),
+        "place.eq((select_tag.place == act_tag.place) & owned)",
+        "place.eq(select_tag.place == act_tag.place)"),
+    "fault-of-a-false-join": Mutation(
+        "a joiner of another page, whose partial tag is equal, gets the fault of the slot",
+        "miss/rest", "return joined & unequal.any()", "return joined & 0"),
     "prefetch-without-end": Mutation(
         "a prefetch that is given up goes on", "miss/look_ahead",
         "            with m.If(more):            # not abandoned meanwhile\n",

@@ -184,7 +184,8 @@ class Core(wiring.Component):
             first_exit.valid.eq(arbiter.valid), first_exit.operation.eq(operation),
             first_exit.mode.eq(self.settings.mode), first_exit.hit.eq(tlb.look_up.hit),
             first_exit.outcome.eq(tlb.look_up.outcome), first_exit.last.eq(tlb.look_up.last),
-            miss.in_select.eq(first_exit.in_select), miss.look_up.eq(first_exit.look_up),
+            miss.in_compare.eq(operation), miss.in_select.eq(first_exit.in_select),
+            miss.look_up.eq(first_exit.look_up),
             tracker.stale.eq(miss.walks.stale), miss.filled.eq(tracker.filled),
         ]
 

@@ -62,12 +62,14 @@ Joined = wiring.Signature({
     "in_time": Out(1),
 })
 
-#: What is left of an operation in SECOND_EXIT: whether its answer was ``damaged``; whether pages
-#: are left behind the ``pages`` + 1 that are answered (``more``).
+#: What is left of an operation in SECOND_EXIT: whether it ``joined`` a slot in this pass; whether
+#: its answer was ``damaged``; whether pages are left behind the ``pages`` + 1 that are answered
+#: (``more``).
 Remainder = wiring.Signature({
     "left": Out(Left),
     "run": Out(PAGES_BITS),
     "operation": Out(Operation),
+    "joined": Out(1),
     "damaged": Out(1),
     "more": Out(1),
     "pages": Out(PAGES_BITS),

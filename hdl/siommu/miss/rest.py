@@ -1,18 +1,22 @@
 """REST and PARK: what has to wait, into the replay queue."""
 
-from amaranth import Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import Config
 from ..arch.formats import PAGES_BITS
 from ..lib.payload import Payload, payload_of
+from ..lib.structs import assign
+from ..pipeline.keys import WalkKey, walk_key
 from ..pipeline.operation import Operation
 from ..response.resolve import rest_of
 from .fate import Fate, Remainder
 from .replay import Reason
 
 __all__ = ["Rest"]
+
+PIECE = 8       #: bits of two keys that are compared behind a memory, in two levels of LUT4
 
 
 class Rest(wiring.Component):
@@ -24,8 +28,8 @@ class Rest(wiring.Component):
 
     Members
     -------
-    remainder : In(Remainder)
-        In SECOND_EXIT.
+    remainder : In(Remainder), joined_key : In(WalkKey)
+        In SECOND_EXIT; the key of the slot that the operation joined.
     push : Out(1), reason : Out(Reason), operation : Out(Operation)
         Two cycles later, to the replay queue.
     continues : Out(ports)
@@ -35,6 +39,7 @@ class Rest(wiring.Component):
     def __init__(self, config: Config):
         super().__init__({
             "remainder": In(Remainder),
+            "joined_key": In(WalkKey),
             "push": Out(1),
             "reason": Out(Reason),
             "operation": Out(Operation),
@@ -56,6 +61,7 @@ class Rest(wiring.Component):
             run.eq(remainder.run & resting.replicate(PAGES_BITS)),
             more.eq(remainder.more), pages.eq(remainder.pages),
         ]
+        differs = self._differs(m)
         rest, continues = Signal(Operation), Signal()
         parked = payload_of(m, self.operation)
         m.d.comb += [continues.eq(rests | (answers & more)),
@@ -69,4 +75,20 @@ class Rest(wiring.Component):
         ]
         with m.If(again):
             m.d.sync += parked.skip_second_level.eq(1)
+        with m.If(differs):
+            m.d.sync += parked.in_time.eq(0)
         return m
+
+    def _differs(self, m):
+        """In REST: the operation joined a slot of another page. Partial tags let it; of that
+        slot's fault it is not to be the answer."""
+        remainder, own = self.remainder, Signal(WalkKey)
+        m.d.comb += assign(own, walk_key(remainder.operation))
+        key, other = own.as_value(), self.joined_key.as_value()
+        joined, unequal = Signal(), Payload(len(range(0, len(key), PIECE)), name="unequal")
+        m.d.sync += [
+            joined.eq(remainder.joined),
+            unequal.eq(Cat(key[low:low + PIECE] != other[low:low + PIECE]
+                           for low in range(0, len(key), PIECE))),
+        ]
+        return joined & unequal.any()

@@ -78,7 +78,7 @@ class SecondExit(wiring.Component):
             run.eq(joined.run), operation.eq(self.kept.operation),
             operation.reserved.eq(0), operation.claims.eq(joined.claims),
             operation.tries.eq(self.kept.operation.tries + joined.joins),
-            walked.eq(joined.walked), waited.eq(joined.waited),
+            walked.eq(joined.walked), waited.eq(joined.waited), rest.joined.eq(joined.joins),
             rest.damaged.eq(self.answers.damaged & ~joined.walked),
         ]
         with m.If(self.answers.ends):

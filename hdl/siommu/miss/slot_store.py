@@ -67,6 +67,8 @@ class SlotStore(wiring.Component):
         Keeps the slot's outcome.
     slot : In(SLOT_BITS), outcome : Out(KeptOutcome), extent : Out(LINE_BITS)
         In the next cycle.
+    joined_slot : In(SLOT_BITS), joined_key : Out(WalkKey)
+        The key of a slot in use, in the next cycle.
     measured : In(stream.Signature(MeasuredRun)), lines : In(WalkOfLine)
         Keeps an extent; what the line scan reads, but for ``way``.
     """
@@ -85,6 +87,8 @@ class SlotStore(wiring.Component):
             "slot": In(SLOT_BITS),
             "outcome": Out(KeptOutcome),
             "extent": Out(LINE_BITS),
+            "joined_slot": In(SLOT_BITS),
+            "joined_key": Out(WalkKey),
             "measured": In(stream.Signature(MeasuredRun, always_ready=True)),
             "lines": In(wiring.Signature(lines)),
         })
@@ -93,7 +97,7 @@ class SlotStore(wiring.Component):
         m = Module()
         self._owners(m)
         self._outcomes(m)
-        self._lines(m)
+        self._keys(m)
         return m
 
     def _owners(self, m):
@@ -131,13 +135,14 @@ class SlotStore(wiring.Component):
             follows.addr.eq(self.slot), self.extent.eq(follows.data),
         ]
 
-    def _lines(self, m):
+    def _keys(self, m):
         lines, finished = self.lines, self.finished.payload
-        m.submodules.keys = keys = BlockRam(WalkKey, self._slots + 1)
+        m.submodules.keys_of_lines = keys = BlockRam(WalkKey, self._slots + 1)
+        m.submodules.keys_joined = joined = BlockRam(WalkKey, self._slots + 1)
         m.submodules.leaves = leaves = BlockRam(LeafOfLine, self._slots)
         m.d.comb += [
-            keys.write.eq(1), keys.write_address.eq(self.place),
-            *assign(keys.word, walk_key(self.operation)),
+            *assign(keys.word, walk_key(self.operation)), joined.word.eq(keys.word),
+            joined.address.eq(self.joined_slot), self.joined_key.eq(joined.answer),
             leaves.write.eq(self.finished.valid), leaves.write_address.eq(finished.slot),
             leaves.word.rights.eq(finished.outcome.rights),
             leaves.word.pfn.eq(finished.outcome.pfn),
@@ -145,3 +150,5 @@ class SlotStore(wiring.Component):
             lines.key.eq(keys.answer), lines.rights.eq(leaves.answer.rights),
             lines.pfn.eq(leaves.answer.pfn),
         ]
+        for each in (keys, joined):
+            m.d.comb += [each.write.eq(1), each.write_address.eq(self.place)]

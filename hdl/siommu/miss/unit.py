@@ -58,8 +58,8 @@ class MissUnit(wiring.Component):
 
     Members
     -------
-    in_select : In(Operation), look_up : In(LookedUp)
-        In SELECT; in MATCH.
+    in_compare, in_select : In(Operation), look_up : In(LookedUp)
+        In COMPARE; in SELECT; in MATCH.
     upper : In(UpperLevels), second : In(SecondLevelAnswer)
         What the other caches answer to the operation in ACT.
     flush : In(1), distrust : In(Distrust)
@@ -82,6 +82,7 @@ class MissUnit(wiring.Component):
         self._config = config
         ports, slots = config.requesters, config.walk_slots
         super().__init__({
+            "in_compare": In(Operation),
             "in_select": In(Operation),
             "look_up": In(LookedUp),
             "upper": In(UpperLevels(config)),
@@ -141,7 +142,8 @@ class MissUnit(wiring.Component):
             act.any_free.eq(slots.any_free), act.permitted.eq(budget.permitted),
             act.settled.eq(states.settled), act.faulty.eq(states.faulty),
 
-            slots.flush.eq(self.flush), slots.in_select.eq(self.in_select),
+            slots.flush.eq(self.flush), slots.in_compare.eq(self.in_compare),
+            slots.in_select.eq(self.in_select),
             slots.in_match.eq(in_match), slots.in_act.eq(operation), slots.takes.eq(act.takes),
             slots.taking.port.eq(operation.port), slots.taking.way.eq(self.second.way),
             slots.taking.owned.eq(~operation.speculative),
@@ -203,6 +205,7 @@ class MissUnit(wiring.Component):
             store.owner_comes.eq(join.free), store.owner_slot.eq(ended.slot),
             store.slot.eq(Mux(join.free, ended.slot, carried.slot)),
             second_exit.kept.eq(store.kept),
+            store.joined_slot.eq(join.joined.slot), rest.joined_key.eq(store.joined_key),
             store.lines.coming.eq(lines.coming), lines.key.eq(store.lines.key),
             lines.rights.eq(store.lines.rights), lines.pfn.eq(store.lines.pfn),
             lines.way.eq(slots.states.ways[lines.slot]),

@@ -54,7 +54,7 @@ class WalkSlots(wiring.Component):
 
     Members
     -------
-    in_select, in_match, in_act : In(Operation), joinable, certain, any_joinable : Out
+    in_compare, in_select, in_match, in_act : In(Operation), joinable, certain, any_joinable : Out
         Of :class:`.slot_look_up.SlotLookUp`.
     takes : In(1), taking : In(SlotTaking)
         The operation in ACT takes the slot ``next_index``.
@@ -77,6 +77,7 @@ class WalkSlots(wiring.Component):
         self._config = config
         slots = config.walk_slots
         super().__init__({
+            "in_compare": In(Operation),
             "in_select": In(Operation),
             "in_match": In(Operation),
             "in_act": In(Operation),
@@ -132,6 +133,7 @@ class WalkSlots(wiring.Component):
             self.claims.overdue.eq(reduce(or_, (slot.overdue for slot in slots))),
         ]
         m.d.comb += [
+            look_up.in_compare.eq(self.in_compare),
             look_up.in_select.eq(self.in_select), look_up.in_match.eq(self.in_match),
             look_up.in_act.eq(self.in_act), look_up.next.eq(free.next),
             look_up.takes.eq(self.takes), look_up.valid.eq(valid),

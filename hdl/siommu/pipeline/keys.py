@@ -1,13 +1,19 @@
 """What translations, lines, regions and walks are found by."""
 
-from amaranth import Cat
+from functools import reduce
+from operator import xor
+
+from amaranth import C, Cat
 from amaranth.lib import data
 
 from ..arch.formats import DEVICE_BITS, INDEX_BITS, PAGE_SHIFT, PASID_BITS, VPN_BITS
 from .sizes import LINE_BITS, PAGE_NUMBER_BITS
 
 __all__ = ["TlbKey", "LineKey", "RegionKey", "ContextKey", "WalkKey", "tlb_key", "line_key",
-           "region_key", "walk_key", "same_place", "walk_line", "same_line"]
+           "PartialTag", "region_key", "walk_key", "partial_tag"]
+
+
+PARTIAL_BITS = 18       #: of a :class:`PartialTag`, for the line, the device and the PASID
 
 
 class TlbKey(data.Struct):
@@ -89,16 +95,25 @@ def walk_key(operation):
             "pasid": operation.pasid, "page": operation.addr[PAGE_SHIFT:]}
 
 
-def same_place(key, other):
-    """Whether two :class:`WalkKey` ask for the same page of their lines."""
-    return key.page[:LINE_BITS] == other.page[:LINE_BITS]
+class PartialTag(data.Struct):
+    """What tells most lines apart, and the place in a line: for a comparison of many keys that may
+    err on the side of equality. ``line`` is folded from the line, the device and the PASID;
+    ``ft`` and ``write`` are those of the key."""
+
+    ft: 1
+    write: 1
+    line: PARTIAL_BITS
+    place: LINE_BITS
 
 
-def walk_line(key):
-    """What tells the line of a :class:`WalkKey`, and how it is asked for."""
-    return Cat(key.ft, key.write, key.device, key.pasid, key.page[LINE_BITS:])
-
-
-def same_line(key, other):
-    """Whether two :class:`WalkKey` ask for the same line in the same way."""
-    return walk_line(key) == walk_line(other)
+def partial_tag(key):
+    """Fields of the :class:`PartialTag` of a :class:`WalkKey`. Where small numbers differ, in one
+    of its fields or in several, so do the tags: each field's lowest bits have a place of their
+    own, the line's from below, the PASID's from above, the device's from the middle."""
+    line, middle = key.page[LINE_BITS:], PARTIAL_BITS // 2
+    folded = [line[low:low + PARTIAL_BITS] for low in range(0, len(line), PARTIAL_BITS)]
+    folded[1] = folded[1][::-1]
+    folded += [key.pasid[:PARTIAL_BITS][::-1], key.pasid[PARTIAL_BITS:],
+               key.device[middle:], Cat(C(0, middle), key.device[:middle])]
+    return {"ft": key.ft, "write": key.write, "line": reduce(xor, folded),
+            "place": key.page[:LINE_BITS]}

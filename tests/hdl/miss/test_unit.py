@@ -50,7 +50,7 @@ class Bench:
         self.dut, self.ctx, self.rng, self.world = dut, ctx, rng, world
         self.second_level = second_level
         self.first = set()                  # pages that the first level holds
-        self.stages = [None] * 4            # operations in SELECT, MATCH, ACT, JOIN
+        self.stages = [None] * 5            # operations in COMPARE to JOIN
         self.open = {}                      # (port, tag) -> pages that are not answered
         self.walks = {}                     # slot -> [key, cycles left, phase]
         self.events = deque()               # (cycle, name, slot, ...)
@@ -79,7 +79,7 @@ class Bench:
             del self.open[port, tag]
 
     def enter(self):
-        """The operation that enters SELECT: a retry, a look-ahead, or a new request."""
+        """The operation that enters COMPARE: a retry, a look-ahead, or a new request."""
         ctx, dut, rng = self.ctx, self.dut, self.rng
         retry, ahead = dut.reentry.retry, dut.reentry.look_aheads
         choice = rng.random()
@@ -119,8 +119,9 @@ class Bench:
 
     async def cycle(self):
         ctx, dut = self.ctx, self.dut
-        self.stages = [self.enter(), *self.stages[:3]]
-        select, match, act, join = self.stages
+        self.stages = [self.enter(), *self.stages[:4]]
+        compare, select, match, act, join = self.stages
+        ctx.set(dut.in_compare, compare or {})
         ctx.set(dut.in_select, select or {})
         self.match(match)
         second = act is not None and act.get("second")
@@ -158,7 +159,7 @@ class Bench:
     def second_outcome(self):
         """What the second level says two cycles after its hit: of the operation behind JOIN."""
         ctx, dut, join = self.ctx, self.dut, self.before_exit
-        self.before_exit = self.stages[3]
+        self.before_exit = self.stages[4]
         if join is None or not join.get("second"):
             ctx.set(dut.second.damaged, 0)
             return

@@ -13,8 +13,8 @@ KEY = {"ft": 1, "write": 1, "device": 3, "pasid": 4, "page": 0x5678}
 
 
 class Stages(Elaboratable):
-    """The slots behind the stages of the pipeline: an operation in SELECT is in MATCH a cycle
-    later, and in ACT after another one."""
+    """The slots behind the stages of the pipeline: an operation in COMPARE is in SELECT a cycle
+    later, then in MATCH, then in ACT."""
 
     def __init__(self, slots):
         self.slots = slots
@@ -22,7 +22,8 @@ class Stages(Elaboratable):
     def elaborate(self, platform):
         m = Module()
         m.submodules.slots = slots = self.slots
-        m.d.sync += [slots.in_match.eq(slots.in_select), slots.in_act.eq(slots.in_match)]
+        m.d.sync += [slots.in_select.eq(slots.in_compare), slots.in_match.eq(slots.in_select),
+                     slots.in_act.eq(slots.in_match)]
         return m
 
 
@@ -48,7 +49,7 @@ def signals(dut):
     taking, ended, claims = dut.taking, dut.ended, dut.claims
     return {
         "takes": dut.takes, "owned": taking.owned, "port": taking.port,
-        "way": taking.way, "multi_page": taking.multi_page, "look_up": dut.in_select,
+        "way": taking.way, "multi_page": taking.multi_page, "look_up": dut.in_compare,
         "restarted": dut.restarted.valid, "restarted_slot": dut.restarted.slot,
         "finished": ended.valid, "finished_slot": ended.slot, "granted": ended.granted,
         "from_line": ended.from_line, "served": ended.served, "filled": dut.filled.valid,
@@ -63,7 +64,7 @@ async def pulse(ctx, dut, key=None, **values):
     known = signals(dut)
     if key is not None:
         await pulse(ctx, dut, look_up=key)
-        await ctx.tick()
+        await ctx.tick().repeat(2)
     for name, value in values.items():
         ctx.set(known[name], value)
     await ctx.tick()
@@ -87,6 +88,7 @@ def dut_slots(dut):
 async def matches(ctx, dut, strict=0, hopeless=0, **changes):
     """Slots that a look-up of KEY, changed, can join, and those of which it can have a fault."""
     await pulse(ctx, dut, look_up=operation(**changes, tries=3 if hopeless else strict))
+    await pulse(ctx, dut)
     await pulse(ctx, dut)
     joinable = ctx.get(dut.joinable)
     assert ctx.get(dut.any_joinable) == bool(joinable)
@@ -141,8 +143,8 @@ def test_who_joins_in_the_last_cycle_keeps_the_slot():
     """The claim comes two cycles after the look-up: no release gets in between."""
     async def scenario(ctx, dut):
         slot = await take(ctx, dut, port=1)
+        ctx.set(dut.in_compare, operation())
         await pulse(ctx, dut, answered=1, answered_slot=slot)
-        ctx.set(dut.in_select, operation())
         await ctx.tick()
         await pulse(ctx, dut, finished=1, finished_slot=slot, granted=0)
         assert ctx.get(dut.joinable) == 1 << slot, "looked up while it was open"
@@ -172,14 +174,14 @@ def test_a_slot_that_is_taken_meanwhile():
                                              pasid=10 + slot, tries=strict)
                         other = operation(pasid=99)
                         first = operation(pasid=10 + slot, speculative=speculative)
-                        # in SELECT, MATCH, ACT; one cycle after the other
-                        line = [other] * 3 + [first] + [other] * (distance - 1) + [follower] \
+                        # in COMPARE, SELECT, MATCH, ACT; one cycle after the other
+                        line = [other] * 4 + [first] + [other] * (distance - 1) + [follower] \
                             + [other] * 4
-                        for now in range(len(line) - 2):
-                            ctx.set(dut.in_select, line[now + 2])
-                            ctx.set(dut.takes, now == 3)
+                        for now in range(len(line) - 3):
+                            ctx.set(dut.in_compare, line[now + 3])
+                            ctx.set(dut.takes, now == 4)
                             ctx.set(dut.taking.owned, not speculative)
-                            if now == 3 + distance:
+                            if now == 4 + distance:
                                 certain = same_page and not speculative
                                 joins = certain or not strict
                                 mine = 1 << slot
