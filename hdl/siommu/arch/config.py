@@ -67,7 +67,7 @@ class Config:
     device_ports: int = 2
     cpu_port: bool = True
     port_depth: int = 32
-    tlb_entries: int = 32
+    tlb_entries: int = 16
     device_entries: int = 4
     context_entries: int = 8
     l2_entries: int = 1024
@@ -199,7 +199,7 @@ PRESETS = {
                     device_entries=1, context_entries=2, l2_entries=0, walk_entries=8, walks=2,
                     riscv_tables=False),
     "default": Config(),
-    "large": Config(device_ports=4, port_depth=64, tlb_entries=64, device_entries=8,
+    "large": Config(device_ports=4, port_depth=64, tlb_entries=32, device_entries=8,
                     context_entries=16, l2_entries=4096, walk_entries=512, walks=16,
                     axi_data_width=128),
 }

@@ -1,4 +1,4 @@
-"""The event counters (§7): 64 bits each, in one LUT RAM with one adder.
+"""The event counters (§7): 64 bits each, in one block RAM with one adder.
 
 Every counter gathers its events in a few bits, which go round; in turn, one a cycle, what has come
 since its last turn is added to the RAM. That costs a tenth of as many counters in flip-flops. A
@@ -11,9 +11,11 @@ docs/specification.md and of docs/programming.md; ``make generate``. There are p
 """
 
 from amaranth import Cat, Const, Module, Signal
-from amaranth.lib import data, memory, wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
+
+from ..lib.block_ram import BlockRam
 
 __all__ = ["Counters", "TURNS"]
 
@@ -66,9 +68,10 @@ class Counters(wiring.Component):
         m = Module()
         widest = max(len(self.events[name]) for name in self._names) + exact_log2(TURNS)
         # Whose turn it is: its number, and a bit for each. Two stages follow, for the turns before.
-        turn, second, third = (Signal(range(TURNS)) for _ in range(3))
+        coming, turn, second, third = (Signal(range(TURNS)) for _ in range(4))
         turns = Signal(TURNS, init=1)
-        m.d.sync += [turn.eq(turn + 1), turns.eq(turns.rotate_left(1)),
+        m.d.comb += coming.eq(turn + 1)
+        m.d.sync += [turn.eq(coming), turns.eq(turns.rotate_left(1)),
                      second.eq(turn), third.eq(second)]
         # For a round, totals and what was taken are 0, whatever stands in the RAMs.
         since, fresh, fresh_second = Signal(range(TURNS + 1)), Signal(), Signal()
@@ -77,16 +80,16 @@ class Counters(wiring.Component):
         with m.If(self.clear):
             m.d.sync += since.eq(0)
 
-        now, before = self._gather(m, widest, turn, turns, fresh)
+        now, before = self._gather(m, widest, coming, turn, turns, fresh)
         more = self._between(m, now, before, turns)
-        total = self._add(m, more, turns, second, third, fresh_second)
+        total = self._add(m, more, turns, turn, third, fresh_second)
         self._count_cycles(m)
-        self._read(m, total, turn, third)
+        self._read(m, total, turn, second, third)
         return m
 
-    def _gather(self, m, widest, turn, turns, fresh):
+    def _gather(self, m, widest, coming, turn, turns, fresh):
         """Stage 1: the gathered events of the counter whose turn it is, now and a round ago."""
-        m.submodules.taken = taken = memory.Memory(shape=widest, depth=TURNS, init=[])
+        m.submodules.taken = taken = BlockRam(widest, TURNS)
         now, chosen, before = Signal(widest), 0, Signal(widest)
         for number, name in enumerate(self._names):
             events = self.events[name] if number else Const(1)
@@ -96,10 +99,9 @@ class Counters(wiring.Component):
             with m.If(self.clear):
                 m.d.sync += some.eq(0)
             chosen = chosen | (some & turns[number].replicate(len(some)))
-        remember, remembered = taken.write_port(), taken.read_port(domain="comb")
-        m.d.comb += [remember.en.eq(1), remember.addr.eq(turn), remember.data.eq(chosen),
-                     remembered.addr.eq(turn)]
-        m.d.sync += [now.eq(chosen), before.eq(remembered.data)]
+        m.d.comb += [taken.write.eq(1), taken.write_address.eq(turn), taken.word.eq(chosen),
+                     taken.address.eq(coming)]
+        m.d.sync += [now.eq(chosen), before.eq(taken.answer)]
         with m.If(fresh):
             m.d.sync += before.eq(0)
         with m.If(self.clear):
@@ -119,16 +121,15 @@ class Counters(wiring.Component):
             m.d.sync += more.eq(0)
         return more
 
-    def _add(self, m, more, turns, second, third, fresh_second):
+    def _add(self, m, more, turns, turn, third, fresh_second):
         """Stage 3: the sum. Its carry comes late in the cycle, and tells in the next one."""
-        m.submodules.totals = totals = memory.Memory(shape=64, depth=TURNS, init=[])
-        total, write = totals.read_port(domain="comb"), totals.write_port()
+        m.submodules.totals = totals = BlockRam(64, TURNS)
         old, new, carry, carried = Signal(64), Signal(64), Signal(), Signal()
-        m.d.sync += old.eq(total.data)
+        m.d.sync += old.eq(totals.answer)
         with m.If(fresh_second | self.clear):
             m.d.sync += old.eq(0)
-        m.d.comb += [total.addr.eq(second), Cat(new, carry).eq(old + more),
-                     write.en.eq(1), write.addr.eq(third), write.data.eq(new)]
+        m.d.comb += [totals.address.eq(turn), Cat(new, carry).eq(old + more),
+                     totals.write.eq(1), totals.write_address.eq(third), totals.word.eq(new)]
         m.d.sync += [carried.eq(carry & ~self.clear), self.overflows.eq(turns.rotate_right(3))]
         with m.If(~carried | self.clear):
             m.d.sync += self.overflows.eq(0)
@@ -145,23 +146,22 @@ class Counters(wiring.Component):
         m.d.sync += [wrapped.eq(wraps & ~self.freeze & ~self.clear),
                      self.overflows[0].eq(wrapped & ~self.clear)]
 
-    def _read(self, m, total, turn, third):
+    def _read(self, m, total, turn, second, third):
         """An answer, when the counter's turn comes. In the first round of all, every high word that
         is kept becomes 0."""
-        m.submodules.kept = kept = memory.Memory(shape=32, depth=TURNS, init=[])
+        m.submodules.kept = kept = BlockRam(32, TURNS)
         reading, hits, started = Signal(), Signal(3), Signal()
         low, high = Signal(32), Signal(32)      # 0 unless they are the answer
-        keep, kept_high = kept.write_port(), kept.read_port(domain="comb")
         m.d.comb += [
             hits[0].eq(reading & (turn == self.index)),
-            keep.addr.eq(third), keep.data.eq(total[32:]),
-            keep.en.eq(~started | (hits[2] & ~self.high)), kept_high.addr.eq(third),
+            kept.write_address.eq(third), kept.word.eq(total[32:]),
+            kept.write.eq(~started | (hits[2] & ~self.high)), kept.address.eq(second),
             self.value.eq(low | high),
         ]
         m.d.sync += [
             hits[1:].eq(hits), self.done.eq(hits[2]), reading.eq(self.ask | (reading & ~hits[0])),
             started.eq(started | (third == TURNS - 1)),
-            low.eq(total[:32]), high.eq(kept_high.data),
+            low.eq(total[:32]), high.eq(kept.answer),
         ]
         with m.If(~hits[2] | self.high):
             m.d.sync += low.eq(0)

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 from ..arch.formats import PFN_BITS
 from .grants import Rights
 from .keys import LineKey, WalkKey
-from .sizes import LINE_BITS, LINE_PAGES, SLOT_BITS, WAY_BITS
+from .sizes import LINE_BITS, LINE_PAGES, SET_BITS, SLOT_BITS, WAY_BITS
 
 __all__ = ["GrantedWalk", "LeafPage", "LineFill", "LinePage", "LineRights", "LineRow", "LineTag",
            "LineWords", "MeasuredRun", "WalkOfLine"]
@@ -74,10 +74,11 @@ class LineTag(data.Struct):
 
 
 class LineRow(data.Struct):
-    """Two pages of a line in the second level: the row ``number`` of its line."""
+    """Two pages of a line in the second level: the row ``number`` of the line in ``way`` of
+    ``set``."""
 
     way: WAY_BITS
-    key: LineKey
+    set: SET_BITS
     number: LINE_BITS - 1
     pages: data.ArrayLayout(LinePage, 2)
 

@@ -27,8 +27,8 @@ from enum import IntEnum
 
 from .sizes import LINE_ROWS
 
-__all__ = ["FILL_SPACING", "FILL_VISIBLE", "LAST_STAGE", "LINE_TAGS_MEET", "ROW_AFTER_TAG",
-           "DRAIN", "SLOT_UNCOUNTED", "STORE_MATCH", "Line", "Stage", "Walk"]
+__all__ = ["FILL_SPACING", "FILL_VISIBLE", "LAST_STAGE", "LINE_CYCLES", "LINE_TAGS_MEET",
+           "ROW_AFTER_TAG", "DRAIN", "SLOT_UNCOUNTED", "STORE_MATCH", "Line", "Stage", "Walk"]
 
 
 class Stage(IntEnum):
@@ -109,6 +109,9 @@ class Line(IntEnum):
     #: tag that goes off of every other line would meet one that goes on.
     PITCH = LINE_ROWS + 1
 
+
+#: Cycles in which a line is in one of the above.
+LINE_CYCLES = Line.TAG_ON + 1
 
 #: A line may not begin so many cycles behind another one: its tag off would meet the other's tag
 #: on, and the second level writes one tag a cycle.

@@ -138,45 +138,45 @@ class FillPath(wiring.Component):
         ]
 
         # TAGS.
-        change, entry = self.change, Payload(EntryRow)
-        new_tag = payload_of(m, change.tag)
+        change = self.change
         m.d.sync += [
-            self.filled.eq(fills), new_tag.eq(tag),
-            *assign(entry, {**row, "carried": row["high"] + 1}),
+            self.filled.eq(fills),
             change.drops.eq(overlaps & (fills | drops).replicate(entries)),
             change.takes.eq(replaces & fills.replicate(entries)),
         ]
         m.d.comb += [self.place.eq(one_hot_index(change.takes)),
-                     change.commit.eq(self.fill.commit)]
+                     change.tag.eq(tag), change.commit.eq(self.fill.commit)]
 
         # The row follows its tag by a cycle.
         write = self.row_write
-        place, written = payload_of(m, write.entry), payload_of(m, write.row)
+        place, carried = payload_of(m, write.entry), Payload(len(row["high"]), name="carried")
+        m.d.comb += assign(write.row, {**row, "carried": carried})
         m.d.sync += [
             *(enable.eq(change.takes[bank.start:bank.stop].any())
               for enable, bank in zip(write.banks, bank_ranges(entries))),
-            place.eq(self.place), written.eq(entry),
+            place.eq(self.place), carried.eq(row["high"] + 1),
         ]
         return m
 
     def _select(self, m):
-        """The operation in the select stage: whether it is a fill, a drop; tag and row of a
-        fill."""
+        """The operation in the select stage: whether it is a fill, a drop. Tag and row of the last
+        fill: they stay until its row is written, for the next one does not come earlier."""
         fills, drops = Signal(name="select_fill"), Signal(name="select_drop")
         tag = Payload(Tag(self._config), name="select_tag")
         row = {name: Payload(field.shape, name=f"select_{name}")
                for name, field in data.Layout.cast(EntryRow) if name != "carried"}
         filled = self.fill.translation
-        m.d.sync += [
-            fills.eq(self.fill.valid), drops.eq(self.drop.valid),
-            tag.key.eq(self.key), tag.mask.eq(filled.mask), tag.rights.eq(filled.rights),
-            *assign(tag.spans, spanned(filled.rights.size)),
-            tag.low.eq(filled.base[:LINE_BITS]),
-            row["high"].eq(filled.base[LINE_BITS:]), row["last"].eq(filled.last),
-            row["rights"].eq(filled.rights),
-        ]
-        if self._config.riscv_tables:
-            m.d.sync += tag.part.eq(is_part(filled))
+        m.d.sync += [fills.eq(self.fill.valid), drops.eq(self.drop.valid)]
+        with m.If(self.fill.valid):
+            m.d.sync += [
+                tag.key.eq(self.key), tag.mask.eq(filled.mask), tag.rights.eq(filled.rights),
+                *assign(tag.spans, spanned(filled.rights.size)),
+                tag.low.eq(filled.base[:LINE_BITS]),
+                row["high"].eq(filled.base[LINE_BITS:]), row["last"].eq(filled.last),
+                row["rights"].eq(filled.rights),
+            ]
+            if self._config.riscv_tables:
+                m.d.sync += tag.part.eq(is_part(filled))
         return fills, drops, tag, row
 
     def _overlaps(self, m):

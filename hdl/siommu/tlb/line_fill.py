@@ -11,8 +11,8 @@ from ..lib.structs import assign
 from ..pipeline.grants import FillRequest
 from ..pipeline.keys import WalkKey, line_key
 from ..pipeline.lines import LineFill, LinePage, LineRights, MeasuredRun
-from ..pipeline.sizes import LINE_BITS, LINE_PAGES, LINE_ROWS
-from ..pipeline.timetable import Line
+from ..pipeline.sizes import LINE_BITS, LINE_PAGES, LINE_ROWS, SET_BITS, WAY_BITS
+from ..pipeline.timetable import LINE_CYCLES, Line
 from .line_record import FirstHalf, SecondHalf
 from .line_schedule import at, row_at
 
@@ -32,7 +32,7 @@ class FirstLevelFill(wiring.Component):
 
     Members
     -------
-    since : In(Line.TAG_ON), second : In(SecondHalf)
+    since : In(LINE_CYCLES), second : In(SecondHalf)
     first, last : In(LINE_BITS)
         From ``LineRuns``.
     fill : Out(stream.Signature(FillRequest))
@@ -44,7 +44,7 @@ class FirstLevelFill(wiring.Component):
 
     def __init__(self):
         super().__init__({
-            "since": In(int(Line.TAG_ON)),
+            "since": In(LINE_CYCLES),
             "second": In(SecondHalf),
             "first": In(LINE_BITS),
             "last": In(LINE_BITS),
@@ -86,11 +86,10 @@ class FirstLevelFill(wiring.Component):
 class SecondLevelFill(wiring.Component):
     """Writes a line into the second level: tag off, rows, tag on.
 
-    A tag that became stale in the cycle before it is on meets the sweep there.
-
     Members
     -------
-    since : In(Line.TAG_ON), first : In(FirstHalf), second : In(SecondHalf)
+    since : In(LINE_CYCLES), first : In(FirstHalf), first_set : In(SET_BITS)
+    second : In(SecondHalf)
     rows : In(ArrayLayout(LinePage, 2)), rights : In(LineRights)
         From ``LineRuns``.
     fill : Out(LineFill)
@@ -98,8 +97,9 @@ class SecondLevelFill(wiring.Component):
 
     def __init__(self):
         super().__init__({
-            "since": In(int(Line.TAG_ON)),
+            "since": In(LINE_CYCLES),
             "first": In(FirstHalf),
+            "first_set": In(SET_BITS),
             "second": In(SecondHalf),
             "rows": In(data.ArrayLayout(LinePage, 2)),
             "rights": In(LineRights),
@@ -114,29 +114,24 @@ class SecondLevelFill(wiring.Component):
 
     def _tags(self, m):
         since, first, second = self.since, self.first, self.second
-        goes_off, goes_on = at(since, Line.TAG_OFF - 1), at(since, Line.TAG_ON - 1)
-        tag = self.fill.tag
-        key, rights = Payload(WalkKey, name="tag_key"), Payload(LineRights, name="tag_rights")
-        on, way = Signal(name="tag_on"), Signal.like(tag.payload.way, name="tag_way")
-        m.d.sync += [
-            tag.valid.eq((goes_off & first.keep) | (goes_on & second.keep)),
-            on.eq(goes_on), rights.eq(self.rights), way.eq(Mux(goes_off, first.way, second.way)),
-            key.eq(Mux(goes_off, first.key.as_value(), second.key.as_value())),
-        ]
+        goes_off, goes_on = at(since, Line.TAG_OFF), at(since, Line.TAG_ON)
+        tag, key = self.fill.tag, Signal(WalkKey, name="tag_key")
+        rights = Payload(LineRights, name="tag_rights")
+        m.d.sync += rights.eq(self.rights)
         m.d.comb += [
-            tag.payload.on.eq(on), tag.payload.way.eq(way), tag.payload.rights.eq(rights),
-            *assign(tag.payload.key, line_key(key, key.page)),
+            key.eq(Mux(goes_off, first.key.as_value(), second.key.as_value())),
+            tag.valid.eq((goes_off & first.keep) | (goes_on & second.keep)),
+            tag.payload.on.eq(goes_on), tag.payload.way.eq(Mux(goes_off, first.way, second.way)),
+            tag.payload.rights.eq(rights), *assign(tag.payload.key, line_key(key, key.page)),
         ]
 
     def _rows(self, m):
         since, row = self.since, self.fill.row
-        key, keep = Payload(WalkKey, name="row_key"), Payload(name="row_keep")
-        way = Signal.like(row.payload.way, name="row_way")
+        keep, way, set_ = Payload(name="row_keep"), Payload(WAY_BITS), Payload(SET_BITS)
         with m.If(at(since, Line.FIRST_ROW - 1)):
-            m.d.sync += [key.eq(self.first.key), way.eq(self.first.way), keep.eq(self.first.keep)]
+            m.d.sync += [set_.eq(self.first_set), way.eq(self.first.way), keep.eq(self.first.keep)]
         m.d.comb += [
             row.valid.eq(at(since, Line.FIRST_ROW, LINE_ROWS) & keep),
-            row.payload.way.eq(way), row.payload.number.eq(row_at(since, Line.FIRST_ROW)),
-            row.payload.pages.eq(self.rows),
-            *assign(row.payload.key, line_key(key, key.page)),
+            row.payload.way.eq(way), row.payload.set.eq(set_),
+            row.payload.number.eq(row_at(since, Line.FIRST_ROW)), row.payload.pages.eq(self.rows),
         ]

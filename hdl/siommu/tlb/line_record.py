@@ -13,8 +13,8 @@ from ..lib.structs import assign
 from ..pipeline.grants import Rights
 from ..pipeline.keys import LineKey, WalkKey, line_key
 from ..pipeline.lines import GrantedWalk, WalkOfLine
-from ..pipeline.sizes import LINE_BITS, SLOT_BITS, WAY_BITS
-from ..pipeline.timetable import LINE_TAGS_MEET, Line
+from ..pipeline.sizes import LINE_BITS, SET_BITS, SLOT_BITS, WAY_BITS
+from ..pipeline.timetable import LINE_CYCLES, LINE_TAGS_MEET, Line
 from .line_schedule import at
 from .second_level import line_index, line_sets
 
@@ -58,7 +58,7 @@ class LineRecords(wiring.Component):
 
     Members
     -------
-    since : In(Line.TAG_ON), next : In(GrantedWalk), coming : In(SLOT_BITS)
+    since : In(LINE_CYCLES), next : In(GrantedWalk), coming : In(SLOT_BITS)
         From ``LineSchedule``.
     walk : Out(WalkOfLine)
         Of ``next``.
@@ -68,18 +68,21 @@ class LineRecords(wiring.Component):
         In cycles ``BEGIN`` + 1 to ``PITCH``.
     second : Out(SecondHalf)
         In cycles ``PITCH`` + 1 to ``TAG_ON``. ``keep`` is up to date.
+    first_set : Out(SET_BITS)
+        The set of ``first`` in the second level, from ``BEGIN`` + 2 on.
     """
 
     def __init__(self, config: Config):
         self._config = config
         super().__init__({
-            "since": In(int(Line.TAG_ON)),
+            "since": In(LINE_CYCLES),
             "next": In(GrantedWalk),
             "coming": In(SLOT_BITS),
             "walk": Out(WalkOfLine()),
             "stale": In(config.walk_slots),
             "first": Out(FirstHalf),
             "second": Out(SecondHalf),
+            "first_set": Out(SET_BITS),
         })
 
     def elaborate(self, platform):
@@ -118,7 +121,7 @@ class LineRecords(wiring.Component):
         # In TAG_OFF of this one, the other one has begun at least a pitch before, and less than
         # what would let the tags meet.
         nearest, furthest = Line.TAG_OFF + Line.PITCH, Line.TAG_OFF + LINE_TAGS_MEET - 1
-        m.d.comb += assign(line, line_key(first.key, first.key.page))
+        m.d.comb += [*assign(line, line_key(first.key, first.key.page)), self.first_set.eq(index)]
         m.d.sync += [
             index.eq(line_index(line, len(index))),
             collides.eq(at(since, nearest, furthest - nearest + 1) & second.keep

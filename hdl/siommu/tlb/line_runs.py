@@ -17,7 +17,7 @@ from ..arch.formats import PFN_BITS
 from ..lib.payload import Payload, payload_of
 from ..pipeline.lines import LeafPage, LinePage, LineRights
 from ..pipeline.sizes import LINE_BITS, LINE_ROWS
-from ..pipeline.timetable import Line
+from ..pipeline.timetable import LINE_CYCLES, Line
 from .line_schedule import at, row_at
 
 __all__ = ["LineRuns"]
@@ -34,7 +34,7 @@ class LineRuns(wiring.Component):
 
     Members
     -------
-    since : In(Line.TAG_ON)
+    since : In(LINE_CYCLES)
         From ``LineSchedule``.
     pages : In(ArrayLayout(LeafPage, 2))
         From ``ROW`` - 1 on, the last row first.
@@ -50,7 +50,7 @@ class LineRuns(wiring.Component):
 
     def __init__(self):
         super().__init__({
-            "since": In(int(Line.TAG_ON)),
+            "since": In(LINE_CYCLES),
             "pages": In(data.ArrayLayout(LeafPage, 2)),
             "wanted": In(LINE_BITS),
             "rows": Out(data.ArrayLayout(LinePage, 2)),

@@ -8,7 +8,7 @@ from ..lib.contract import require
 from ..lib.payload import Payload
 from ..pipeline.lines import GrantedWalk
 from ..pipeline.sizes import LINE_ROWS, SLOT_BITS
-from ..pipeline.timetable import LINE_TAGS_MEET, Line
+from ..pipeline.timetable import LINE_CYCLES, LINE_TAGS_MEET, Line
 
 __all__ = ["LineSchedule", "at", "row_at", "row_to_read"]
 
@@ -52,7 +52,7 @@ class LineSchedule(wiring.Component):
         The walk that begins next. It stays until then.
     coming : Out(SLOT_BITS)
         The slot of ``next`` in the next cycle.
-    since : Out(Line.TAG_ON)
+    since : Out(LINE_CYCLES)
         A bit for each cycle of ``Line``: a line is in it. Bit 0: ``next`` begins. From there on
         the bits come from registers.
     """
@@ -63,7 +63,7 @@ class LineSchedule(wiring.Component):
             "granted": In(stream.Signature(GrantedWalk)),
             "next": Out(GrantedWalk),
             "coming": Out(SLOT_BITS),
-            "since": Out(int(Line.TAG_ON)),
+            "since": Out(LINE_CYCLES),
         })
 
     def elaborate(self, platform):
@@ -72,7 +72,7 @@ class LineSchedule(wiring.Component):
             width=len(self.next.as_value()), depth=self._walk_slots)
         arrived, arrives = Payload(GrantedWalk, name="arrived"), Signal()
         next_, present = Payload(GrantedWalk, name="next_held"), Signal()
-        begins, blocked, past = Signal(), Signal(), Signal(Line.TAG_ON - 1)
+        begins, blocked, past = Signal(), Signal(), Signal(LINE_CYCLES - 1)
         following = Signal(GrantedWalk)
         m.d.comb += [
             self.granted.ready.eq(waiting.w_rdy), self.next.eq(next_),

@@ -91,7 +91,8 @@ class TableLines(wiring.Component):
             buffer.slot.eq(Mux(at(since, Line.BEGIN), schedule.next.slot, records.first.slot)),
             runs.pages.eq(buffer.pages), runs.wanted.eq(records.first.key.page[:LINE_BITS]),
             first.second.eq(records.second), first.first.eq(runs.first), first.last.eq(runs.last),
-            second.first.eq(records.first), second.second.eq(records.second),
+            second.first.eq(records.first), second.first_set.eq(records.first_set),
+            second.second.eq(records.second),
             second.rows.eq(runs.rows), second.rights.eq(runs.rights),
         ]
         return m

@@ -169,7 +169,7 @@ class SecondLevelTlb(wiring.Component):
         row, tag, bits = self.fill.row, self.fill.tag, exact_log2(self._sets)
         m.d.comb += [
             rows.write.eq(row.valid), rows.row.eq(row.payload),
-            rows.write_line.eq(self._line(row.payload.way, line_index(row.payload.key, bits))),
+            rows.write_line.eq(self._line(row.payload.way, row.payload.set[:bits])),
             rows.replaces.eq(tag.valid),
             rows.replaced.eq(self._line(tag.payload.way, line_index(tag.payload.key, bits))),
         ]

@@ -97,8 +97,12 @@ def test_runs_and_extents():
                 tag, row = dut.second_fill.tag, dut.second_fill.row
                 if ctx.get(row.valid):
                     content = ctx.get(row.payload)
+                    behind = cycle - Line.FIRST_ROW + Line.TAG_OFF      # the tag that went off
+                    (off,) = (tag for tag in tags if not tag[2]
+                              and tag[0] in range(behind - LINE_ROWS + 1, behind + 1))
+                    assert (content.way, content.set) == off[5:]
                     for half, page in enumerate(content.pages):
-                        rows[content.key.device, 2 * content.number + half] = (
+                        rows[off[1], 2 * content.number + half] = (
                             (page.pfn, page.read, page.write, page.dirty), page.extent)
                 if ctx.get(tag.valid):
                     content = ctx.get(tag.payload)

@@ -1,11 +1,14 @@
 """The second-level TLB: hits and rights of every page, damage, and lines replaced under way."""
 
 import pytest
+from amaranth.lib import data
+from amaranth.utils import exact_log2
 
 from siommu.arch.config import Config
+from siommu.pipeline.keys import LineKey
 from siommu.pipeline.sizes import LINE_ROWS as ROWS
 from siommu.pipeline.timetable import ROW_AFTER_TAG, Line
-from siommu.tlb.second_level import SecondLevelTlb
+from siommu.tlb.second_level import SecondLevelTlb, line_index, line_sets
 
 from ...support.simulate import one_bit_off, recorded_memories, seeded, simulate
 
@@ -20,6 +23,12 @@ def rights(pages):
             "writable": sum((page[2] & page[3]) << i for i, page in enumerate(pages))}
 
 
+def set_of(ctx, line):
+    """The set of a line."""
+    key = data.View(LineKey, LineKey.const(line).as_value())
+    return ctx.get(line_index(key, exact_log2(line_sets(CONFIG))))
+
+
 async def cycle(ctx, dut, cycle, line, pages, way):
     """Cycle ``cycle`` of a fill, as ``TableLines`` times it."""
     off, on, row = cycle == Line.TAG_OFF, cycle == Line.TAG_ON, cycle - Line.FIRST_ROW
@@ -28,7 +37,7 @@ async def cycle(ctx, dut, cycle, line, pages, way):
     ctx.set(dut.fill.row.valid, 0 <= row < ROWS)
     if 0 <= row < ROWS:
         ctx.set(dut.fill.row.payload, {
-            "way": way, "key": line, "number": row,
+            "way": way, "set": set_of(ctx, line), "number": row,
             "pages": [dict(zip(FIELDS, page)) for page in pages[2 * row:2 * row + 2]]})
 
 
@@ -188,7 +197,7 @@ def test_lines_are_replaced_under_continuous_look_ups():
 def test_a_row_keeps_its_distance_from_the_tag(distance):
     """The contract: rows that come too early behind the tag that goes off are told of."""
     async def scenario(ctx, dut):
-        row = {"way": 1, "key": KEY, "number": ROWS - 1}
+        row = {"way": 1, "set": set_of(ctx, KEY), "number": ROWS - 1}
         for number in range(ROW_AFTER_TAG + 2):
             ctx.set(dut.fill.tag.valid, number == 0)
             ctx.set(dut.fill.tag.payload, {"way": 1, "key": KEY})
@@ -213,7 +222,7 @@ def test_a_row_is_not_overwritten_under_a_look_up():
             ctx.set(dut.look_up.compared, KEY if number > 1 else {})
             ctx.set(dut.look_up.page, 7)
             ctx.set(dut.fill.row.valid, number == 4)
-            ctx.set(dut.fill.row.payload, {"way": 0, "key": KEY, "number": 3})
+            ctx.set(dut.fill.row.payload, {"way": 0, "set": set_of(ctx, KEY), "number": 3})
             await ctx.tick()
 
     with pytest.raises(AssertionError, match="overwritten while a look-up reads it"):
