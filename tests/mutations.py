@@ -387,8 +387,8 @@ MUTATIONS = {
         "the beats of the miss path overtake those of the hit path", "response/beat_queue",
         "Mux(order.hit, beats[1], beats[0])", "Mux(~order.miss, beats[1], beats[0])"),
     "newest-first": Mutation(
-        "a port offers its newest beat while two wait", "response/beat_queue",
-        "single.eq(~self.some)", "single.eq(1)"),
+        "a port offers the beat that came last while others wait", "response/beat_queue",
+        "fresh.eq(any_comes & (~self.some | (single & pops)))", "fresh.eq(any_comes)"),
     "response-changes": Mutation(
         "a register read's data change while they are offered", "control/register_read",
         "m.d.comb += self.ar.ready.eq(~self.r.valid & ~waits)",

@@ -26,10 +26,11 @@ class BeatQueue(wiring.Component):
     """A ring of places in block RAM: one for each cycle in which beats come, with room for one of
     each path.
 
-    The newest place stands in registers as well, and is offered from there while it is the only
-    one. A place with another one behind it is a cycle older, so that the memory, whose answer takes
-    that long, has it when it comes to the front. Latency: what comes in cycle *n* is offered in
-    *n* + 1.
+    What comes stands in registers for another cycle. A place that comes to the front at once is
+    offered from there; any other one, and that one from the second cycle on, from the memory, whose
+    answer takes that long. The registers take what there is, for this port or not, so that those
+    of all ports are the same, and synthesis keeps one. Latency: what comes in cycle *n* is offered
+    in *n* + 1.
 
     Parameters
     ----------
@@ -63,7 +64,7 @@ class BeatQueue(wiring.Component):
         m = Module()
         places, order = exact_log2(self._depth), self.order
         tail, front, pops = Signal(places), Signal(places), Signal()
-        count, single = Signal(range(self._depth + 1)), Signal()
+        count, single, fresh = Signal(range(self._depth + 1)), Signal(), Signal()
         comes, any_comes = Signal(BeatOrder), Signal()
         m.d.comb += [
             comes.hit.eq(self.hit.valid), comes.miss.eq(self.miss.valid),
@@ -75,7 +76,8 @@ class BeatQueue(wiring.Component):
         write, behind = orders.write_port(), orders.read_port(domain="comb")
         m.d.comb += [write.en.eq(any_comes), write.addr.eq(tail), write.data.eq(comes),
                      behind.addr.eq(front + 1)]
-        m.d.sync += front.eq(front + pops)
+        m.d.sync += [front.eq(front + pops),
+                     fresh.eq(any_comes & (~self.some | (single & pops)))]
         with m.If(any_comes):
             m.d.sync += tail.eq(tail + 1)
         with m.If(any_comes & ~pops):
@@ -93,13 +95,12 @@ class BeatQueue(wiring.Component):
         beats = []
         for path, comes in (("misses", self.miss), ("hits", self.hit)):
             m.submodules[path] = ram = BlockRam(Response, self._depth)
-            newest = Payload(Response, name=f"newest_of_{path}")
+            came = Payload(Response, name=f"came_of_{path}")
+            m.d.sync += came.eq(comes.payload)
             m.d.comb += [
                 ram.write.eq(comes.valid), ram.write_address.eq(tail),
                 ram.word.eq(comes.payload), ram.address.eq(front + pops),
             ]
-            with m.If(comes.valid):
-                m.d.sync += newest.eq(comes.payload)
-            beats.append(Mux(single, newest.as_value(), ram.answer.as_value()))
+            beats.append(Mux(fresh, came.as_value(), ram.answer.as_value()))
         m.d.comb += self.beat.eq(Mux(order.hit, beats[1], beats[0]))
         return m
