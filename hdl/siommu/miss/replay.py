@@ -12,8 +12,8 @@ Leaving takes three cycles: choose, RAM, and a small queue before the arbiter, w
 operation a cycle flowing (``leaving.py``).
 """
 
-from amaranth import Cat, Module, Mux, Signal, unsigned
-from amaranth.lib import data, enum, memory, wiring
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.lib import enum, memory, wiring
 from amaranth.lib.wiring import In, Out, connect
 from amaranth.utils import ceil_log2, exact_log2
 
@@ -24,6 +24,7 @@ from ..lib.payload import Payload, payload_of
 from ..pipeline.boundaries import CreditUser, ReplaySource
 from ..pipeline.operation import Operation
 from ..pipeline.sizes import SLOT_BITS
+from ..request.ingress import SOFTWARE_DEPTH
 from .leaving import LEAVING, Leaving
 
 __all__ = ["Reason", "ReplayQueue"]
@@ -85,13 +86,13 @@ class ReplayQueue(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self._config
-        ports, depth = config.requesters, config.port_depth
+        ports = config.requesters
         queues = len(Reason) * ports            # queue reason * ports + port
-        pointer = unsigned(exact_log2(depth))
         waiting, chosen, pushed = Signal(queues), Signal(queues), Signal(queues)
         read_from = Signal(queues)              # chosen in the cycle before
-        heads = Signal(data.ArrayLayout(pointer, queues))
-        tails = Signal(data.ArrayLayout(pointer, queues))
+        # A bit more than a place needs, so that a full queue is no empty one.
+        heads, tails = ([Signal(exact_log2(self._depth(queue % ports)) + 1, name=f"{end}_{queue}")
+                         for queue in range(queues)] for end in ("head", "tail"))
         for reason in Reason:
             for port in range(ports):
                 m.d.comb += pushed[reason.value * ports + port].eq(
@@ -106,12 +107,17 @@ class ReplayQueue(wiring.Component):
         promised, credited = self._granted(m, waiting[2 * ports:])
         # The head that each port would read: of the one that is chosen it does not change, since
         # none is chosen in two cycles in a row.
-        port_heads = Payload(data.ArrayLayout(pointer, ports))
+        port_heads = [Payload(len(heads[port]) - 1, name=f"port_head_{port}")
+                      for port in range(ports)]
         self._choose(m, Cat(joined, promised, credited), chosen, heads, port_heads)
         for queue in range(queues):
             self._move(m, queue, pushed, chosen, read_from, waiting, heads, tails)
         self._store(m, pushed, chosen, read_from, tails, port_heads)
         return m
+
+    def _depth(self, port):
+        """Requests that a port has outstanding, at most."""
+        return SOFTWARE_DEPTH if port == self._config.ports else self._config.port_depth
 
     def _granted(self, m, continues):
         """Ports whose first operation gets the slot, or the credit, that it waited for. It must
@@ -143,7 +149,7 @@ class ReplayQueue(wiring.Component):
                 reasons.taken.eq(turns.grant[port]),
             ]
             m.d.sync += port_heads[port].eq(one_of(
-                reasons.grant, [heads[reason.value * ports + port] for reason in Reason]))
+                reasons.grant, [heads[reason.value * ports + port][:-1] for reason in Reason]))
             for reason in Reason:
                 m.d.comb += chosen[reason.value * ports + port].eq(
                     turns.grant[port] & reasons.grant[reason.value])
@@ -155,18 +161,13 @@ class ReplayQueue(wiring.Component):
         m.d.sync += some.eq(Mux(leaves, left | (room > 1), left | (room != 0)))
 
     def _move(self, m, queue, pushed, chosen, read_from, waiting, heads, tails):
-        """Head, tail and count of one queue."""
+        """Head and tail of one queue."""
         one, none = Signal(name=f"one_{queue}"), Signal(name=f"none_{queue}")
-        count = Signal(range(self._config.port_depth + 1), name=f"count_{queue}")
-        left = read_from[queue]     # is still counted
+        left, head, tail = read_from[queue], heads[queue], tails[queue]     # is still counted
+        count = (tail - head)[:len(head)]
         m.d.comb += [one.eq(count == Cat(~left, left)), none.eq(count == left)]
-        with m.If(pushed[queue] & ~left):
-            m.d.sync += count.eq(count + 1)
-        with m.Elif(~pushed[queue] & left):
-            m.d.sync += count.eq(count - 1)
         m.d.sync += [
-            tails[queue].eq(tails[queue] + pushed[queue]),
-            heads[queue].eq(heads[queue] + left),
+            tail.eq(tail + pushed[queue]), head.eq(head + left),
             waiting[queue].eq(pushed[queue] | ~(none | (one & chosen[queue]))),
         ]
 
@@ -177,20 +178,22 @@ class ReplayQueue(wiring.Component):
         # What is read is never written in the same cycle.
         m.submodules.elements = elements = BlockRam(Operation, len(Reason) * depth << port_bits)
         writes, kept = Signal(), payload_of(m, elements.word)
+        port_read = Signal(ports)
+        place_in_queue, first = Signal(range(depth)), Signal(range(depth))
+        m.d.comb += [place_in_queue.eq(one_of(pushed, [tail[:-1] for tail in tails])),
+                     first.eq(one_of(port_read, port_heads))]
         place = payload_of(m, elements.write_address)
         m.d.comb += elements.write.eq(writes)
         m.d.sync += [       # in time for an operation that leaves at once
             writes.eq(self.push), kept.eq(self.operation),
-            place.eq(Cat(one_of(pushed, tails), self.operation.port[:port_bits], self.reason)),
+            place.eq(Cat(place_in_queue, self.operation.port[:port_bits], self.reason)),
         ]
         m.submodules.leaving = leaving = Leaving(self._config)
         connect(m, leaving.retry, wiring.flipped(self.retry))
-        port_read = Signal(ports)
         reason = Cat(read_from[ports:2 * ports].any(), read_from[2 * ports:].any())
         m.d.comb += [
             port_read.eq(Cat(read_from[port::ports].any() for port in range(ports))),
-            elements.address.eq(Cat(one_of(port_read, port_heads),
-                                    one_hot_index(port_read)[:port_bits], reason)),
+            elements.address.eq(Cat(first, one_hot_index(port_read)[:port_bits], reason)),
             leaving.operation.eq(elements.answer),
         ]
         m.d.sync += [
@@ -204,14 +207,14 @@ class ReplayQueue(wiring.Component):
         ports = self._config.requesters
         may = Signal(ports)
         for port in range(ports):
-            slots = memory.Memory(shape=SLOT_BITS, depth=self._config.port_depth, init=[])
+            slots = memory.Memory(shape=SLOT_BITS, depth=self._depth(port), init=[])
             m.submodules[f"slots_{port}"] = slots
             write, read = slots.write_port(), slots.read_port(domain="comb")
             slot, ready, known = Signal(SLOT_BITS), Signal(), Signal(KNOWN)
             m.d.comb += [
                 write.en.eq(pushed[port]),
-                write.addr.eq(tails[port]), write.data.eq(self.operation.slot),
-                read.addr.eq(heads[port]),
+                write.addr.eq(tails[port][:-1]), write.data.eq(self.operation.slot),
+                read.addr.eq(heads[port][:-1]),
             ]
             m.d.sync += [slot.eq(read.data), ready.eq((self.settled >> slot)[0])]
             m.d.sync += may[port].eq((ready | self.overdue[port]) & known.all()

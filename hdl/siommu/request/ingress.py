@@ -8,7 +8,7 @@ from ..arch.formats import Request
 from ..lib.contract import require
 from ..lib.queues import PairQueue
 
-__all__ = ["Ingress", "PortIngress", "SoftwareIngress"]
+__all__ = ["SOFTWARE_DEPTH", "Ingress", "PortIngress", "SoftwareIngress"]
 
 SOFTWARE_DEPTH = 2      #: requests that software has outstanding, at most: see ``SoftwarePort``
 
