@@ -23,11 +23,11 @@ from ..lib.choose import RoundRobin, one_hot_index, one_of
 from ..lib.payload import Payload, payload_of
 from ..pipeline.boundaries import CreditUser, ReplaySource
 from ..pipeline.operation import Operation
-from ..pipeline.sizes import SLOT_BITS
+from ..pipeline.sizes import PORT_BITS, SLOT_BITS
 from ..request.ingress import SOFTWARE_DEPTH
 from .leaving import LEAVING, Leaving
 
-__all__ = ["Reason", "ReplayQueue"]
+__all__ = ["Reason", "ReplayQueue", "WaitingInfo"]
 
 #: Cycles until it is known of an operation that became the first one whether its slot is settled.
 KNOWN = 3
@@ -41,6 +41,15 @@ class Reason(enum.Enum, shape=2):
     CONTINUES = 2
 
 
+#: What comes to wait: ``push``, for which ``reason``, of which ``port``; a joiner's ``slot``.
+WaitingInfo = wiring.Signature({
+    "push": Out(1),
+    "reason": Out(Reason),
+    "port": Out(PORT_BITS),
+    "slot": Out(SLOT_BITS),
+})
+
+
 class ReplayQueue(wiring.Component):
     """The waiting operations.
 
@@ -50,9 +59,9 @@ class ReplayQueue(wiring.Component):
 
     Members
     -------
-    push : In(1), reason : In(Reason), operation : In(Operation)
-        Puts an operation at the end of its port's queue. A port has at most ``port_depth``
-        requests, and a request is in one place at a time: there is always room.
+    waits : In(WaitingInfo), operation : In(Operation)
+        Puts an operation, which comes a cycle later, at the end of its port's queue. A port has at
+        most ``port_depth`` requests, and a request is in one place at a time: there is always room.
     settled : In(slots)
         Slots whose joiners may leave.
     overdue : In(ports)
@@ -71,8 +80,7 @@ class ReplayQueue(wiring.Component):
         self._config = config
         ports = config.requesters
         super().__init__({
-            "push": In(1),
-            "reason": In(Reason),
+            "waits": In(WaitingInfo),
             "operation": In(Operation),
             "settled": In(config.walk_slots),
             "overdue": In(ports),
@@ -86,7 +94,7 @@ class ReplayQueue(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self._config
-        ports = config.requesters
+        ports, waits = config.requesters, self.waits
         queues = len(Reason) * ports            # queue reason * ports + port
         waiting, chosen, pushed = Signal(queues), Signal(queues), Signal(queues)
         read_from = Signal(queues)              # chosen in the cycle before
@@ -96,7 +104,7 @@ class ReplayQueue(wiring.Component):
         for reason in Reason:
             for port in range(ports):
                 m.d.comb += pushed[reason.value * ports + port].eq(
-                    self.push & (self.reason == reason) & (self.operation.port == port))
+                    waits.push & (waits.reason == reason) & (waits.port == port))
         m.d.comb += [
             self.wants.eq(waiting[ports:]),
             self.credits.rests.eq((waiting | pushed)[2 * ports:]),
@@ -177,16 +185,15 @@ class ReplayQueue(wiring.Component):
         port_bits = ceil_log2(ports)
         # What is read is never written in the same cycle.
         m.submodules.elements = elements = BlockRam(Operation, len(Reason) * depth << port_bits)
-        writes, kept = Signal(), payload_of(m, elements.word)
-        port_read = Signal(ports)
+        waits, writes, port_read = self.waits, Signal(), Signal(ports)
         place_in_queue, first = Signal(range(depth)), Signal(range(depth))
         m.d.comb += [place_in_queue.eq(one_of(pushed, [tail[:-1] for tail in tails])),
                      first.eq(one_of(port_read, port_heads))]
         place = payload_of(m, elements.write_address)
-        m.d.comb += elements.write.eq(writes)
+        m.d.comb += [elements.write.eq(writes), elements.word.eq(self.operation)]
         m.d.sync += [       # in time for an operation that leaves at once
-            writes.eq(self.push), kept.eq(self.operation),
-            place.eq(Cat(place_in_queue, self.operation.port[:port_bits], self.reason)),
+            writes.eq(waits.push),
+            place.eq(Cat(place_in_queue, waits.port[:port_bits], waits.reason)),
         ]
         m.submodules.leaving = leaving = Leaving(self._config)
         connect(m, leaving.retry, wiring.flipped(self.retry))
@@ -213,7 +220,7 @@ class ReplayQueue(wiring.Component):
             slot, ready, known = Signal(SLOT_BITS), Signal(), Signal(KNOWN)
             m.d.comb += [
                 write.en.eq(pushed[port]),
-                write.addr.eq(tails[port][:-1]), write.data.eq(self.operation.slot),
+                write.addr.eq(tails[port][:-1]), write.data.eq(self.waits.slot),
                 read.addr.eq(heads[port][:-1]),
             ]
             m.d.sync += [slot.eq(read.data), ready.eq((self.settled >> slot)[0])]

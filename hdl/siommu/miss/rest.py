@@ -12,7 +12,7 @@ from ..pipeline.keys import WalkKey, walk_key
 from ..pipeline.operation import Operation
 from ..response.resolve import rest_of
 from .fate import Fate, Remainder
-from .replay import Reason
+from .replay import Reason, WaitingInfo
 
 __all__ = ["Rest"]
 
@@ -30,18 +30,19 @@ class Rest(wiring.Component):
     -------
     remainder : In(Remainder), joined_key : In(WalkKey)
         In SECOND_EXIT; the key of the slot that the operation joined.
-    push : Out(1), reason : Out(Reason), operation : Out(Operation)
-        Two cycles later, to the replay queue.
+    waits : Out(WaitingInfo)
+        In REST, to the replay queue.
+    operation : Out(Operation)
+        In PARK: what waits.
     continues : Out(ports)
-        One-hot, a cycle before: the port of the rest of a request.
+        One-hot, in REST: the port of the rest of a request.
     """
 
     def __init__(self, config: Config):
         super().__init__({
             "remainder": In(Remainder),
             "joined_key": In(WalkKey),
-            "push": Out(1),
-            "reason": Out(Reason),
+            "waits": Out(WaitingInfo),
             "operation": Out(Operation),
             "continues": Out(config.requesters),
         })
@@ -68,11 +69,13 @@ class Rest(wiring.Component):
                      self.continues.eq(Mux(continues, 1 << operation.port, 0))]
         rest_of(m, rest, operation, run | (pages & (answers & more).replicate(PAGES_BITS)),
                 continues)
-        m.d.sync += [
-            self.push.eq(continues | again | parks),
-            self.reason.eq(Mux(continues, Reason.CONTINUES, Mux(again, Reason.WANTS, reason))),
-            parked.eq(rest),
+        waits = self.waits
+        m.d.comb += [
+            waits.push.eq(continues | again | parks),
+            waits.reason.eq(Mux(continues, Reason.CONTINUES, Mux(again, Reason.WANTS, reason))),
+            waits.port.eq(operation.port), waits.slot.eq(operation.slot),
         ]
+        m.d.sync += parked.eq(rest)
         with m.If(again):
             m.d.sync += parked.skip_second_level.eq(1)
         with m.If(differs):

@@ -230,7 +230,6 @@ class MissUnit(wiring.Component):
     def _wait(self, m, slots, budget, rest, replay):
         """What waits, and what it waits for."""
         m.d.comb += [
-            replay.push.eq(rest.push), replay.reason.eq(rest.reason),
             replay.operation.eq(rest.operation), replay.settled.eq(slots.states.settled),
             replay.overdue.eq(slots.claims.overdue), replay.slot_for.eq(budget.may_promise),
             replay.credits.some.eq(self.credits.some),
@@ -238,6 +237,7 @@ class MissUnit(wiring.Component):
         ]
         # A rest that comes to wait in the next cycle counts too, so that it is known early.
         m.d.sync += self.credits.rests.eq(replay.credits.rests | rest.continues)
+        connect(m, rest.waits, replay.waits)
         connect(m, replay.retry, flipped(self.reentry.retry))
 
     def _look_ahead(self, m, act, slots, budget, look_ahead):

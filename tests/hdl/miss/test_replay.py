@@ -23,12 +23,12 @@ def run(scenario, config=CONFIG, cycles=2000):
 
 
 async def push(ctx, dut, reason, port, tag, slot=0):
-    ctx.set(dut.push, 1)
-    ctx.set(dut.reason, reason)
+    for name, value in (("push", 1), ("reason", reason), ("port", port), ("slot", slot)):
+        ctx.set(getattr(dut.waits, name), value)
+    await ctx.tick()
+    ctx.set(dut.waits.push, 0)
     ctx.set(dut.operation, {"port": port, "tag": tag, "slot": slot, "addr": tag << 12,
                             "pasid": 0xABCDE, "claims": reason == JOINED})
-    await ctx.tick()
-    ctx.set(dut.push, 0)
 
 
 async def leaving(ctx, dut, cycles=14):
@@ -121,7 +121,7 @@ def test_random_traffic(config):
 
     async def scenario(ctx, dut):
         queues = {(reason, port): deque() for reason in Reason for port in range(ports)}
-        inside, number, left = [0] * ports, 0, 0
+        inside, number, left, operation_of_before = [0] * ports, 0, 0, {}
         may = deque([(0, 0)] * 12, maxlen=12)       # (settled, overdue) of the last cycles
         for cycle in range(3000):
             draining = cycle > 2600
@@ -149,12 +149,15 @@ def test_random_traffic(config):
                 left += 1
             port = rng.randrange(ports)
             pushes = not draining and inside[port] < config.port_depth and rng.random() < .6
-            ctx.set(dut.push, pushes)
+            ctx.set(dut.operation, operation_of_before)
+            ctx.set(dut.waits.push, pushes)
             if pushes:
                 reason, slot = rng.choice(list(Reason)), rng.randrange(config.walk_slots)
                 tag, number = number % 256, number + 1
-                ctx.set(dut.reason, reason)
-                ctx.set(dut.operation, {"port": port, "tag": tag, "slot": slot})
+                ctx.set(dut.waits.reason, reason)
+                ctx.set(dut.waits.port, port)
+                ctx.set(dut.waits.slot, slot)
+                operation_of_before = {"port": port, "tag": tag, "slot": slot}
                 queues[reason, port].append((tag, slot))
                 inside[port] += 1
             await ctx.tick()

@@ -25,8 +25,8 @@ async def parked(ctx, dut, key, *, joined, own=KEY):
     ctx.set(dut.joined_key, key)
     await ctx.tick()
     ctx.set(remainder.left, {"fate": Fate.NONE})
+    assert ctx.get(dut.waits.push) and ctx.get(dut.waits.reason) == Reason.JOINED
     await ctx.tick()
-    assert ctx.get(dut.push)
     return bool(ctx.get(dut.operation.in_time))
 
 

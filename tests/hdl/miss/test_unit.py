@@ -102,7 +102,7 @@ class Bench:
             if (port, tag) in self.open or sum(p == port for p, _ in self.open) >= 8:
                 return None
             page = rng.randrange(PAGES)
-            pages = rng.choice([0, 0, 1, 3, 60])
+            pages = rng.choice([0, 1, 3, 60, 60])
             pages = min(pages, PAGES - 1 - page)
             request = {"ft": rng.getrandbits(1), "pasid": rng.choice([1, 2])}
             self.open[port, tag] = {**request, "page": page, "left": pages + 1}
@@ -257,5 +257,5 @@ def test_random_traffic_loses_nothing(faults, second_level):
         assert not bench.open, f"not answered: {bench.open}"
         assert not ctx.get(dut.states.busy) and not ctx.get(dut.events.waiting)
         assert bench.answered > 250 and bench.starts[0] > 50
-        assert faults == 1 or bench.starts[1] > 5, "there were look-aheads"
+        assert bench.starts[1] > (0 if faults else 5), "there were look-aheads"
     simulate(dut, scenario, cycles=8000)
