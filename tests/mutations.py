@@ -355,6 +355,9 @@ MUTATIONS = {
     "bus-error-ignored": Mutation(
         "a bus error counts as data", "walk/word_stage",
         "decoder.error.eq(beat.resp[1] | ", "decoder.error.eq("),
+    "rest-known-late": Mutation(
+        "a port keeps no credit for a rest in the first cycle in which it waits", "miss/replay",
+        "(waiting | ~none)[2 * ports:]", "waiting[2 * ports:]"),
     "last-credit-twice": Mutation(
         "a new request takes the credit that is kept for a continued one", "response/credits",
         "for_one.eq(remain(1, kept=KEPT))",

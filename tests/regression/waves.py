@@ -57,7 +57,8 @@ def groups(config):
         "states__owner_waiting", "states__settled", "states__faulty", "filled__valid",
         "filled__slot", "states__stale")]
     yield "waiting", True, [f"{core}.miss.replay.{name}" for name in (
-        "push", "reason", "wants", "credits__rests", "slot_taken", "retry__operation__valid",
+        "waits__push", "waits__reason", "wants", "credits__rests", "slot_taken",
+        "retry__operation__valid",
         "retry__operation__ready")]
     yield "walk", True, [f"{core}.walker.{name}" for name in (
         "start__valid", "start__ready", "gate.begun__valid",

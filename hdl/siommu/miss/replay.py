@@ -96,7 +96,7 @@ class ReplayQueue(wiring.Component):
         config = self._config
         ports, waits = config.requesters, self.waits
         queues = len(Reason) * ports            # queue reason * ports + port
-        waiting, chosen, pushed = Signal(queues), Signal(queues), Signal(queues)
+        waiting, none, chosen, pushed = (Signal(queues) for _ in range(4))
         read_from = Signal(queues)              # chosen in the cycle before
         # A bit more than a place needs, so that a full queue is no empty one.
         heads, tails = ([Signal(exact_log2(self._depth(queue % ports)) + 1, name=f"{end}_{queue}")
@@ -107,7 +107,7 @@ class ReplayQueue(wiring.Component):
                     waits.push & (waits.reason == reason) & (waits.port == port))
         m.d.comb += [
             self.wants.eq(waiting[ports:]),
-            self.credits.rests.eq((waiting | pushed)[2 * ports:]),
+            self.credits.rests.eq((waiting | ~none)[2 * ports:]),
             self.slot_taken.eq(chosen[ports:]),
             self.credits.taken.eq(chosen[2 * ports:]),
         ]
@@ -119,7 +119,7 @@ class ReplayQueue(wiring.Component):
                       for port in range(ports)]
         self._choose(m, Cat(joined, promised, credited), chosen, heads, port_heads)
         for queue in range(queues):
-            self._move(m, queue, pushed, chosen, read_from, waiting, heads, tails)
+            self._move(m, queue, pushed, chosen, read_from, waiting, none, heads, tails)
         self._store(m, pushed, chosen, read_from, tails, port_heads)
         return m
 
@@ -168,15 +168,16 @@ class ReplayQueue(wiring.Component):
         m.d.sync += room.eq(room - leaves + left)
         m.d.sync += some.eq(Mux(leaves, left | (room > 1), left | (room != 0)))
 
-    def _move(self, m, queue, pushed, chosen, read_from, waiting, heads, tails):
-        """Head and tail of one queue."""
-        one, none = Signal(name=f"one_{queue}"), Signal(name=f"none_{queue}")
+    def _move(self, m, queue, pushed, chosen, read_from, waiting, none, heads, tails):
+        """Head and tail of one queue. What comes counts as waiting in the second cycle: a credit
+        that it may take was kept for it from the first one on."""
+        one = Signal(name=f"one_{queue}")
         left, head, tail = read_from[queue], heads[queue], tails[queue]     # is still counted
         count = (tail - head)[:len(head)]
-        m.d.comb += [one.eq(count == Cat(~left, left)), none.eq(count == left)]
+        m.d.comb += [one.eq(count == Cat(~left, left)), none[queue].eq(count == left)]
         m.d.sync += [
             tail.eq(tail + pushed[queue]), head.eq(head + left),
-            waiting[queue].eq(pushed[queue] | ~(none | (one & chosen[queue]))),
+            waiting[queue].eq(~(none[queue] | (one & chosen[queue]))),
         ]
 
     def _store(self, m, pushed, chosen, read_from, tails, port_heads):

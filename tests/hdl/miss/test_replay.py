@@ -113,6 +113,27 @@ def test_a_stalled_arbiter_loses_nothing():
     run(scenario)
 
 
+def test_a_credit_is_kept_for_a_rest_from_the_first_cycle_on():
+    """Rests that come at any distance, and one that leaves among them."""
+    async def scenario(ctx, dut):
+        for distance in range(6):
+            ctx.set(dut.credits.some, 0)
+            for tag in range(2):
+                await push(ctx, dut, CONTINUES, 1, tag)
+                for _ in range(distance + 3 * tag):
+                    assert ctx.get(dut.credits.rests) == 1 << 1
+                    await ctx.tick()
+            ctx.set(dut.credits.some, 1 << 1)
+            taken = 0
+            for _ in range(20):
+                rests = ctx.get(dut.credits.rests)
+                assert rests == 1 << 1 or taken == 2 or ctx.get(dut.credits.taken)
+                taken += ctx.get(dut.credits.taken) == 1 << 1
+                await ctx.tick()
+            assert taken == 2 and ctx.get(dut.credits.rests) == 0
+    run(scenario)
+
+
 @pytest.mark.parametrize("config", [CONFIG, Config(device_ports=4, port_depth=4, walks=3)],
                          ids=["two", "five"])
 def test_random_traffic(config):
