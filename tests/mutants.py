@@ -68,7 +68,7 @@ PARTS = {
     "tlb/second_level": ("line_store",),
     "store/set_store": ("set_way", "set_write", "set_scan"),
     "tlb/lines": ("line_schedule", "line_buffer", "line_record", "line_runs", "line_fill"),
-    "response/egress": ("credits",),
+    "response/egress": ("credits", "beat_queue"),
     "control/commands": ("command_fetch", "command_decode", "fence_store"),
     "control/fault_decisions": ("fault_queue", "fault_ring", "fault_quota", "fault_wait",
                                 "record_writer"),

@@ -59,7 +59,10 @@ def design():
             # A number behind a name tells it from a wire's.
             module = re.sub(r"^siommu\.control\.(core\.)?|\$\d+", "", found[1])
         elif found := re.match(r"\s+memory width (\d+) size (\d+) \\([\w$]+)", line):
-            memories[module, found[3].partition("$")[0]] = int(found[2]), int(found[1])
+            place, name = module, found[3].partition("$")[0]
+            if name == "words":             # a BlockRam has the name of its instance
+                place, _, name = module.rpartition(".")
+            memories[place, name] = int(found[2]), int(found[1])
         elif found := re.match(r"\s+wire (?:width (\d+) )?(.*)\\(\w+)$", line):
             wires[module, found[3]] = int(found[1] or 1), found[2]
     return memories, wires
@@ -97,14 +100,14 @@ SAYS = (
     ("README.md", "while up to {} walks (a parameter) overlap", lambda: (DEFAULT.walks,)),
     ("fpga/README.md", "{} × {} bits for the TLB by default, plus walk slots, {} × {} bits.",
      lambda: (DEFAULT.tlb_entries, register_bits("tlb.tags", "tag_0"), DEFAULT.walk_slots,
-              bits("WalkKey"))),
+              bits("PartialTag"))),
     ("fpga/README.md", "the answer must be CORE_OFF, {} cycles later",
      lambda: (NUMBERS[Stage.ANSWER + 1],)),
     ("fpga/README.md", "about {:,} port bits", lambda: (round(port_bits(), -2),)),
     ("docs/configuration.md", "two registers of {} bits at the ingress",
      lambda: (bits("Request"),)),
     ("docs/configuration.md", "2 × `port_depth` × {} bits of egress queues",
-     lambda: (width("dev0_egress.hits", "entries"),)),
+     lambda: (width("dev0_egress.queue", "hits"),)),
     ("docs/configuration.md", "3 × `port_depth` × {} bits of replay queues",
      lambda: (width("miss.replay", "elements"),)),
     ("docs/configuration.md", "hits of the first level, {} cycles;",
@@ -123,12 +126,13 @@ SAYS = (
               width("second_level.rows", "ram"))),
     ("docs/configuration.md", "block RAM, {} bits per entry",
      lambda: (width("walk_cache.store.way_0", "ram"),)),
-    ("docs/configuration.md", "per slot two comparators of {} bits", lambda: (bits("WalkKey"),)),
-    ("docs/configuration.md", "owner {}, state {}, key {}, progress of an entry {}, "
-     "outcome {}, start {}, line {} bits", lambda: (
-         width("miss.store", "owners"), width("walker.records", "of_state"),
-         width("walker.records", "of_key"), width("walker.records", "of_progress"),
-         width("miss.store", "outcomes"), width("miss.starts.starts", "entries"),
+    ("docs/configuration.md", "per slot a comparator of {} bits", lambda: (bits("PartialTag"),)),
+    ("docs/configuration.md", "owner 2 × {}, key {}, {} and {}, state {}, "
+     "progress of an entry {}, outcome {} and {}, start {}, line {} bits", lambda: (
+         width("miss.store", "owners"), width("miss.store", "keys_of_lines"),
+         width("miss.store", "keys_joined"), width("walker.records", "of_key"), width("walker.records", "of_state"),
+         width("walker.records", "of_progress"), width("miss.store", "outcomes"),
+         width("miss.store", "leaves"), width("miss.starts.starts", "entries"),
          8 * width("lines.buffer", "half_0"))),
     ("docs/configuration.md", "at least 4: {} bits for `small` and `default`, {} for `large`",
      lambda: (PRESETS["small"].axi_id_width, PRESETS["large"].axi_id_width)),
