@@ -60,7 +60,7 @@ def design():
             module = re.sub(r"^siommu\.control\.(core\.)?|\$\d+", "", found[1])
         elif found := re.match(r"\s+memory width (\d+) size (\d+) \\([\w$]+)", line):
             place, name = module, found[3].partition("$")[0]
-            if name == "words":             # a BlockRam has the name of its instance
+            if name == "words":             # a ClockedRam has the name of its instance
                 place, _, name = module.rpartition(".")
             memories[place, name] = int(found[2]), int(found[1])
         elif found := re.match(r"\s+wire (?:width (\d+) )?(.*)\\(\w+)$", line):
@@ -130,7 +130,8 @@ SAYS = (
     ("docs/configuration.md", "owner 2 × {}, key {}, {} and {}, state {}, "
      "progress of an entry {}, outcome {} and {}, start {}, line {} bits", lambda: (
          width("miss.store", "owners"), width("miss.store", "keys_of_lines"),
-         width("miss.store", "keys_joined"), width("walker.records", "of_key"), width("walker.records", "of_state"),
+         width("miss.store", "keys_joined"), width("walker.records", "of_key"),
+         width("walker.records", "of_state"),
          width("walker.records", "of_progress"), width("miss.store", "outcomes"),
          width("miss.store", "leaves"), width("miss.starts.starts", "entries"),
          8 * width("lines.buffer", "half_0"))),

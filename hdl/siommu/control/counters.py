@@ -1,4 +1,4 @@
-"""The event counters (§7): 64 bits each, in one block RAM with one adder.
+"""The event counters (§7): 64 bits each, in one memory with one adder.
 
 Every counter gathers its events in a few bits, which go round; in turn, one a cycle, what has come
 since its last turn is added to the RAM. That costs a tenth of as many counters in flip-flops. A
@@ -15,7 +15,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
-from ..lib.block_ram import BlockRam
+from ..lib.clocked_ram import ClockedRam
 
 __all__ = ["Counters", "TURNS"]
 
@@ -89,7 +89,7 @@ class Counters(wiring.Component):
 
     def _gather(self, m, widest, coming, turn, turns, fresh):
         """Stage 1: the gathered events of the counter whose turn it is, now and a round ago."""
-        m.submodules.taken = taken = BlockRam(widest, TURNS)
+        m.submodules.taken = taken = ClockedRam(widest, TURNS)
         now, chosen, before = Signal(widest), 0, Signal(widest)
         for number, name in enumerate(self._names):
             events = self.events[name] if number else Const(1)
@@ -123,7 +123,7 @@ class Counters(wiring.Component):
 
     def _add(self, m, more, turns, turn, third, fresh_second):
         """Stage 3: the sum. Its carry comes late in the cycle, and tells in the next one."""
-        m.submodules.totals = totals = BlockRam(64, TURNS)
+        m.submodules.totals = totals = ClockedRam(64, TURNS)
         old, new, carry, carried = Signal(64), Signal(64), Signal(), Signal()
         m.d.sync += old.eq(totals.answer)
         with m.If(fresh_second | self.clear):
@@ -149,7 +149,7 @@ class Counters(wiring.Component):
     def _read(self, m, total, turn, second, third):
         """An answer, when the counter's turn comes. In the first round of all, every high word that
         is kept becomes 0."""
-        m.submodules.kept = kept = BlockRam(32, TURNS)
+        m.submodules.kept = kept = ClockedRam(32, TURNS)
         reading, hits, started = Signal(), Signal(3), Signal()
         low, high = Signal(32), Signal(32)      # 0 unless they are the answer
         m.d.comb += [

@@ -5,7 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import Config
-from ..lib.block_ram import BlockRam
+from ..lib.clocked_ram import ClockedRam
 from ..lib.contract import require
 from ..lib.payload import Payload
 from ..pipeline.events import FaultInfo
@@ -42,7 +42,7 @@ class WaitingFaults(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         depth = 1 << (self._config.ports * self._config.port_depth).bit_length()
-        m.submodules.ram = ram = BlockRam(FaultInfo, depth)
+        m.submodules.ram = ram = ClockedRam(FaultInfo, depth)
         came, left, there = Signal(range(depth)), Signal(range(depth)), Signal()
         # What the decision looks at stands in registers behind the memory.
         quiet, port = Payload(name="quiet"), Payload(len(ram.answer.port), name="port")

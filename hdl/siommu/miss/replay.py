@@ -18,8 +18,8 @@ from amaranth.lib.wiring import In, Out, connect
 from amaranth.utils import ceil_log2, exact_log2
 
 from ..arch.config import Config
-from ..lib.block_ram import BlockRam
 from ..lib.choose import RoundRobin, one_hot_index, one_of
+from ..lib.clocked_ram import ClockedRam
 from ..lib.payload import Payload, payload_of
 from ..pipeline.boundaries import CreditUser, ReplaySource
 from ..pipeline.operation import Operation
@@ -185,7 +185,7 @@ class ReplayQueue(wiring.Component):
         ports, depth = self._config.requesters, self._config.port_depth
         port_bits = ceil_log2(ports)
         # What is read is never written in the same cycle.
-        m.submodules.elements = elements = BlockRam(Operation, len(Reason) * depth << port_bits)
+        m.submodules.elements = elements = ClockedRam(Operation, len(Reason) * depth << port_bits)
         waits, writes, port_read = self.waits, Signal(), Signal(ports)
         place_in_queue, first = Signal(range(depth)), Signal(range(depth))
         m.d.comb += [place_in_queue.eq(one_of(pushed, [tail[:-1] for tail in tails])),

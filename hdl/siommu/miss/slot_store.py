@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..arch.config import Config
 from ..arch.formats import PFN_BITS
-from ..lib.block_ram import BlockRam
+from ..lib.clocked_ram import ClockedRam
 from ..lib.contract import require
 from ..lib.event import Event
 from ..lib.structs import assign
@@ -44,7 +44,7 @@ class LeafOfLine(data.Struct):
 
 
 class SlotStore(wiring.Component):
-    """Block RAMs.
+    """Memories.
 
     Every operation of ACT passes through a place among the owners, and stays there if it owns a
     walk. The last place is for operations that pass while no slot is free. Each place is there
@@ -102,7 +102,7 @@ class SlotStore(wiring.Component):
 
     def _owners(self, m):
         places = self._slots + 1
-        m.submodules.owners = owners = BlockRam(KeptOperation, 2 * places)
+        m.submodules.owners = owners = ClockedRam(KeptOperation, 2 * places)
         m.submodules.halves = halves = memory.Memory(shape=1, depth=places, init=[])
         write, read = halves.write_port(), halves.read_port(domain="comb")
         half, passes = Signal(), Signal.like(owners.address)      # the place of before
@@ -120,7 +120,7 @@ class SlotStore(wiring.Component):
                 "the place of an operation is not written while it is read")
 
     def _outcomes(self, m):
-        m.submodules.outcomes = outcomes = BlockRam(KeptOutcome, self._slots)
+        m.submodules.outcomes = outcomes = ClockedRam(KeptOutcome, self._slots)
         m.submodules.extents = extents = memory.Memory(
             shape=LINE_BITS, depth=self._slots, init=[])
         measure, follows = extents.write_port(), extents.read_port()
@@ -137,9 +137,9 @@ class SlotStore(wiring.Component):
 
     def _keys(self, m):
         lines, finished = self.lines, self.finished.payload
-        m.submodules.keys_of_lines = keys = BlockRam(WalkKey, self._slots + 1)
-        m.submodules.keys_joined = joined = BlockRam(WalkKey, self._slots + 1)
-        m.submodules.leaves = leaves = BlockRam(LeafOfLine, self._slots)
+        m.submodules.keys_of_lines = keys = ClockedRam(WalkKey, self._slots + 1)
+        m.submodules.keys_joined = joined = ClockedRam(WalkKey, self._slots + 1)
+        m.submodules.leaves = leaves = ClockedRam(LeafOfLine, self._slots)
         m.d.comb += [
             *assign(keys.word, walk_key(self.operation)), joined.word.eq(keys.word),
             joined.address.eq(self.joined_slot), self.joined_key.eq(joined.answer),

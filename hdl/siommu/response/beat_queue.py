@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from ..arch.formats import Cause, Response
-from ..lib.block_ram import BlockRam
+from ..lib.clocked_ram import ClockedRam
 from ..lib.contract import require
 from ..lib.payload import Payload
 
@@ -23,7 +23,7 @@ class BeatOrder(data.Struct):
 
 
 class BeatQueue(wiring.Component):
-    """A ring of places in block RAM: one for each cycle in which beats come, with room for one of
+    """A ring of places in memory: one for each cycle in which beats come, with room for one of
     each path.
 
     What comes stands in registers for another cycle. A place that comes to the front at once is
@@ -94,7 +94,7 @@ class BeatQueue(wiring.Component):
 
         beats = []
         for path, comes in (("misses", self.miss), ("hits", self.hit)):
-            m.submodules[path] = ram = BlockRam(Response, self._depth)
+            m.submodules[path] = ram = ClockedRam(Response, self._depth)
             came = Payload(Response, name=f"came_of_{path}")
             m.d.sync += came.eq(comes.payload)
             m.d.comb += [

@@ -10,7 +10,7 @@ from amaranth import Cat, Module, Signal, Value, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..lib.block_ram import BlockRam
+from ..lib.clocked_ram import ClockedRam
 from ..lib.parity import guarded_bits, parity_sums, sound, unguarded
 from ..lib.payload import Payload
 from .set_index import pair_count
@@ -79,7 +79,7 @@ class StoreWay(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.ram = ram = BlockRam(unsigned(len(self.word)), self._sets)
+        m.submodules.ram = ram = ClockedRam(unsigned(len(self.word)), self._sets)
         added = parity_sums(ram.answer)
         sums, found = Payload(len(added), name="sums"), data.View(self._row, unguarded(ram.answer))
         m.d.sync += sums.eq(added)

@@ -5,7 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
-from ..lib.block_ram import BlockRam
+from ..lib.clocked_ram import ClockedRam
 from ..pipeline.lines import LeafPage, LineWords
 from ..pipeline.sizes import LINE_BITS, LINE_ROWS, SLOT_BITS
 
@@ -42,7 +42,7 @@ class LineBuffer(wiring.Component):
         m = Module()
         words, slot_bits = self.words, bits_for(self._walk_slots - 1)
         for half, page in enumerate(self.pages):
-            m.submodules[f"half_{half}"] = ram = BlockRam(LeafPage, self._walk_slots * LINE_ROWS)
+            m.submodules[f"half_{half}"] = ram = ClockedRam(LeafPage, self._walk_slots * LINE_ROWS)
             m.d.comb += [
                 ram.write.eq(words.valid & words.enable[half]),
                 ram.write_address.eq(Cat(words.row, words.slot[:slot_bits])),

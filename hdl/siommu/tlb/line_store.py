@@ -4,7 +4,7 @@ from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..lib.block_ram import BlockRam
+from ..lib.clocked_ram import ClockedRam
 from ..lib.contract import require
 from ..lib.parity import guarded, guarded_bits, parity_sums, sound, unguarded
 from ..lib.payload import Payload
@@ -58,7 +58,7 @@ class LineStore(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.ram = ram = BlockRam(_ROW_BITS, self._lines * LINE_ROWS)
+        m.submodules.ram = ram = ClockedRam(_ROW_BITS, self._lines * LINE_ROWS)
         upper, row = Payload(name="upper"), ram.answer
         pair, added = unguarded(row), parity_sums(row)
         found, sums = Payload(LinePage, name="found_page"), Payload(len(added), name="sums")

@@ -31,7 +31,7 @@ def _index(key, bits):
 
 
 class WalkCache(wiring.Component):
-    """Set-associative, in block RAM with parity.
+    """Set-associative, in block RAM, or LUT RAM if it is small, with parity.
 
     Parameters
     ----------

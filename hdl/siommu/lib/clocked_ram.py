@@ -1,0 +1,65 @@
+"""A memory with one port to write and one to read, each with a clock."""
+
+from amaranth import Module
+from amaranth.lib import memory, wiring
+from amaranth.lib.wiring import In, Out
+
+from .payload import Payload, payload_of
+
+__all__ = ["ClockedRam"]
+
+LUT_RAM_WORDS = 16      #: a LUT RAM has so many: with more, several and a choice between them
+
+
+class ClockedRam(wiring.Component):
+    """``depth`` words of ``shape``, at least two: in block RAM, or in LUT RAM if that has as many.
+
+    What is answered of a word that is written in the cycle of its address is not defined: with that
+    promise a tool need not build a way around a block RAM.
+
+    The read port is described as an asynchronous one with a register. Behind it, a tool merges
+    that with a block RAM, and knows that collisions do not matter; Amaranth's own synchronous port
+    would say that they do. Before it, at the address, it is small, and a LUT RAM answers soon.
+
+    Parameters
+    ----------
+    shape : shape-like
+    depth : int
+
+    Members
+    -------
+    write : In(1), write_address : In, word : In(shape)
+    address : In
+        In cycle *n*.
+    answer : Out(shape)
+        In cycle *n* + 1.
+    """
+
+    def __init__(self, shape, depth):
+        self._in_luts = depth <= LUT_RAM_WORDS
+        self._ram = memory.Memory(
+            shape=shape, depth=max(depth, 2), init=[],
+            attrs={"no_rw_check": 1, "ram_style": "distributed" if self._in_luts else "block"})
+        bits = len(self._ram.read_port(domain="comb").addr)
+        super().__init__({
+            "write": In(1),
+            "write_address": In(bits),
+            "word": In(shape),
+            "address": In(bits),
+            "answer": Out(shape),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.words = ram = self._ram
+        write, read = ram.write_port(), ram.read_port(domain="comb")
+        m.d.comb += [write.en.eq(self.write), write.addr.eq(self.write_address),
+                     write.data.eq(self.word)]
+        if self._in_luts:
+            address = Payload(len(self.address), name="address_held")
+            m.d.sync += address.eq(self.address)
+            m.d.comb += [read.addr.eq(address), self.answer.eq(read.data)]
+        else:
+            m.d.comb += read.addr.eq(self.address)
+            m.d.sync += payload_of(m, self.answer).eq(read.data)
+        return m
