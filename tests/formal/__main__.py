@@ -50,7 +50,7 @@ PROOFS = {
         "napot-index-forgotten", "pointer-with-accessed", "misaligned-riscv-leaf",
         "riscv-rights-of-above", "run-behind-a-larger-leaf")),
     "egress": Proof("streams", "EgressProof", "bmc", 10, 10, (
-        "offer-withdrawn", "beats-out-of-order", "last-credit-twice")),
+        "offer-withdrawn", "newest-first", "last-credit-twice")),
     "registers": Proof("streams", "RegisterStreamsProof", "prove", 6, 10, ("response-changes",)),
     "core": Proof("streams", "CoreStreamsProof", "bmc", 12, 12, (
         "offer-withdrawn", "read-withdrawn")),
