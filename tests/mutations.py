@@ -148,8 +148,8 @@ MUTATIONS = {
         "fields, nothing, tag.mask.bit_select(page, 1))", "fields, nothing, 1)"),
     "answer-to-another": Mutation(
         "an owner gets the outcome of the walk beside its own", "miss/unit",
-        "store.slot.eq(ended.slot)",
-        "store.slot.eq(ended.slot ^ 1)"),
+        "store.slot.eq(Mux(join.free, ended.slot,",
+        "store.slot.eq(Mux(join.free, ended.slot ^ 1,"),
     "owner-of-another": Mutation(
         "the owner of the walk beside gets an outcome", "miss/unit",
         "store.owner_slot.eq(ended.slot)",
@@ -159,8 +159,7 @@ MUTATIONS = {
         "miss/slot_store", "half.eq(~half)", "half.eq(0)"),
     "key-of-another": Mutation(
         "what a walk found is kept under the key of the walk beside", "miss/slot_store",
-        "scanned.addr.eq(lines.slot)",
-        "scanned.addr.eq(lines.slot ^ 1)"),
+        "keys.address.eq(lines.coming)", "keys.address.eq(lines.coming ^ 1)"),
     "ends-too-soon": Mutation(
         "an owner is answered as soon as a word of its walk has come", "miss/ended",
         "self.served.eq(self.tried & end.valid & waiting",
@@ -170,11 +169,11 @@ MUTATIONS = {
         "was_valid.eq(self.valid[index])",
         "was_valid.eq(1)"),
     "joins-other-write": Mutation(
-        "a write joins the walk of a read and takes its fault", "pipeline/keys",
-        "Cat(key.ft, key.write, key.device,", "Cat(key.ft, key.device,"),
+        "a write joins the walk of a read", "pipeline/keys",
+        '"write": key.write, "line"', '"write": 0, "line"'),
     "joins-other-pasid": Mutation(
         "a request joins the walk of another process", "pipeline/keys",
-        "key.device, key.pasid, key.page[LINE_BITS:]", "key.device, key.page[LINE_BITS:]"),
+        "key.pasid[:PARTIAL_BITS][::-1], key.pasid[PARTIAL_BITS:],", ""),
     "joins-stale": Mutation(
         "a request joins a walk that began before a flush", "miss/slot_look_up",
         "line & ~self.stale[index] & ~self.settled[index]",
