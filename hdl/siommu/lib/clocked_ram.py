@@ -37,9 +37,10 @@ class ClockedRam(wiring.Component):
 
     def __init__(self, shape, depth):
         self._in_luts = depth <= LUT_RAM_WORDS
-        self._ram = memory.Memory(
-            shape=shape, depth=max(depth, 2), init=[],
-            attrs={"no_rw_check": 1, "ram_style": "distributed" if self._in_luts else "block"})
+        # A device without LUT RAM needs a choice for the small ones.
+        style = {} if self._in_luts else {"ram_style": "block"}
+        self._ram = memory.Memory(shape=shape, depth=max(depth, 2), init=[],
+                                  attrs={"no_rw_check": 1, **style})
         bits = len(self._ram.read_port(domain="comb").addr)
         super().__init__({
             "write": In(1),

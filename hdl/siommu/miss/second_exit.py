@@ -75,9 +75,10 @@ class SecondExit(wiring.Component):
         m.d.comb += [rest.run.eq(run), rest.operation.eq(operation)]
         m.d.sync += [
             rest.left.fate.eq(joined.left.fate), rest.left.reason.eq(joined.left.reason),
-            run.eq(joined.run), operation.eq(self.kept.operation),
-            operation.reserved.eq(0), operation.claims.eq(joined.claims),
-            operation.tries.eq(self.kept.operation.tries + joined.joins),
+            run.eq(joined.run), operation.claims.eq(joined.claims),
+            *(operation[name].eq(self.kept[name]) for name, _ in KeptOperation
+              if name not in ("lengths", "tries")),
+            operation.tries.eq(self.kept.tries + joined.joins),
             walked.eq(joined.walked), waited.eq(joined.waited), rest.joined.eq(joined.joins),
             rest.damaged.eq(self.answers.damaged & ~joined.walked),
         ]

@@ -21,12 +21,13 @@ from ..response.resolve import Lengths, Mapped, lengths, mapped
 __all__ = ["KeptOperation", "KeptOutcome", "SlotStore"]
 
 
-class KeptOperation(data.Struct):
-    """An operation that passes from ACT to OUTCOME, or stays between them as an owner; with its
-    :class:`~siommu.response.resolve.Lengths`, for which OUTCOME has no time."""
-
-    operation: Operation
-    lengths: Lengths
+#: An operation that passes from ACT to OUTCOME, or stays between them as an owner, but for what is
+#: decided meanwhile; with its :class:`~siommu.response.resolve.Lengths`, for which OUTCOME has no
+#: time.
+KeptOperation = data.StructLayout({
+    **{name: field.shape for name, field in data.Layout.cast(Operation)
+       if name not in ("reserved", "claims")},
+    "lengths": Lengths})
 
 
 class KeptOutcome(data.Struct):
@@ -108,7 +109,8 @@ class SlotStore(wiring.Component):
         half, passes = Signal(), Signal.like(owners.address)      # the place of before
         m.d.comb += [
             owners.write.eq(1), owners.write_address.eq(Cat(half, self.place)),
-            owners.word.operation.eq(self.operation),
+            *assign(owners.word, {name: self.operation[name] for name, _ in KeptOperation
+                                  if name != "lengths"}),
             *assign(owners.word.lengths, lengths(self.operation)),
             write.en.eq(1), write.addr.eq(self.place), write.data.eq(half),
             read.addr.eq(self.owner_slot),

@@ -153,8 +153,8 @@ class MissUnit(wiring.Component):
 
             budget.coming.eq(self.look_up.valid), budget.coming_port.eq(in_match.port),
             budget.coming_reserved.eq(in_match.reserved), budget.takes.eq(act.takes),
-            budget.reserved.eq(operation.reserved), budget.returned.eq(slots.returned),
-            budget.returned_port.eq(slots.returned_port), budget.wants.eq(replay.wants),
+            budget.reserved.eq(operation.reserved), budget.returned.eq(slots.returned.valid),
+            budget.returned_port.eq(slots.returned.payload), budget.wants.eq(replay.wants),
             budget.promised.eq(replay.slot_taken),
         ]
 

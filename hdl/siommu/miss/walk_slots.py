@@ -18,6 +18,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import Config
+from ..lib.event import Event
 from ..lib.structs import assign
 from ..pipeline.events import SlotEnd, SlotEvent
 from ..pipeline.operation import Operation
@@ -59,7 +60,7 @@ class WalkSlots(wiring.Component):
     takes : In(1), taking : In(SlotTaking)
         The operation in ACT takes the slot ``next_index``.
     next_index : Out(SLOT_BITS), any_free : Out(1)
-    returned : Out(1), returned_port : Out(PORT_BITS)
+    returned : Out(Event(PORT_BITS))
         A slot was released in the cycle before.
     restarted, filled, answered : In(SlotEvent), ended : In(SlotEnd), reading : In(slots)
         See :class:`.slot.SlotEvents`.
@@ -88,8 +89,7 @@ class WalkSlots(wiring.Component):
             "taking": In(SlotTaking),
             "next_index": Out(SLOT_BITS),
             "any_free": Out(1),
-            "returned": Out(1),
-            "returned_port": Out(PORT_BITS),
+            "returned": Out(Event(PORT_BITS)),
             "restarted": In(SlotEvent),
             "filled": In(SlotEvent),
             "answered": In(SlotEvent),
@@ -125,7 +125,8 @@ class WalkSlots(wiring.Component):
                 "prefetches")),
             valid.eq(every("valid")), free.ripe.eq(every("ripe")), free.take.eq(self.takes),
             self.next_index.eq(free.index), self.any_free.eq(free.some),
-            self.returned.eq(free.returned), self.returned_port.eq(free.returned_port),
+            self.returned.valid.eq(free.returned),
+            self.returned.payload.eq(free.returned_port),
         ]
         m.d.sync += [
             states.busy.eq(valid.any()), states.outdated.eq((valid & states.stale).any()),

@@ -22,7 +22,7 @@ ALLOWED = {
     "core.outcome": "cause of a grant",
     "core.words": "valid bit beside its own register",
     "core.miss.act.operation": "claims are looked at a stage before",
-    "core.miss.replay.found": "reserved is set anew",
+    "core.miss.replay.answer": "reserved is set anew",
     "core.walker.tracker.beat": "bits of an id that has no slot",
     "core.walker.tracker.held": "a wide bus needs it",
     "core.walker.tracker.turn": "a wide bus needs it",

@@ -100,9 +100,9 @@ async def released(ctx, dut, cycles=12):
     found = None
     for _ in range(cycles):
         await ctx.tick()
-        if ctx.get(dut.returned):
+        if ctx.get(dut.returned.valid):
             assert found is None, "released twice"
-            found = ctx.get(dut.returned_port)
+            found = ctx.get(dut.returned.payload)
     return found
 
 
@@ -344,8 +344,8 @@ def test_random_lives():
             pulses = {"takes": 0, "finished": 0, "filled": 0, "answered": 0, "leave": 0,
                       "join": 0}
             free = 1 << ctx.get(dut.next_index) if ctx.get(dut.any_free) else 0
-            if ctx.get(dut.returned):
-                free_again[ctx.get(dut.returned_port)] += 1
+            if ctx.get(dut.returned.valid):
+                free_again[ctx.get(dut.returned.payload)] += 1
             if free and rng.random() < .3:
                 slot = free.bit_length() - 1
                 if slot in lives:
