@@ -8,11 +8,11 @@ from .payload import Payload, payload_of
 
 __all__ = ["ClockedRam"]
 
-LUT_RAM_WORDS = 16      #: a LUT RAM has so many: with more, several and a choice between them
+LUT_RAM_WORDS = 32      #: two LUT RAMs and a choice between them; a block RAM is slow to answer
 
 
 class ClockedRam(wiring.Component):
-    """``depth`` words of ``shape``, at least two: in block RAM, or in LUT RAM if that has as many.
+    """``depth`` words of ``shape``, at least two: in LUT RAM if they are few, else in block RAM.
 
     What is answered of a word that is written in the cycle of its address is not defined: with that
     promise a tool need not build a way around a block RAM.
