@@ -8,7 +8,7 @@ from siommu.arch.config import PRESETS, BridgeConfig, Config, ConfigError
 def test_default():
     config = Config()
     assert (config.device_ports, config.cpu_port, config.tlb_entries, config.walks,
-            config.axi_data_width) == (2, True, 32, 8, 64)
+            config.axi_data_width) == (2, True, 16, 8, 64)
     assert config.port_names == ("dev0", "dev1", "cpu")
     assert (config.l2_entries, config.walk_entries) == (1024, 256)
     assert (config.slots_of_a_port, config.walk_slots) == (10, 12)

@@ -60,8 +60,8 @@ def test_limits():
 
 @pytest.mark.parametrize("preset, caps0, caps1, ports", [
     ("small", 0x0008_0221, 0, 0x01),
-    ("default", 0x0020_0872, 0x400, 0x07),
-    ("large", 0x0040_1074, 0x1000, 0x1F),
+    ("default", 0x0010_0872, 0x400, 0x07),
+    ("large", 0x0020_1074, 0x1000, 0x1F),
 ])
 def test_what_depends_on_the_configuration(preset, caps0, caps1, ports):
     config = PRESETS[preset]
