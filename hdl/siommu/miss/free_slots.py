@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..arch.config import Config
 from ..lib.choose import lowest, one_hot_index, one_of
+from ..lib.event import Event
 from ..pipeline.sizes import PORT_BITS, SLOT_BITS
 
 __all__ = ["FreeSlots"]
@@ -32,7 +33,7 @@ class FreeSlots(wiring.Component):
     released : Out(slots)
         One-hot: it is free from the next cycle on. A release takes two cycles, choose one and free
         it, because in the second one it is still ripe.
-    returned : Out(1), returned_port : Out(PORT_BITS)
+    returned : Out(Event(PORT_BITS))
         One was released in the cycle before, and was this port's.
     """
 
@@ -46,8 +47,7 @@ class FreeSlots(wiring.Component):
             "ripe": In(slots),
             "owners": In(data.ArrayLayout(PORT_BITS, slots)),
             "released": Out(slots),
-            "returned": Out(1),
-            "returned_port": Out(PORT_BITS),
+            "returned": Out(Event(PORT_BITS)),
         })
 
     def elaborate(self, platform):
@@ -82,7 +82,7 @@ class FreeSlots(wiring.Component):
         m.d.sync += [
             chose.eq(self.ripe.any() & ~chose),
             self.released.eq(lowest(self.ripe) & (~chose).replicate(slots)),
-            self.returned.eq(self.released.any()),
-            self.returned_port.eq(one_of(self.released, self.owners)),
+            self.returned.valid.eq(self.released.any()),
+            self.returned.payload.eq(one_of(self.released, self.owners)),
         ]
         return m

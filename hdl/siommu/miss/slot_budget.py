@@ -13,6 +13,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import Config
+from ..lib.event import Event
 from ..pipeline.sizes import PORT_BITS
 from ..pipeline.timetable import SLOT_UNCOUNTED
 
@@ -34,7 +35,7 @@ class SlotBudget(wiring.Component):
         The operation in ACT takes a slot; one was promised to it.
     permitted : Out(1)
         The operation in ACT may take a free slot.
-    returned : In(1), returned_port : In(PORT_BITS)
+    returned : In(Event(PORT_BITS))
         A slot was released.
     wants, promised : In(ports)
         Ports that have operations waiting for a slot; one-hot: one of them leaves with a promise.
@@ -54,8 +55,7 @@ class SlotBudget(wiring.Component):
             "takes": In(1),
             "reserved": In(1),
             "permitted": Out(1),
-            "returned": In(1),
-            "returned_port": In(PORT_BITS),
+            "returned": In(Event(PORT_BITS)),
             "wants": In(ports),
             "promised": In(ports),
             "may_promise": Out(ports),
@@ -108,7 +108,7 @@ class SlotBudget(wiring.Component):
         m.d.sync += [
             taken.eq(self.takes & ~self.reserved), given.eq(self.promised.any()),
             # what comes back is counted one cycle later still
-            back.eq(self.returned + unused.any()),
+            back.eq(self.returned.valid + unused.any()),
         ]
         m.d.comb += [current.eq(~taken & ~given), free_next.eq(free + back - (taken + given))]
         m.d.sync += [free.eq(free_next), some.eq(free_next != 0),
@@ -125,7 +125,7 @@ class SlotBudget(wiring.Component):
         far_below = Signal(init=limit >= SLOT_UNCOUNTED, name=f"far_below_{index}")
         back = Signal(2, name=f"back_{index}")
         m.d.sync += [
-            back.eq(unused[index] + (self.returned & (self.returned_port == index))),
+            back.eq(unused[index] + (self.returned.valid & (self.returned.payload == index))),
             load.eq(load_next), below.eq(load_next < limit),
             far_below.eq(load_next + SLOT_UNCOUNTED <= limit),
         ]

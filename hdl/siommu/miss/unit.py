@@ -153,10 +153,10 @@ class MissUnit(wiring.Component):
 
             budget.coming.eq(self.look_up.valid), budget.coming_port.eq(in_match.port),
             budget.coming_reserved.eq(in_match.reserved), budget.takes.eq(act.takes),
-            budget.reserved.eq(operation.reserved), budget.returned.eq(slots.returned.valid),
-            budget.returned_port.eq(slots.returned.payload), budget.wants.eq(replay.wants),
+            budget.reserved.eq(operation.reserved), budget.wants.eq(replay.wants),
             budget.promised.eq(replay.slot_taken),
         ]
+        connect(m, slots.returned, budget.returned)
 
     def _start(self, m, act, slots, starts):
         """Walks that begin."""

@@ -15,7 +15,7 @@ from operator import or_
 
 from amaranth import Cat, Module, Signal
 from amaranth.lib import data, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..arch.config import Config
 from ..lib.event import Event
@@ -125,9 +125,8 @@ class WalkSlots(wiring.Component):
                 "prefetches")),
             valid.eq(every("valid")), free.ripe.eq(every("ripe")), free.take.eq(self.takes),
             self.next_index.eq(free.index), self.any_free.eq(free.some),
-            self.returned.valid.eq(free.returned),
-            self.returned.payload.eq(free.returned_port),
         ]
+        connect(m, free.returned, flipped(self.returned))
         m.d.sync += [
             states.busy.eq(valid.any()), states.outdated.eq((valid & states.stale).any()),
             states.prefetching.eq((valid & states.prefetches).any()),

@@ -81,10 +81,9 @@ class PortEgress(wiring.Component):
         m.submodules.marked_beats = marked = MarkedBeats(self._depth)
         m.submodules.released = released = ReleasedFaults(self._depth)
         leaves, returned, ready, fault = Signal(), Signal(), Signal(), Signal()
+        connect(m, flipped(self.hit), queue.hit)
+        connect(m, flipped(self.miss), queue.miss)
         m.d.comb += [
-            queue.hit.valid.eq(self.hit.valid), queue.hit.payload.eq(self.hit.payload),
-            queue.miss.valid.eq(self.miss.valid), queue.miss.payload.eq(self.miss.payload),
-
             fault.eq(queue.order.fault & ~queue.order.hit),
             ready.eq(queue.some & (~fault | released.some)),
             self.port.valid.eq(ready & self.enable), self.port.payload.eq(queue.beat),

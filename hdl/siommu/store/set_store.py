@@ -1,4 +1,5 @@
-"""A set-associative store in block RAM, parity-protected: tags and what belongs to them.
+"""A set-associative store, parity-protected: tags and what belongs to them. It is made for block
+RAM; one of few sets lies in LUT RAM (``ClockedRam``).
 
 A look-up is spread over three cycles, because a block RAM is slow to answer::
 
