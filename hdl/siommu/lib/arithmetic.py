@@ -3,7 +3,7 @@ that change by one, gates are faster."""
 
 from amaranth import Cat, Const
 
-__all__ = ["above", "one_less", "one_more", "small_sum"]
+__all__ = ["above", "follows", "one_less", "one_more", "small_sum"]
 
 
 def above(number, limit):
@@ -24,6 +24,17 @@ def one_more(number):
 def one_less(number):
     """``number`` - 1, of the same width: gates, and no carry chain."""
     return Cat(bit ^ ~number[:place].any() for place, bit in enumerate(number))
+
+
+def follows(number, other):
+    """Whether ``other`` is ``number`` + 1, modulo their width: a function of four bits for each
+    place, and no sum. ``other`` + ``~number`` is to be 0: then the carry out of a place is the OR
+    of its bits, and the carry into it must be their XOR."""
+    carry, same = Const(0, 1), []
+    for left, right in zip(other, ~number):
+        same.append((left ^ right) == carry)
+        carry = left | right
+    return Cat(*same).all()
 
 
 def small_sum(one, other):

@@ -98,17 +98,22 @@ class Line(IntEnum):
 
     BEGIN = 0                       #: address of the last row, in the line buffer
     ROW = BEGIN + 2                 #: the last row, of ``LINE_ROWS``, one a cycle
-    NEXT = ROW + 1                  #: what would follow each page
-    FOLLOWED = NEXT + 1             #: whether it does
+    FOLLOWED = ROW + 1              #: whether the next page follows each one
     FIRST_ROW = FOLLOWED + 1        #: to the second level, the last row first
     RUN = FOLLOWED + LINE_ROWS      #: the run around the page that was asked for is known
-    FILL = RUN + 1                  #: on offer for the first level
+    #: On offer for the first level. It could be a cycle earlier; but then it would meet, in
+    #: ARBITRATE, the request that follows the answer of its walk at once.
+    FILL = RUN + 2
     TAG_OFF = FIRST_ROW - ROW_AFTER_TAG     #: to the second level, of what stood in its place
     TAG_ON = FIRST_ROW + LINE_ROWS + 1      #: to the second level, behind the rows
     #: Another line may begin. One cycle for each row would be enough for the rows; but then the
     #: tag that goes off of every other line would meet one that goes on.
     PITCH = LINE_ROWS + 1
 
+
+if Line.FILL > Line.TAG_ON:
+    raise ValueError("a line's fill of the first level is on offer before the line is over: DRAIN "
+                     "counts on it")
 
 #: Cycles in which a line is in one of the above.
 LINE_CYCLES = Line.TAG_ON + 1

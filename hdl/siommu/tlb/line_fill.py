@@ -34,7 +34,7 @@ class FirstLevelFill(wiring.Component):
     -------
     since : In(LINE_CYCLES), second : In(SecondHalf)
     first, last : In(LINE_BITS)
-        From ``LineRuns``.
+        From ``LineRuns``; in ``RUN``, and in ``FILL`` - 1.
     fill : Out(stream.Signature(FillRequest))
         From ``FILL`` on; taken before the next line comes so far. The payload stays for another
         cycle after it was taken.
@@ -54,10 +54,10 @@ class FirstLevelFill(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        line, comes = self.second, at(self.since, Line.RUN)
+        line, comes = self.second, at(self.since, Line.FILL - 1)
         page, run = line.key.page[:LINE_BITS], Signal(LINE_PAGES)
         m.d.comb += [
-            self.measured.valid.eq(comes),
+            self.measured.valid.eq(at(self.since, Line.RUN)),
             self.measured.payload.slot.eq(line.slot),
             self.measured.payload.extent.eq(Mux(line.line, self.last - page, 0)),
             run.eq(pages_between(self.first, self.last)),

@@ -69,7 +69,7 @@ class LineRecords(wiring.Component):
     second : Out(SecondHalf)
         In cycles ``PITCH`` + 1 to ``TAG_ON``. ``keep`` is up to date.
     first_set : Out(SET_BITS)
-        The set of ``first`` in the second level, from ``BEGIN`` + 2 on.
+        The set of ``first`` in the second level, from ``BEGIN`` + 1 on.
     """
 
     def __init__(self, config: Config):
@@ -121,9 +121,11 @@ class LineRecords(wiring.Component):
         # In TAG_OFF of this one, the other one has begun at least a pitch before, and less than
         # what would let the tags meet.
         nearest, furthest = Line.TAG_OFF + Line.PITCH, Line.TAG_OFF + LINE_TAGS_MEET - 1
-        m.d.comb += [*assign(line, line_key(first.key, first.key.page)), self.first_set.eq(index)]
+        key = self.walk.key
+        m.d.comb += [*assign(line, line_key(key, key.page)), self.first_set.eq(index)]
+        with m.If(at(since, Line.BEGIN)):
+            m.d.sync += index.eq(line_index(line, len(index)))
         m.d.sync += [
-            index.eq(line_index(line, len(index))),
             collides.eq(at(since, nearest, furthest - nearest + 1) & second.keep
                         & (second.way == first.way) & (second_index == index)),
         ]

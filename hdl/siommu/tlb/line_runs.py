@@ -2,8 +2,8 @@
 
 A line is gone through from its last page to its first, two pages a cycle::
 
-    ROW          NEXT                  FOLLOWED           FIRST_ROW
-    pages        what would follow     whether it does    extents, for the second level
+    ROW          FOLLOWED                         FIRST_ROW
+    pages        whether the next page follows    extents, for the second level
 
 Every page learns how many more follow it; the run around the page that was asked for is for the
 first level.
@@ -13,7 +13,7 @@ from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..arch.formats import PFN_BITS
+from ..lib.arithmetic import follows
 from ..lib.payload import Payload, payload_of
 from ..pipeline.lines import LeafPage, LinePage, LineRights
 from ..pipeline.sizes import LINE_BITS, LINE_ROWS
@@ -39,11 +39,11 @@ class LineRuns(wiring.Component):
     pages : In(ArrayLayout(LeafPage, 2))
         From ``ROW`` - 1 on, the last row first.
     wanted : In(LINE_BITS)
-        In ``NEXT``: the page that was asked for.
+        In ``ROW``: the page that was asked for.
     rows : Out(ArrayLayout(LinePage, 2))
         From ``FIRST_ROW`` on, the last row first.
     first, last : Out(LINE_BITS)
-        In ``RUN``: of the run around the wanted page.
+        From ``RUN`` to ``FILL`` - 1: of the run around the wanted page.
     rights : Out(LineRights)
         In ``RUN``: of all pages.
     """
@@ -72,26 +72,17 @@ class LineRuns(wiring.Component):
     def _followed(self, m):
         """In FOLLOWED: the lower and the upper page of the row, and whether each is followed by
         the page behind it."""
-        lower, upper = (Payload(LeafPage, name=f"{half}_row") for half in ("lower", "upper"))
-        m.d.sync += [lower.eq(self.pages[0]), upper.eq(self.pages[1])]
-
-        lower_next, upper_next, behind = (Payload(LeafPage, name=name) for name in (
-            "lower_next", "upper_next", "behind"))
-        after_lower, after_upper = (Payload(PFN_BITS, name=f"after_{half}")
-                                    for half in ("lower", "upper"))
-        m.d.sync += [
-            lower_next.eq(lower), upper_next.eq(upper), behind.eq(lower_next),
-            after_lower.eq(lower.pfn + 1), after_upper.eq(upper.pfn + 1),
-        ]
-
+        lower, upper, behind = (Payload(LeafPage, name=name) for name in (
+            "lower_row", "upper_row", "behind"))
         pages = [Payload(LeafPage, name=f"{half}_followed") for half in ("lower", "upper")]
         followed = [Payload(name=f"{half}_is_followed") for half in ("lower", "upper")]
         m.d.sync += [
-            pages[0].eq(lower_next), pages[1].eq(upper_next),
-            followed[0].eq((upper_next.pfn == after_lower) & _alike(lower_next, upper_next)),
+            lower.eq(self.pages[0]), upper.eq(self.pages[1]), behind.eq(lower),
+            pages[0].eq(lower), pages[1].eq(upper),
+            followed[0].eq(follows(lower.pfn, upper.pfn) & _alike(lower, upper)),
             # nothing follows a line's last page here
-            followed[1].eq((behind.pfn == after_upper) & _alike(upper_next, behind)
-                           & ~at(self.since, Line.NEXT)),
+            followed[1].eq(follows(upper.pfn, behind.pfn) & _alike(upper, behind)
+                           & ~at(self.since, Line.ROW)),
         ]
         return pages, followed
 
@@ -113,7 +104,7 @@ class LineRuns(wiring.Component):
     def _run(self, m, number, ends, followed):
         """The run around the wanted page."""
         since, wanted = self.since, Payload(LINE_BITS, name="wanted_held")
-        with m.If(at(since, Line.NEXT)):
+        with m.If(at(since, Line.ROW)):
             m.d.sync += wanted.eq(self.wanted)
         lower_wanted, upper_wanted = wanted == number, wanted == (number | 1)
         behind_linked, lower_linked, upper_linked = Signal(), Signal(), Signal()
