@@ -6,7 +6,7 @@ noise. So random walks end at every step of §4, and nothing has to be built bef
 
 from sim.memory import BusError
 
-__all__ = ["Soup", "reach_of"]
+__all__ = ["Soup", "known_of", "reach_of"]
 
 # Page numbers, 16 of each kind; of RISC-V tables, 16 of each level.
 DDT, DIRECTORY, CONTEXT, TABLE, RISCV = 0x100, 0x200, 0x300, 0x400, 0x500
@@ -104,6 +104,16 @@ class Soup:
         if self.broken.setdefault(beat, self.rng.random() < self.errors):
             raise BusError(addr)
         return self.words[addr]
+
+
+def known_of(**fields):
+    """Fields of a ``WalkStart``, from what each cache has: the innermost of it."""
+    known = {}
+    for name in ("region", "context", "device"):
+        hit, value = fields.pop(f"{name}_hit", 0), fields.pop(name, {})
+        if hit and not known:
+            known = {f"{name}_hit": 1, "known": {name: value}}
+    return {**fields, **known}
 
 
 def reach_of(key):

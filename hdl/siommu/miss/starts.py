@@ -11,13 +11,14 @@ from ..pipeline.boundaries import Distrust
 from ..pipeline.keys import walk_key
 from ..pipeline.operation import Operation
 from ..pipeline.sizes import SLOT_BITS
-from ..pipeline.tables import UpperLevels, WalkStart, reach
+from ..pipeline.tables import UpperLevels, WalkStart, innermost, reach
 
 __all__ = ["StartQueue"]
 
 
 class StartQueue(wiring.Component):
-    """Queues starts of walks, one for each slot at most.
+    """Queues starts of walks, one for each slot at most, with the innermost table that the caches
+    know.
 
     Parameters
     ----------
@@ -51,7 +52,7 @@ class StartQueue(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.starts = starts = RingQueue(WalkStart(self._config), self._config.walk_slots)
-        start, upper = starts.w.payload, self.upper
+        start = starts.w.payload
         flushed, covered, trusted = Signal(), Signal(), Signal()
         by, asked = self.distrust.covered, self.in_match
         m.d.sync += [
@@ -66,10 +67,7 @@ class StartQueue(wiring.Component):
             start.speculative.eq(self.in_act.speculative),
             *assign(start.key, walk_key(self.in_act)),
             *assign(start.reach, reach(start.key, self._config)),
-            start.device_hit.eq(upper.device_hit & trusted), start.device.eq(upper.device),
-            start.context_hit.eq(upper.context_hit & trusted), start.context.eq(upper.context),
-            start.region_hit.eq(upper.region_hit & trusted), start.region.eq(upper.region),
-            start.region_way.eq(upper.region_way),
+            *assign(start, innermost(self.upper, trusted)),
         ]
         connect(m, starts.r, wiring.flipped(self.start))
         return m

@@ -1,5 +1,6 @@
 """What is known of the tables in memory, and what is to be read of them."""
 
+from amaranth import Mux
 from amaranth.lib import data
 
 from ..arch.config import Config
@@ -8,33 +9,33 @@ from .keys import WalkKey
 from .paging import Paging, address_widths, canonical, format_bits
 from .sizes import ENTRY_ADDR_BITS, SLOT_BITS, WAY_BITS
 
-__all__ = ["DeviceInfo", "ContextInfo", "RegionInfo", "UpperLevels", "Reach", "reach",
-           "WalkStart", "TableRead"]
+__all__ = ["DeviceInfo", "ContextInfo", "RegionInfo", "UpperLevels", "Innermost", "innermost",
+           "Reach", "reach", "WalkStart", "TableRead"]
 
 
 class DeviceInfo(data.Struct):
     """A valid device directory entry (§3.1), as the device-context cache keeps it."""
 
+    pfn: PFN_BITS
+    devid: DEVID_BITS
     mem_en: 1
     sto_en: 1
     mem_bypass: 1
     sto_bypass: 1
     levels: 2
-    pfn: PFN_BITS
-    devid: DEVID_BITS
 
 
 def ContextInfo(config: Config):        # noqa: N802 - a shape
     """A PASID context (§3.2) for one FT, with its device's DEVID: all that a table walk needs."""
-    return data.StructLayout({"root": PFN_BITS, "paging": Paging(config), "deny": 2,
-                              "devid": DEVID_BITS})
+    return data.StructLayout({"root": PFN_BITS, "devid": DEVID_BITS, "paging": Paging(config),
+                              "deny": 2})
 
 
 def RegionInfo(config: Config):         # noqa: N802 - a shape
     """The level-1 table of 2 MiB, with the format of its entries, W and NR of the levels above and
     its device's DEVID: what the walk cache keeps."""
-    return data.StructLayout({"table": PFN_BITS, "entry_format": format_bits(config), "write": 1,
-                              "no_read": 1, "devid": DEVID_BITS})
+    return data.StructLayout({"table": PFN_BITS, "devid": DEVID_BITS,
+                              "entry_format": format_bits(config), "write": 1, "no_read": 1})
 
 
 def UpperLevels(config: Config):        # noqa: N802 - a shape
@@ -59,13 +60,33 @@ def reach(key, config):
             "beyond_16": key.pasid[16:] != 0}
 
 
+def Innermost(config: Config):          # noqa: N802 - a shape
+    """The innermost table that the caches know, of which at most one ``_hit`` says what it is: one
+    of the three of :class:`UpperLevels`. All begin with a page number and a DEVID."""
+    return data.StructLayout({
+        "device_hit": 1, "context_hit": 1, "region_hit": 1, "region_way": WAY_BITS,
+        "known": data.UnionLayout({"device": DeviceInfo, "context": ContextInfo(config),
+                                   "region": RegionInfo(config)})})
+
+
+def innermost(upper, trusted):
+    """The :class:`Innermost` of ``upper``, as a dictionary; nothing, unless it is ``trusted``."""
+    region, context = upper.region_hit, upper.context_hit
+    return {
+        "region_hit": region & trusted, "context_hit": context & ~region & trusted,
+        "device_hit": upper.device_hit & ~context & ~region & trusted,
+        "region_way": upper.region_way,
+        "known": Mux(region, upper.region.as_value(), Mux(
+            context, upper.context.as_value(), upper.device.as_value()))}
+
+
 def WalkStart(config: Config):          # noqa: N802 - a shape
     """A walk to be started: for whom, and what the caches know already, the fields of
-    :class:`UpperLevels`.
+    :class:`Innermost`.
 
     ``speculative``: nobody waits for its outcome, so it may end in a fault to which a cache led.
     """
-    known = {name: field.shape for name, field in UpperLevels(config)}
+    known = {name: field.shape for name, field in Innermost(config)}
     return data.StructLayout({"slot": SLOT_BITS, "speculative": 1, "key": WalkKey,
                               "reach": Reach(config), **known})
 

@@ -37,14 +37,14 @@ def StartFacts(config: Config):     # noqa: N802 - a shape
 
 def start_facts(walk):
     """The :class:`StartFacts` of ``walk``, a ``WalkStart``, as a dictionary."""
-    reach, device = walk.reach, walk.device
-    by_context = ~walk.region_hit & walk.context_hit
+    reach, device = walk.reach, walk.known.device
     # A bypass is looked up in memory, so that no walk has its outcome at its start.
     passes = Mux(walk.key.ft, device.sto_en & ~device.sto_bypass,
                  device.mem_en & ~device.mem_bypass)
     return {"canonical": reach.canonical, "no_region": ~walk.region_hit,
-            "context": widths(walk.context.paging) & by_context.replicate(len(reach.canonical)),
-            "device": ~walk.region_hit & ~walk.context_hit & walk.device_hit & passes,
+            "context": widths(walk.known.context.paging)
+            & walk.context_hit.replicate(len(reach.canonical)),
+            "device": walk.device_hit & passes,
             "within": ~unreachable(device.levels, reach)}
 
 
@@ -82,7 +82,8 @@ class StartStep(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         walk, facts, key, following = self.walk, self.facts, self.walk.key, self.following
-        region, context, device = walk.region, walk.context, walk.device
+        known = walk.known
+        region, context, device = known.region, known.context, known.device
         by_context, by_device = Signal(), Signal()
         m.d.comb += [
             by_context.eq((facts.context & facts.canonical).any()),

@@ -21,7 +21,7 @@ from siommu.walk.state import (
 from siommu.walk.step import WordStep
 
 from ...support.simulate import simulate
-from ...support.soup import reach_of
+from ...support.soup import known_of, reach_of
 
 __all__ = ["LEAF", "check_end", "check_read", "decide"]
 
@@ -58,7 +58,7 @@ def decide(*, ddt_log2=16, check_ad=0, start=0, last=1, error=0, word=0, before=
     async def bench(ctx):
         ctx.set(base, 0x100)
         ctx.set(key, (walk or {}).get("key", {}))
-        ctx.set(begin.walk, {**(walk or {}), "reach": reach_of((walk or {}).get("key", {}))})
+        ctx.set(begin.walk, known_of(**(walk or {}), reach=reach_of((walk or {}).get("key", {}))))
         ctx.set(facts.state, state or {})
         ctx.set(facts.check_ad, check_ad)
         ctx.set(gathered_before, gathered or {})

@@ -47,12 +47,9 @@ def test_starts_at_the_innermost_known_table():
                restart=True)
 
 
-@pytest.mark.parametrize("fmt", range(4))
-def test_a_cached_table_brings_its_format(fmt):
-    """Whatever context is cached beside it, of this address space or of none."""
+def test_a_cached_table_brings_its_format():
     for of_region in (0, 1):
-        walk = {"region_hit": 1, "region": {**REGION, "entry_format": of_region},
-                "context_hit": fmt & 1, "context": {"root": 0x66, "paging": {"fmt": fmt}}}
+        walk = {"region_hit": 1, "region": {**REGION, "entry_format": of_region}}
         following = decide(start=1, walk=walk)["following"]
         assert (following.table, following.level) == (Table.PAGE_TABLE, 1)
         assert following.entry_format == of_region

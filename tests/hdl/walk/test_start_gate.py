@@ -6,6 +6,7 @@ from siommu.arch.config import Config
 from siommu.walk.start_gate import StartGate
 
 from ...support.simulate import seeded, simulate
+from ...support.soup import known_of
 
 
 @pytest.mark.parametrize("walks", [1, 2, 5])
@@ -63,7 +64,7 @@ def test_what_is_known_of_a_start():
                 ({"device_hit": 1, "device": device, "reach": reach},
                  {"no_region": 1, "device": 1, "canonical": 6})):
             ctx.set(dut.start.valid, 1)
-            ctx.set(dut.start.payload, start)
+            ctx.set(dut.start.payload, known_of(**start))
             assert ctx.get(dut.start.ready)
             await ctx.tick()
             found = ctx.get(dut.begun.payload).facts

@@ -13,7 +13,7 @@ from siommu.walk.walker import TableWalker
 
 from ...support.read_slave import INCR, WRAP, ReadSlave
 from ...support.simulate import seeded, simulate
-from ...support.soup import Soup, reach_of
+from ...support.soup import Soup, known_of, reach_of
 
 WIDTHS = pytest.mark.parametrize("width", [64, 128, 256, 512])
 
@@ -61,7 +61,7 @@ def check_line(golden, key, pages):
 
 def start_of(*, key, **fields):
     """A ``WalkStart`` of these fields, with what its key says."""
-    return {"key": key, "reach": reach_of(key), **fields}
+    return {"key": key, "reach": reach_of(key), **known_of(**fields)}
 
 
 class Driver:
@@ -151,14 +151,14 @@ def walk_all(name, *, width=64, walks=4, count=350, errors=.015, check_ad=0):
                 key["page"] ^= rng.randrange(rng.choice([8, 512]))
                 slot = rng.choice([slot for slot in range(config.walk_slots)
                                    if slot not in walking and slot not in closing])
-                offered = start_of(slot=slot, key=key, region_way=rng.randrange(2))
-                space = key["ft"], key["device"], key["pasid"]
+                upper, space = {}, (key["ft"], key["device"], key["pasid"])
                 for what, known in (("device", devices.get(key["device"])),
                                     ("context", contexts.get(space)),
                                     ("region", regions.get(region_of(key)))):
                     if known and rng.random() < .5:
-                        offered |= {f"{what}_hit": 1, what: known}
+                        upper |= {f"{what}_hit": 1, what: known}
                         seen[f"{what} known"] += 1
+                offered = start_of(slot=slot, key=key, region_way=rng.randrange(2), **upper)
                 ctx.set(dut.start.payload, offered)
                 offered_at = reads_of(slot)
             ctx.set(dut.start.valid, offered is not None)
