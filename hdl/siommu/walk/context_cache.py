@@ -5,19 +5,22 @@ from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..lib.choose import one_hot_index
+from ..lib.contract import require
 from ..lib.event import Event
 from ..lib.payload import Payload, payload_of
 
-__all__ = ["ContextCache"]
+__all__ = ["ContextCache", "FILL_CYCLES"]
+
+#: Cycles from a fill on in which its payload stays and no other one comes.
+FILL_CYCLES = 4
 
 
 class ContextCache(wiring.Component):
     """Keeps the latest contexts, replaced in turn.
 
     As in the TLB, a tag is written one cycle before its value, so that a look-up that compared
-    before the tag changed reads the value that belonged to the old one. A fill that comes one or
-    two cycles behind another one that is taken is dropped: the one before is held until it is
-    written, and no key ever has two entries.
+    before the tag changed reads the value that belonged to the old one. Fills are ``FILL_CYCLES``
+    apart, so that no key ever has two entries.
 
     ::
 
@@ -36,7 +39,8 @@ class ContextCache(wiring.Component):
     hit : Out(1), value : Out(value)
         Result for the key of the cycle before.
     fill : In(Event), payload ``key`` and ``value``
-        Adds an entry, or renews the one of the same key. Takes effect within four cycles.
+        Adds an entry, or renews the one of the same key. Takes effect within four cycles; the
+        payload stays for ``FILL_CYCLES``.
     flush : In(1)
         Drops every entry, fills under way included.
     drop : In(1), drop_key, drop_by : In(fields)
@@ -114,17 +118,13 @@ class ContextCache(wiring.Component):
         return drops, present, dropped
 
     def _place(self, m, drops, present, rows):
-        """A fill on its way. Returns, for the third cycle, whether there is one, its key, its value
+        """A fill on its way. Returns, for its last cycle, whether there is one, its key, its value
         and its row: that of its key, or else the next one in turn."""
         fill = self.fill.payload
-        comes, came, placing = Signal(), Signal(), Signal()     # in the first, second, third cycle
-        held, takes = Payload(fill.shape(), name="held"), Signal()
+        comes, came, placing = Signal(), Signal(), Signal()     # in the second cycle and behind
         turn, row = Signal(range(rows)), Signal(range(rows))
-        m.d.comb += takes.eq(self.fill.valid & ~self.flush & ~comes & ~came)
-        with m.If(takes):
-            m.d.sync += held.eq(fill)
         m.d.sync += [
-            comes.eq(takes), came.eq(comes), placing.eq(came),
+            comes.eq(self.fill.valid & ~self.flush), came.eq(comes), placing.eq(came),
             row.eq(Mux(present.any(), one_hot_index(present), turn)),
         ]
         with m.If(came & ~present.any()):
@@ -134,4 +134,6 @@ class ContextCache(wiring.Component):
                 m.d.sync += turn.eq(turn + 1)
         with m.If(drops | self.flush):
             m.d.sync += [came.eq(0), placing.eq(0)]
-        return placing, held.key, held.value, row
+        require(m, ~(self.fill.valid & (comes | came | placing)),
+                "fills of a context cache are FILL_CYCLES apart")
+        return placing, fill.key, fill.value, row

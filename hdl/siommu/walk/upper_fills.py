@@ -1,6 +1,6 @@
 """What a word's entry brings to the caches of the upper tables."""
 
-from amaranth import Module, Signal
+from amaranth import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -11,6 +11,7 @@ from ..lib.structs import assign
 from ..pipeline.keys import region_key
 from ..pipeline.tables import ContextInfo, DeviceInfo, RegionInfo
 from ..pipeline.walks import ContextFill, DeviceFill, RegionFill
+from .context_cache import FILL_CYCLES
 from .state import WalkWord
 
 __all__ = ["UpperFills"]
@@ -19,6 +20,9 @@ __all__ = ["UpperFills"]
 class UpperFills(wiring.Component):
     """Fills of the context caches and of the walk cache, with their keys. No walk of before a flush
     fills after it.
+
+    A context cache takes ``FILL_CYCLES`` for a fill, whose payload stays so long. Another one of
+    its kind that comes meanwhile is dropped, which costs a later walk a read.
 
     Parameters
     ----------
@@ -51,17 +55,27 @@ class UpperFills(wiring.Component):
         m = Module()
         word, key, fresh = self.word.payload, self.word.payload.key, Signal()
         m.d.comb += fresh.eq(self.word.valid & ~word.stale & ~self.flush)
-        payloads = {}
+        payloads, comes = {}, {name: Signal(name=f"{name}_comes")
+                               for name in ("device", "context", "region")}
         for name in ("device", "context", "region"):
             found, fill = getattr(self, name), getattr(self, f"{name}_fill")
-            fills = Signal(name=f"{name}_fills")
-            payloads[name] = payload = payload_of(m, fill.payload, name=f"{name}_held")
-            m.d.comb += fill.valid.eq(fills)
-            m.d.sync += [fills.eq(fresh & found.valid), payload.value.eq(found.payload)]
+            fills, stays = Signal(name=f"{name}_fills"), 0
+            if name != "region":        # the walk cache has taken it in the next cycle
+                recent = Signal(FILL_CYCLES - 2, name=f"{name}_recent")
+                m.d.sync += recent.eq(Cat(fills, recent))
+                stays = fills | recent.any()
+            payloads[name] = payload_of(m, fill.payload, name=f"{name}_held")
+            m.d.comb += [fill.valid.eq(fills), comes[name].eq(found.valid & ~stays)]
+            m.d.sync += fills.eq(fresh & comes[name])
+        with m.If(comes["device"]):
+            m.d.sync += [payloads["device"].value.eq(self.device.payload),
+                         payloads["device"].key.eq(key.device)]
+        with m.If(comes["context"]):
+            m.d.sync += [payloads["context"].value.eq(self.context.payload),
+                         *assign(payloads["context"].key, {
+                             name: key[name] for name in ("ft", "device", "pasid")})]
         m.d.sync += [
-            payloads["device"].key.eq(key.device),
-            *assign(payloads["context"].key, {name: key[name]
-                                              for name in ("ft", "device", "pasid")}),
+            payloads["region"].value.eq(self.region.payload),
             *assign(payloads["region"].key, region_key(key, key.page)),
             payloads["region"].way.eq(word.state.region_way),
         ]

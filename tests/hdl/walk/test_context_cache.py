@@ -1,6 +1,7 @@
+import pytest
 from amaranth.lib import data
 
-from siommu.walk.context_cache import ContextCache
+from siommu.walk.context_cache import FILL_CYCLES, ContextCache
 
 from ...support.simulate import seeded, simulate
 
@@ -10,7 +11,7 @@ async def fill(ctx, dut, key, value):
     ctx.set(dut.fill.payload, {"key": key, "value": value})
     await ctx.tick()
     ctx.set(dut.fill.valid, 0)
-    await ctx.tick().repeat(2)
+    await ctx.tick().repeat(FILL_CYCLES - 1)
 
 
 async def look_up(ctx, dut, key):
@@ -51,7 +52,7 @@ def test_flush_drops_a_fill_under_way():
     simulate(dut, bench)
 
 
-def test_random_fills_every_cycle():
+def test_random_fills_as_close_as_can_be():
     """A value always belongs to its key, however closely fills and look-ups follow each other."""
     for entries in (1, 2, 4):
         dut = ContextCache(key=8, value=16, entries=entries)
@@ -60,26 +61,44 @@ def test_random_fills_every_cycle():
 
         async def bench(ctx):
             nonlocal hits
-            version, key = [{0} for _ in range(8)], 0
-            for _ in range(2000):
+            version, key, since = [{0} for _ in range(8)], 0, FILL_CYCLES
+            for _ in range(4000):
                 if ctx.get(dut.hit):
                     hits += 1
                     value = ctx.get(dut.value)
                     assert value >> 8 == key and value & 0xff in version[key]
                 key = rng.randrange(8)
                 ctx.set(dut.key, key)
-                filled, number = rng.randrange(8), rng.getrandbits(8)
-                busy = rng.random() < .7
+                busy = since >= FILL_CYCLES and rng.random() < .7
+                since = 1 if busy else since + 1
                 ctx.set(dut.fill.valid, busy)
-                ctx.set(dut.fill.payload.key, filled)
-                ctx.set(dut.fill.payload.value, filled << 8 | number)
-                if busy:
+                if busy:        # it stays behind it
+                    filled, number = rng.randrange(8), rng.getrandbits(8)
+                    ctx.set(dut.fill.payload.key, filled)
+                    ctx.set(dut.fill.payload.value, filled << 8 | number)
                     version[filled].add(number)
                 ctx.set(dut.flush, rng.random() < .02)
                 await ctx.tick()
 
         simulate(dut, bench)
         assert hits > 50
+
+
+def test_fills_keep_their_distance():
+    """The contract: a fill that comes too soon is told of."""
+    for distance in range(1, FILL_CYCLES + 1):
+        dut = ContextCache(key=8, value=16, entries=2)
+
+        async def bench(ctx):
+            for cycle in range(distance + 2):
+                ctx.set(dut.fill.valid, cycle in (0, distance))     # noqa: B023 - called at once
+                await ctx.tick()
+
+        if distance == FILL_CYCLES:
+            simulate(dut, bench)
+        else:
+            with pytest.raises(AssertionError, match="FILL_CYCLES apart"):
+                simulate(dut, bench)
 
 
 FIELDS = data.StructLayout({"ft": 1, "device": 2, "pasid": 2})

@@ -1,6 +1,7 @@
 """Fills of the caches of the upper tables: their keys, and that none comes of a stale walk."""
 
 from siommu.arch.config import Config
+from siommu.walk.context_cache import FILL_CYCLES
 from siommu.walk.upper_fills import UpperFills
 
 from ...support.simulate import simulate
@@ -52,6 +53,28 @@ def test_each_fills_its_own_cache():
             ctx.set(getattr(dut, name).valid, 1)
             assert await found(ctx, dut) == [name]
             ctx.set(getattr(dut, name).valid, 0)
+    run(scenario)
+
+
+def test_a_fill_stays_as_long_as_a_cache_takes_for_it():
+    """Whatever comes meanwhile; the walk cache takes one in every cycle."""
+    async def scenario(ctx, dut):
+        for name in NAMES:
+            ctx.set(getattr(dut, name).valid, 1)
+        ctx.set(dut.word.valid, 1)
+        for number in range(3 * FILL_CYCLES):
+            ctx.set(dut.word.payload.key, {"device": number, "pasid": number})
+            ctx.set(dut.device.payload.pfn, number)
+            ctx.set(dut.context.payload.root, number)
+            ctx.set(dut.region.payload.table, number)
+            first = number % FILL_CYCLES == 0
+            assert await found(ctx, dut) == (list(NAMES) if first else ["region"])
+            kept = number - number % FILL_CYCLES
+            device, context, region = (ctx.get(getattr(dut, f"{name}_fill").payload)
+                                       for name in NAMES)
+            assert (device.key, device.value.pfn) == (kept, kept)
+            assert (context.key.pasid, context.value.root) == (kept, kept)
+            assert (region.key.pasid, region.value.table) == (number, number)
     run(scenario)
 
 
