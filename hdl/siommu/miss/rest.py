@@ -30,6 +30,8 @@ class Rest(wiring.Component):
     -------
     remainder : In(Remainder), joined_key : In(WalkKey)
         In SECOND_EXIT; the key of the slot that the operation joined.
+    in_rest : Out(Operation)
+        In REST: what was in SECOND_EXIT, whatever its fate.
     waits : Out(WaitingInfo)
         In REST, to the replay queue.
     operation : Out(Operation)
@@ -42,6 +44,7 @@ class Rest(wiring.Component):
         super().__init__({
             "remainder": In(Remainder),
             "joined_key": In(WalkKey),
+            "in_rest": Out(Operation),
             "waits": Out(WaitingInfo),
             "operation": Out(Operation),
             "continues": Out(config.requesters),
@@ -50,7 +53,7 @@ class Rest(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         remainder, left = self.remainder, self.remainder.left
-        operation, reason = Payload(Operation), Signal(Reason)
+        operation, reason = payload_of(m, self.in_rest), Signal(Reason)
         rests, parks, again = Signal(), Signal(), Signal()
         answers, more = Signal(), Signal()      # by the second exit, and pages are left behind it
         run, pages = Payload(PAGES_BITS), Payload(PAGES_BITS)

@@ -1,23 +1,23 @@
 """SECOND_EXIT: what the second level and the walks answer."""
 
 from amaranth import Module, Signal
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import Config
 from ..arch.formats import PAGES_BITS, Cause
+from ..lib.event import Event
 from ..lib.payload import Payload, payload_of
 from ..lib.structs import assign
 from ..pipeline.boundaries import BeatSource, Promotion
-from ..pipeline.events import FaultInfo
 from ..pipeline.grants import Outcome
 from ..pipeline.operation import Operation
-from ..pipeline.sizes import LINE_BITS
+from ..pipeline.sizes import ENTRY_ADDR_BITS, LINE_BITS
 from ..response.resolve import Mapped, Resolver, mapped
 from .fate import Fate, Joined, Remainder
 from .slot_store import KeptOperation, KeptOutcome
 
-__all__ = ["Answers", "SecondExit"]
+__all__ = ["Answers", "ExitFault", "SecondExit"]
 
 #: Where an outcome comes from, in OUTCOME and behind it: of the second level; of a walk that
 #: ``ends`` in this very cycle, for an owner that was ``tried``; of a slot.
@@ -32,6 +32,16 @@ Answers = wiring.Signature({
 })
 
 
+class ExitFault(data.Struct):
+    """The fields of :class:`FaultInfo` that are not those of the operation that it answers."""
+
+    cause: 4
+    disposition: 2
+    level: 3
+    entry: ENTRY_ADDR_BITS
+    quiet: 1
+
+
 class SecondExit(wiring.Component):
     """Takes operations in OUTCOME; answers in SECOND_EXIT those that are to be.
 
@@ -44,8 +54,8 @@ class SecondExit(wiring.Component):
     joined : In(Joined), kept : In(KeptOperation), answers : In(Answers)
     port_enable : In(ports)
     source : Out(BeatSource), promotion : Out(Promotion)
-    fault : Out(stream.Signature(FaultInfo))
-        A fault was answered in the cycle before.
+    fault : Out(Event(ExitFault))
+        In REST: a fault was answered.
     remainder : Out(Remainder)
     leaves, comes_back : Out(1)
         For the counters: an operation that waited is answered; one that had hit the second level
@@ -61,7 +71,7 @@ class SecondExit(wiring.Component):
             "port_enable": In(config.requesters),
             "source": Out(BeatSource),
             "promotion": Out(Promotion),
-            "fault": Out(stream.Signature(FaultInfo, always_ready=True)),
+            "fault": Out(Event(ExitFault)),
             "remainder": Out(Remainder),
             "leaves": Out(1),
             "comes_back": Out(1),
@@ -132,5 +142,3 @@ class SecondExit(wiring.Component):
             # the answer of a disabled port is dropped, and so is its record
             fault.quiet.eq(outcome.quiet | ~(self.port_enable >> operation.port)[0]),
         ]
-        m.d.sync += [fault[name].eq(operation[name]) for name in (
-            "write", "ft", "device", "pasid", "tag", "port", "addr")]

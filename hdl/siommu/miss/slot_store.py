@@ -103,7 +103,7 @@ class SlotStore(wiring.Component):
 
     def _owners(self, m):
         places = self._slots + 1
-        m.submodules.owners = owners = ClockedRam(KeptOperation, 2 * places)
+        m.submodules.owners = owners = ClockedRam(KeptOperation, 2 * places, registered=True)
         m.submodules.halves = halves = memory.Memory(shape=1, depth=places, init=[])
         write, read = halves.write_port(), halves.read_port(domain="comb")
         half, passes = Signal(), Signal.like(owners.address)      # the place of before

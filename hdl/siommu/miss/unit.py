@@ -13,11 +13,12 @@ This file wires; each part has a file of its own.
 """
 
 from amaranth import Module, Mux
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..arch.config import Config
 from ..arch.formats import Cause, Size
+from ..lib.structs import assign
 from ..pipeline.boundaries import (
     BeatSource,
     CreditUser,
@@ -40,7 +41,7 @@ from .join import Join
 from .look_ahead import LookAhead
 from .replay import ReplayQueue
 from .rest import Rest
-from .second_exit import SecondExit
+from .second_exit import ExitFault, SecondExit
 from .slot_budget import SlotBudget
 from .slot_store import SlotStore
 from .starts import StartQueue
@@ -225,7 +226,14 @@ class MissUnit(wiring.Component):
         connect(m, second_exit.remainder, rest.remainder)
         connect(m, second_exit.source, flipped(self.answers))
         connect(m, second_exit.promotion, flipped(self.promotion))
-        connect(m, second_exit.fault, flipped(self.fault))
+        told, answered = self.fault.payload, rest.in_rest
+        m.d.comb += [
+            self.fault.valid.eq(second_exit.fault.valid),
+            *assign(told, {name: second_exit.fault.payload[name]
+                            for name, _ in data.Layout.cast(ExitFault)}),
+            *assign(told, {name: answered[name] for name in (
+                "write", "ft", "device", "pasid", "tag", "port", "addr")}),
+        ]
 
     def _wait(self, m, slots, budget, rest, replay):
         """What waits, and what it waits for."""
