@@ -150,6 +150,7 @@ class Core(wiring.Component):
                 miss.credits.some[index].eq(credits.some),
                 egress.hit.valid.eq(first_exit.answers[index]),
                 egress.hit.payload.eq(first_exit.beat),
+                egress.listens.eq(first_exit.listens[index]),
                 egress.miss.valid.eq(answers.beat.valid & (answers.port == index)),
                 egress.miss.payload.eq(answers.beat.payload),
             ]

@@ -49,8 +49,8 @@ PROOFS = {
         "neighbour-of-another-device", "neighbour-supervisor", "riscv-write-without-read",
         "napot-index-forgotten", "pointer-with-accessed", "misaligned-riscv-leaf",
         "riscv-rights-of-above", "run-behind-a-larger-leaf")),
-    "egress": Proof("streams", "EgressProof", "bmc", 10, 10, (
-        "offer-withdrawn", "newest-first", "last-credit-twice")),
+    "egress": Proof("streams", "EgressProof", "bmc", 16, 12, (
+        "offer-withdrawn", "offer-replaced", "last-credit-twice")),
     "registers": Proof("streams", "RegisterStreamsProof", "prove", 6, 10, ("response-changes",)),
     "core": Proof("streams", "CoreStreamsProof", "bmc", 12, 12, (
         "offer-withdrawn", "read-withdrawn")),

@@ -23,6 +23,7 @@ class EgressProof(Component):
     """A port's responses, while both paths write what was promised, and each fault of the miss path
     gets its record some time later; the port stays enabled."""
 
+    listens: In(1)
     hit: In(1)
     hit_beat: In(Response)
     miss: In(1)
@@ -44,13 +45,15 @@ class EgressProof(Component):
         m.d.comb += [
             egress.hit.valid.eq(self.hit), egress.hit.payload.eq(self.hit_beat),
             egress.miss.valid.eq(self.miss), egress.miss.payload.eq(self.miss_beat),
+            egress.listens.eq(self.listens),
             credits.begins.eq(self.begins), credits.continues.eq(self.continues),
             credits.rests.eq(self.rests), egress.enable.eq(1), egress.port.ready.eq(self.ready),
             egress.recorded.eq(self.recorded), egress.mark.set.eq(self.mark),
         ]
         m.d.sync += promised.eq(promised + self.begins + self.continues - self.hit - self.miss)
         m.d.sync += held.eq(held + self.hit + self.miss - (egress.port.valid & self.ready))
-        m.d.sync += Assume(self.hit + self.miss <= promised)
+        m.d.sync += Assume(~self.hit | self.listens)
+        m.d.sync += Assume(self.listens + self.miss <= promised)
         # Each fault is recorded once, after it was written.
         unrecorded = Signal(range(depth + 3))
         fails = self.miss & (self.miss_beat.cause != Cause.OK)

@@ -13,6 +13,8 @@ LUT_RAM_WORDS = 32      #: two LUT RAMs and a choice between them; a block RAM i
 
 class ClockedRam(wiring.Component):
     """``depth`` words of ``shape``, at least two: in LUT RAM if they are few, else in block RAM.
+    What is ``registered`` is in block RAM even if they are few: it takes less, and a block RAM's
+    late answer does no harm there.
 
     What is answered of a word that is written in the cycle of its address is not defined: with that
     promise a tool need not build a way around a block RAM.
@@ -25,18 +27,20 @@ class ClockedRam(wiring.Component):
     ----------
     shape : shape-like
     depth : int
+    registered : bool
+        Nothing but a choice stands between ``answer`` and a register.
 
     Members
     -------
     write : In(1), write_address : In, word : In(shape)
-    address : In
-        In cycle *n*.
+    address : In, stays : In(1)
+        In cycle *n*; the answer stays as it is.
     answer : Out(shape)
         In cycle *n* + 1.
     """
 
-    def __init__(self, shape, depth):
-        self._in_luts = depth <= LUT_RAM_WORDS
+    def __init__(self, shape, depth, *, registered=False):
+        self._in_luts = depth <= LUT_RAM_WORDS and not registered
         # A device without LUT RAM needs a choice for the small ones.
         style = {} if self._in_luts else {"ram_style": "block"}
         self._ram = memory.Memory(shape=shape, depth=max(depth, 2), init=[],
@@ -47,6 +51,7 @@ class ClockedRam(wiring.Component):
             "write_address": In(bits),
             "word": In(shape),
             "address": In(bits),
+            "stays": In(1),
             "answer": Out(shape),
         })
 
@@ -58,9 +63,12 @@ class ClockedRam(wiring.Component):
                      write.data.eq(self.word)]
         if self._in_luts:
             address = Payload(len(self.address), name="address_held")
-            m.d.sync += address.eq(self.address)
+            with m.If(~self.stays):
+                m.d.sync += address.eq(self.address)
             m.d.comb += [read.addr.eq(address), self.answer.eq(read.data)]
         else:
             m.d.comb += read.addr.eq(self.address)
-            m.d.sync += payload_of(m, self.answer).eq(read.data)
+            answer = payload_of(m, self.answer)
+            with m.If(~self.stays):
+                m.d.sync += answer.eq(read.data)
         return m

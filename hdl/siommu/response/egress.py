@@ -22,6 +22,8 @@ class Egress(wiring.Signature):
     -------
     hit, miss : In(stream.Signature(Response, always_ready=True))
         Beats of the two paths.
+    listens : In(1)
+        ``hit`` may have a beat in this cycle. From a register.
     port : Out(stream.Signature(Response))
         ``P_rsp_*``.
     enable : In(1)
@@ -40,6 +42,7 @@ class Egress(wiring.Signature):
         super().__init__({
             "hit": In(beat),
             "miss": In(beat),
+            "listens": In(1),
             "port": Out(stream.Signature(Response)),
             "enable": In(1),
             "credits": In(CreditAccount()),
@@ -55,7 +58,7 @@ class PortEgress(wiring.Component):
     The beats of one request may alternate between the paths; those that come in one cycle share a
     place of the queue. Neither path is ever refused: an operation takes a credit before it enters
     the core, and a credit is a place in the queue. A beat written in cycle *n* is offered in cycle
-    *n* + 1.
+    *n* + 1 if it is alone, else behind the others; the port's outputs come from registers.
 
     A fault of the miss path is offered once its record was decided about (``recorded``), so that no
     more faults wait for their records than the port may have requests outstanding.
@@ -65,32 +68,37 @@ class PortEgress(wiring.Component):
     depth : int
         Beats that may be held or promised.
 
+    Attributes
+    ----------
+    queue : BeatQueue
+        For tests.
+
     Members
     -------
     Those of :class:`Egress`.
     """
 
     def __init__(self, depth):
-        self._depth = depth
+        self._depth, self.queue = depth, BeatQueue(depth)
         super().__init__(Egress())
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.queue = queue = BeatQueue(self._depth)
+        m.submodules.queue = queue = self.queue
         m.submodules.credits = credits = Credits(self._depth)
         m.submodules.marked_beats = marked = MarkedBeats(self._depth)
         m.submodules.released = released = ReleasedFaults(self._depth)
-        leaves, returned, ready, fault = Signal(), Signal(), Signal(), Signal()
+        leaves, returned, ready = Signal(), Signal(), Signal()
         connect(m, flipped(self.hit), queue.hit)
         connect(m, flipped(self.miss), queue.miss)
         m.d.comb += [
-            fault.eq(queue.order.fault & ~queue.order.hit),
-            ready.eq(queue.some & (~fault | released.some)),
+            queue.listens.eq(self.listens),
+            ready.eq(queue.some & (~queue.fault | released.some)),
             self.port.valid.eq(ready & self.enable), self.port.payload.eq(queue.beat),
             leaves.eq(ready & (self.port.ready | ~self.enable)),
             queue.leaves.eq(leaves),
 
-            released.recorded.eq(self.recorded), released.leaves.eq(leaves & fault),
+            released.recorded.eq(self.recorded), released.leaves.eq(leaves & queue.fault),
             marked.hit.eq(self.hit.valid), marked.miss.eq(self.miss.valid),
             marked.returned.eq(returned), credits.returned.eq(returned),
         ]

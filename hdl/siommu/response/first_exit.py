@@ -35,6 +35,8 @@ class FirstExit(wiring.Component):
         The first level's answer, in ANSWER.
     beat : Out(Response), answers : Out(ports)
         In ANSWER; one-hot: the port that it is for.
+    listens : Out(ports)
+        In ANSWER, one-hot: the port that ``answers`` may name. Registers.
     in_select : Out(Operation), look_up : Out(LookedUp)
         In SELECT; in MATCH, for the miss unit.
     first_hit : Out(1)
@@ -54,6 +56,7 @@ class FirstExit(wiring.Component):
             "last": In(LINE_BITS),
             "beat": Out(Response),
             "answers": Out(ports),
+            "listens": Out(ports),
             "in_select": Out(Operation),
             "look_up": Out(LookedUp),
             "first_hit": Out(1),
@@ -74,7 +77,7 @@ class FirstExit(wiring.Component):
 
         # Step 1 of §4, known before the TLB's answer.
         soon = operations[Stage.ANSWER - 1]
-        off, bypasses, listens = Signal(), Signal(), Signal(ports)  # one-hot: the port told
+        off, bypasses, listens = Signal(), Signal(), self.listens
         enabled = (self.port_enable >> soon.port)[0]
         translates = (self.mode == Mode.TRANSLATE) & enabled
         m.d.sync += [

@@ -79,7 +79,7 @@ class StoreWay(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.ram = ram = ClockedRam(unsigned(len(self.word)), self._sets)
+        m.submodules.ram = ram = ClockedRam(unsigned(len(self.word)), self._sets, registered=True)
         added = parity_sums(ram.answer)
         sums, found = Payload(len(added), name="sums"), data.View(self._row, unguarded(ram.answer))
         m.d.sync += sums.eq(added)

@@ -12,7 +12,9 @@ from ...support.simulate import seeded, simulate
 
 @pytest.mark.parametrize("enabled", [True, False])
 def test_egress_keeps_the_order(enabled):
-    """Beats of both paths leave in the order written, whole, once each; credits are exact."""
+    """Beats of both paths leave in the order written, whole, once each; credits are exact. A beat
+    that is alone is offered in the next cycle, whoever listened for a hit; what stands behind
+    others waits three cycles at most."""
     depth = 8
     dut = PortEgress(depth)
     rng = seeded(f"egress/{enabled}")
@@ -21,6 +23,7 @@ def test_egress_keeps_the_order(enabled):
         ctx.set(dut.enable, enabled)
         promised, written, number = 0, deque(), 0
         was_stuck, returning, retired, rested = None, deque([0]), 0, False
+        alone, idle, together = False, 0, 0
         for _ in range(3000):
             unused = depth - promised - len(written) - sum(returning)
             rests = rng.random() < .3
@@ -36,17 +39,24 @@ def test_egress_keeps_the_order(enabled):
             rested = rests
             hit = promised > 0 and rng.random() < .5
             miss = promised > hit and rng.random() < .5
+            listens = hit or (promised > miss and rng.random() < .3)
             ctx.set(dut.hit.valid, hit)
             ctx.set(dut.miss.valid, miss)
+            ctx.set(dut.listens, listens)
             ready = rng.random() < .6
             ctx.set(dut.port.ready, ready)
-            valid = ctx.get(dut.port.valid)
-            assert valid == (enabled and bool(written))
-            left = written[0] if written else None
+            valid, some = ctx.get(dut.port.valid), ctx.get(dut.queue.some)
+            assert valid == (enabled and some)
+            assert some or not alone, "a beat that is alone is offered at once"
+            idle = idle + 1 if written and not some else 0
+            assert idle <= 3, "a beat is offered soon"
+            left = written[0] if some else None
             if valid:
                 assert (ctx.get(dut.port.payload.addr), ctx.get(dut.port.payload.last)) == left
                 assert was_stuck in (None, left), "the payload changed while it waited"
-            goes = bool(written) and (ready or not enabled)
+            goes = bool(some) and (ready or not enabled)
+            alone = len(written) == goes and (hit or (miss and not listens))
+            together += bool(miss and hit)
             was_stuck = left if valid and not ready else None
             assert ctx.get(dut.retired) == retired
             retired = bool(goes and left[1])
@@ -62,7 +72,7 @@ def test_egress_keeps_the_order(enabled):
             if goes:
                 written.popleft()
             await ctx.tick()
-        assert number > 500
+        assert number > 500 and together > 50
 
     simulate(dut, bench)
 
@@ -75,7 +85,7 @@ def test_faults_wait_for_their_records():
 
     async def bench(ctx):
         ctx.set(dut.enable, 1)
-        written, unrecorded, settled, waited = deque(), 0, 0, 0
+        written, unrecorded, settled, waited, idle = deque(), 0, 0, 0, 0
         for number in range(1500):
             ready = rng.random() < .7
             ctx.set(dut.port.ready, ready)
@@ -87,9 +97,12 @@ def test_faults_wait_for_their_records():
                 channel = getattr(dut, name)
                 ctx.set(channel.valid, name == path)
                 ctx.set(channel.payload, {"addr": number, "cause": 7 * fails, "last": 1})
+            ctx.set(dut.listens, path == "hit" or (len(written) < depth and rng.random() < .3))
             waits = bool(written) and written[0][1] and not settled
             valid = ctx.get(dut.port.valid)
-            assert valid == (bool(written) and not waits)
+            assert valid == (ctx.get(dut.queue.some) and not waits)
+            idle = idle + 1 if written and not waits and not valid else 0
+            assert idle <= 3, "a beat is offered soon"
             waited += bool(waits)
             goes = valid and ready
             if goes:
@@ -159,10 +172,12 @@ def test_mark():
             miss = held + hit < depth and rng.random() < .2
             mark = rng.random() < .05
             ctx.set(dut.hit.valid, hit)
+            ctx.set(dut.listens, hit)
             ctx.set(dut.miss.valid, miss)
             ctx.set(dut.mark.set, mark)
             assert ctx.get(dut.mark.remains) == told.popleft()
-            gone = held > 0 and (not ctx.get(dut.enable) or ctx.get(dut.port.ready))
+            gone = ctx.get(dut.queue.some) and (not ctx.get(dut.enable)
+                                                or ctx.get(dut.port.ready))
             held += hit + miss - gone
             before = held if mark else max(before - gone, 0)
             told.append(before > 0)
@@ -195,9 +210,9 @@ def test_a_beat_has_a_place():
 
     async def bench(ctx):
         ctx.set(dut.enable, 1)
-        ctx.set(dut.hit.valid, 1)
-        ctx.set(dut.miss.valid, 1)
-        for _ in range(4):
+        for signal in (dut.hit.valid, dut.listens, dut.miss.valid):
+            ctx.set(signal, 1)
+        for _ in range(5):
             await ctx.tick()
 
     with pytest.raises(AssertionError, match="have places in its queues"):
