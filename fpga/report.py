@@ -6,9 +6,11 @@ __all__ = ["FMAX_BARS", "SIZE_BARS", "bars", "parts", "sections", "synthesis_rep
            "table", "verdict"]
 
 #: (configuration, speed grade) to the frequency in MHz that it must reach.
-FMAX_BARS = {("default", 8): 150, ("small", 8): 180, ("default", 6): 110}
-#: Configuration to the LUTs that it must stay below.
-SIZE_BARS = {"small": 6000, "default": 20000}
+FMAX_BARS = {("default", 8): 165, ("default", 6): 125, ("small", 8): 180, ("large", 8): 140}
+#: Configuration to the LUTs of all kinds, placed, and the flip-flops that it must not exceed.
+SIZE_BARS = {"default": (16_000, 12_000), "small": (7_500, 6_500)}
+#: MHz and cells of ``default`` by a user's plain flow.
+PLAIN_BARS = {"default": (145, 17_000)}
 
 
 def table(head, rows):
@@ -44,15 +46,23 @@ def bars(results):
             rows.append((11, f"`{name}`, speed grade {speed}, median of {len(runs)} seed(s)",
                          f"≥ {bar} MHz", f"{median(runs):.1f} MHz",
                          verdict(median(runs) >= bar)))
-    for name, bar in SIZE_BARS.items():
-        if results.get(name, {}).get("core"):
-            luts = results[name]["core"]["LUT4"]
-            rows.append((12, f"`{name}`, LUT4 of the core alone", f"< {bar}", luts,
-                         verdict(luts < bar)))
+    for name, (luts_bar, ffs_bar) in SIZE_BARS.items():
         if results.get(name, {}).get("runs"):
             luts = _placed(results[name])
-            rows.append((12, f"`{name}`, LUTs of all kinds, placed", f"< {bar}", f"{luts:.0f}",
-                         verdict(luts < bar)))
+            rows.append((12, f"`{name}`, LUTs of all kinds, placed", f"≤ {luts_bar}",
+                         f"{luts:.0f}", verdict(luts <= luts_bar)))
+        if results.get(name, {}).get("core"):
+            ffs = results[name]["core"]["FF"]
+            rows.append((12, f"`{name}`, flip-flops", f"≤ {ffs_bar}", ffs,
+                         verdict(ffs <= ffs_bar)))
+    for name, (mhz_bar, cells_bar) in PLAIN_BARS.items():
+        plain = results.get(name, {}).get("plain")
+        if plain:
+            rows += [(11, f"`{name}`, a user's plain flow, speed grade 8, one seed",
+                      f"≥ {mhz_bar} MHz", f"{plain['fmax']:.1f} MHz",
+                      verdict(plain["fmax"] >= mhz_bar)),
+                     (12, f"`{name}`, a user's plain flow: cells", f"≤ {cells_bar}",
+                      plain["cells"], verdict(plain["cells"] <= cells_bar))]
     return rows
 
 
@@ -79,8 +89,9 @@ def synthesis_report(data):
     return "\n".join(["# Size and frequency on the ECP5-85", "", *sections(data, "##")]) + "\n"
 
 
-def sections(data, head):
-    """The report's lines below its title. ``head``: what a section's heading begins with."""
+def sections(data, head, plot=None):
+    """The report's lines below its title. ``head``: what a section's heading begins with;
+    ``plot``: where the plot is, if there is one."""
     results = data["results"]
     lines = [f"LFE5U-85F, {data['tools']}. Verilog from `siommu generate`, synthesised with "
              "`synth_ecp5` and a mapper script of its own (`fpga/flow.py`), placed and routed "
@@ -101,6 +112,8 @@ def sections(data, head):
                          ", ".join(f"{freq:.1f}" for freq in freqs) if len(freqs) > 1 else ""))
     lines += table(("configuration", "LUT4", "carry", "FF", "LUT RAM", "block RAM", "LUTs placed",
                     "speed", "Fmax (MHz), median", "all seeds"), rows) + [""]
+    if plot:
+        lines += [f"{head} How it grows", "", f"![Size and frequency over parameters]({plot})", ""]
     lines += [f"{head} Slowest paths", "", "Of the seed with the median frequency.", ""]
     rows = []
     for name, entry in results.items():
@@ -119,6 +132,13 @@ def sections(data, head):
                       "across borders: the sum is more than the whole.", ""]
             lines += table(("part", "LUT4", "carry", "FF", "LUT RAM", "block RAM"),
                            parts(entry["parts"]))
+    rows = [(f"`{name}`", *entry["xilinx"].values()) for name, entry in results.items()
+            if entry.get("xilinx")]
+    if rows:
+        lines += ["", f"{head} On a Xilinx device", "",
+                  "By Yosys's `synth_xilinx` for the 7 series, not placed: LUT6 of logic, LUT6 "
+                  "that are RAM, flip-flops, block RAMs of 36 Kbit.", ""]
+        lines += table(("configuration", "LUT", "LUT RAM", "FF", "BRAM36"), rows)
     lines += ["", f"{head} Verilog", ""]
     lines += [f"- `{name}`: SHA-256 {entry['sha256'][:16]}…" for name, entry in results.items()
               if "sha256" in entry]

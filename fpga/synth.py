@@ -15,7 +15,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from sim.arguments import at_least
-from siommu.arch.config import PRESETS, Config
+from siommu.arch.config import PRESETS
 from siommu.generate.files import WriteError, command, write_whole
 
 from . import flow, paths, tools
@@ -23,20 +23,25 @@ from .report import synthesis_report
 
 __all__ = ["main", "variants"]
 
-SWEEPS = {"l1": ("tlb_entries", (16, 32, 64)), "l2": ("l2_entries", (0, 1024, 4096)),
-          "walks": ("walks", (1, 8, 16)), "riscv": ("riscv_tables", (False,))}
+#: How ``default`` is changed: by the name of a sweep, its points and their parameters.
+SWEEPS = {
+    "ports": {count: {"device_ports": count, "cpu_port": False} for count in (1, 2, 4, 8)},
+    "l1": {entries: {"tlb_entries": entries} for entries in (16, 32, 64, 128)},
+    "l2": {entries: {"l2_entries": entries} for entries in (0, 1024, 4096, 16384)},
+    "walks": {walks: {"walks": walks} for walks in (1, 4, 8, 16)},
+    "riscv": {0: {"riscv_tables": False}},
+}
 #: Configurations of which one seed would say too little: they are compared.
 SEEDED = {*PRESETS, "riscv-0"}
 FREQ = {8: 200, 7: 175, 6: 150}     #: MHz to strive for, by speed grade
 PARTS = ("small", "default")        #: configurations that are taken apart
+PLAIN = ("default",)                #: those that go through a user's plain flow as well
 
 
 def variants():
-    """Configurations by name: the presets, and ``default`` with one parameter changed."""
-    known = {field.name for field in dataclasses.fields(Config)}
-    swept = {f"{sweep}-{int(value)}": PRESETS["default"].with_(**{field: value})
-             for sweep, (field, values) in SWEEPS.items() if field in known for value in values}
-    return {**PRESETS, **swept}
+    """Configurations by name: the presets, and ``default`` with one thing changed."""
+    return {**PRESETS, **{f"{sweep}-{point}": PRESETS["default"].with_(**change)
+                          for sweep, points in SWEEPS.items() for point, change in points.items()}}
 
 
 def _chosen(only):
@@ -78,8 +83,14 @@ class Bench:
                        lambda n=name, c=config, s=speed, i=seed: self._place(n, c, s, i))
                 if not index and not self.options.fmax:
                     yield f"{name}: size", lambda n=name, c=config: self._size(n, c)
-            if name in PARTS and not self.options.fmax:
+            if self.options.fmax:
+                continue
+            if name in PARTS:
                 yield f"{name}: parts", lambda n=name, c=config: self._parts(n, c)
+            if name in PRESETS:
+                yield f"{name}: for Xilinx", lambda n=name, c=config: self._xilinx(n, c)
+            if name in PLAIN:
+                yield f"{name}: a plain flow", lambda n=name, c=config: self._plain(n, c)
 
     def _size(self, name, config):
         cells = self.results[name]["core"] = flow.core_size(config)
@@ -89,6 +100,15 @@ class Bench:
     def _parts(self, name, config):
         found = self.results[name]["parts"] = flow.module_sizes(config)
         return f"{name}: {len(found)} modules synthesised one by one"
+
+    def _xilinx(self, name, config):
+        cells = self.results[name]["xilinx"] = flow.xilinx_size(config)
+        return f"{name}: for Xilinx: " + ", ".join(f"{count} {kind}"
+                                                   for kind, count in cells.items())
+
+    def _plain(self, name, config):
+        found = self.results[name]["plain"] = flow.plain(config)
+        return f"{name}: a plain flow: {found['fmax']:.1f} MHz, {found['cells']} cells"
 
     def _place(self, name, config, speed, seed):
         with self._netlists[config]:
@@ -147,7 +167,7 @@ def main(arguments=None):
     """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m fpga.synth",
                                      description=__doc__.split("\n")[0])
-    parser.add_argument("--only", metavar="NAMES", help="presets, sweeps (l1, l2, walks, "
+    parser.add_argument("--only", metavar="NAMES", help="presets, sweeps (ports, l1, l2, walks, "
                         "riscv) or points of them (walks-16), separated by commas")
     parser.add_argument("--seeds", type=at_least(1), default=3, metavar="N",
                         help="place and route presets and riscv-0 with seeds 1 to N (3)")

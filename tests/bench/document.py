@@ -6,6 +6,7 @@ them, and the plots beside it. What was not run stays as it is.
 import json
 import sys
 
+from fpga import plots as scaling
 from fpga import report as synthesis
 from siommu.generate.files import command, write_whole
 
@@ -52,7 +53,10 @@ def main():
         text = insert(text, "bench", report.sections(results, "###", plots, "performance/"))
         done.append(bench)
     if synth.exists():
-        text = insert(text, "synth", synthesis.sections(json.loads(synth.read_text()), "###"))
+        data = json.loads(synth.read_text())
+        drawn = scaling.draw(data["results"], PICTURES / scaling.PLOT)
+        text = insert(text, "synth", synthesis.sections(
+            data, "###", f"performance/{scaling.PLOT}" if drawn else None))
         done.append(synth)
     if (BUILD / "bench" / linux.RESULTS).exists():
         results = json.loads((BUILD / "bench" / linux.RESULTS).read_text())

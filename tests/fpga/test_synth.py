@@ -1,14 +1,17 @@
 """The harness around the core, and what is read from the tools' reports."""
 
 import json
+import re
 
 import pytest
 
-from fpga.flow import floorplan, harness_luts
+from fpga.floorplan import GROUPS, block_ram_box, plan
+from fpga.flow import harness_luts
 from fpga.harness import harness_verilog, module_ports
 from fpga.levels import deepest
 from fpga.paths import describe, fmax, slow_registers, slowest_path
-from fpga.report import bars, parts, synthesis_report, table
+from fpga.plots import draw, points
+from fpga.report import bars, parts, sections, synthesis_report, table
 from fpga.synth import main, variants
 
 VERILOG = """
@@ -55,20 +58,59 @@ def test_names_of_cells_in_words(name, words):
     assert describe(name) == words
 
 
-def test_block_rams_of_look_ups_lie_side_by_side():
-    names = ["siommu.core.walk_cache.store.way_1.ram.words.0.0",
-             "siommu.core.walk_cache.store.way_0.ram.words.0.3",
-             "siommu.core.second_level.rows.ram.words.0.2",
-             "siommu.core.second_level.tags.way_0.ram.words.0.1",
-             "siommu.core.miss.parking.elements.0.0"]
-    cells = {name: {"type": "DP16KD", "attributes": {}} for name in names}
-    cells["siommu.core.second_level.rows.ram.words.0.1"] = {
-        "type": "TRELLIS_DPR16X4", "attributes": {}}
-    placed = floorplan({"modules": {"top": {"cells": cells}}})["modules"]["top"]["cells"]
-    bels = {name: cell["attributes"].get("BEL") for name, cell in placed.items()}
-    assert bels == {names[1]: "X22/Y22/EBR0", names[0]: "X24/Y22/EBR1", names[2]: "X26/Y22/EBR2",
-                    names[3]: "X28/Y22/EBR3", names[4]: None,
-                    "siommu.core.second_level.rows.ram.words.0.1": None}
+@pytest.mark.parametrize("count, rows, across", [
+    (1, [70], 1), (22, [70, 82], 3), (58, [46, 70, 82], 5), (130, [22, 46, 70, 82], 9),
+    (208, [22, 46, 70, 82], 13)])
+def test_the_box_of_block_rams(count, rows, across):
+    """Enough sites in as few rows and groups as make it square."""
+    box = block_ram_box(count)
+    assert count <= len(box) == len(set(box)) == 4 * len(rows) * across
+    assert sorted({y for _, y, _ in box}) == rows
+    assert all(x % 2 == (x - 2 * index) % 2 and x - 2 * index in GROUPS for x, _, index in box)
+
+
+def test_a_box_may_be_too_large():
+    with pytest.raises(ValueError, match="the device has 208 block RAMs; 209 are needed"):
+        block_ram_box(209)
+
+
+def cell(kind, **connections):
+    return {"type": kind, "connections": connections}
+
+
+def test_block_rams_lie_near_to_what_they_belong_to():
+    """Pairs of block RAMs that share their registers, which the order of their names parts."""
+    order = [3, 14, 0, 9, 6, 12, 1, 15, 10, 4, 8, 2, 13, 5, 11, 7]
+    pairs = [(f"ram_{one:02}", f"ram_{two:02}") for one, two in zip(order[::2], order[1::2])]
+    cells = {}
+    for number, pair in enumerate(pairs):
+        bits = [100 * number + bit for bit in range(20)]
+        cells |= {name: cell("DP16KD", DOA=bits) for name in pair}
+        cells |= {f"register_{bit}": cell("TRELLIS_FF", DI=[bit], Q=[bit + 10_000])
+                  for bit in bits}
+    cells["lonely"] = cell("TRELLIS_FF", DI=["0"], Q=[77_777])
+    design = {"modules": {"top": {"cells": cells}}}
+    first = json.dumps(plan(design))
+    assert json.dumps(plan(json.loads(first))) == first, "the same netlist, the same plan"
+    places = {}
+    for name, found in cells.items():
+        if found["type"] == "DP16KD":
+            place = re.fullmatch(r"X(\d+)/Y(\d+)/EBR(\d)", found["attributes"]["BEL"])
+            places[name] = tuple(map(int, place.groups()))
+        else:
+            assert "attributes" not in found
+    box = block_ram_box(16)
+    assert sorted(places.values()) == sorted(box)
+
+    apart = [abs(places[one][0] - places[two][0]) + abs(places[one][1] - places[two][1])
+             for one, two in pairs]
+    assert max(apart) <= 3, "the two of a pair are neighbours"
+
+
+def test_without_block_rams_there_is_no_plan():
+    design = {"modules": {"top": {"cells": {"only": cell("TRELLIS_FF", DI=[2], Q=[3])}}}}
+    assert plan(design)["modules"]["top"]["cells"] == {
+        "only": cell("TRELLIS_FF", DI=[2], Q=[3])}
 
 
 def step(kind, delay, cell, net=None):
@@ -160,9 +202,17 @@ def results(**change):
 def test_bars_take_the_median_and_leave_the_harness_out():
     rows = bars(results())
     assert [(row[0], row[3], row[4]) for row in rows] == [
-        (11, "185.0 MHz", "PASS"), (12, 4500, "PASS"), (12, "5900", "PASS")]
-    assert bars(results(harness_luts=900))[2][4] == "MISS"
+        (11, "185.0 MHz", "PASS"), (12, "5900", "PASS"), (12, 2500, "PASS")]
+    large = results()["small"]
+    large["runs"] = [{**run, "luts": 9000} for run in large["runs"]]
+    assert [row[4] for row in bars({"small": large})] == ["PASS", "MISS", "PASS"]
     assert bars({}) == []
+
+
+def test_a_plain_flow_has_bars():
+    rows = bars({"default": {"plain": {"fmax": 144.9, "cells": 17_000}}})
+    assert [(row[0], row[3], row[4]) for row in rows] == [
+        (11, "144.9 MHz", "MISS"), (12, 17_000, "PASS")]
 
 
 def test_parts_hold_what_is_inside_of_them():
@@ -173,10 +223,28 @@ def test_parts_hold_what_is_inside_of_them():
 
 def test_the_report_holds_every_configuration():
     data = {"tools": "tools 1", "freq": "200 MHz", "results": results()}
+    data["results"]["small"]["xilinx"] = {"LUT": 100, "LUT RAM": 20, "FF": 300, "BRAM36": 1.5}
     text = synthesis_report(json.loads(json.dumps(data)))
     assert "| `small` | 4500 | 100 | 2500 | 200 | 4 | 5900 | 8 | 185.0 | 160.0, 185.0, 190.0 |" \
         in text
     assert "What each part of `small` costs" in text
+    assert "| `small` | 100 | 20 | 300 | 1.5 |" in text
+
+
+def test_how_it_grows(tmp_path):
+    """The points of a sweep in order; those that were not placed are left out."""
+    known = {f"walks-{walks}": results()["small"] for walks in (16, 1, 8)}
+    known["walks-1"] = {**known["walks-1"], "core": {**known["walks-1"]["core"], "LUT4": 1000}}
+    known["walks-4"] = results(runs=[])["small"]
+    assert points(known, "walks") == [(1, 2400, 2500, 185.0), (8, 5900, 2500, 185.0),
+                                      (16, 5900, 2500, 185.0)]
+    assert draw(known, tmp_path / "plot.svg")
+    first = (tmp_path / "plot.svg").read_bytes()
+    assert b"walks in flight" in first and b"first-level" not in first
+    assert draw(known, tmp_path / "plot.svg") and (tmp_path / "plot.svg").read_bytes() == first
+    assert not draw(results(), tmp_path / "none.svg") and not (tmp_path / "none.svg").exists()
+    data = {"tools": "tools 1", "freq": "200 MHz", "results": known}
+    assert "![Size and frequency over parameters](there.svg)" in sections(data, "##", "there.svg")
 
 
 def test_tables_align_columns_of_numbers():
@@ -188,6 +256,7 @@ def test_variants_differ_from_the_default_in_one_parameter():
     known = variants()
     assert {"small", "default", "large", "l1-16", "l1-64", "walks-1", "walks-16"} <= set(known)
     assert known["l1-64"] == known["default"].with_(tlb_entries=64)
+    assert known["ports-4"].ports == 4 and not known["riscv-0"].riscv_tables
 
 
 def test_an_unknown_configuration_is_named():

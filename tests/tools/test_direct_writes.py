@@ -30,6 +30,7 @@ ALLOWED = {
                                                                "its place",
     ("tests/regression/waves.py", "main", "move"): "into the helper's path",
     ("tests/bench/plots.py", "draw", "savefig"): "into the helper's path",
+    ("fpga/plots.py", "draw", "savefig"): "into the helper's path",
     ("tests/bench/linux.py", "plot", "savefig"): "into the helper's path",
     ("tests/demo/rtl.py", "demo", "open"): "a log that is shown while it grows; it counts only "
                                            "when the simulation passed",
