@@ -306,12 +306,12 @@ MUTATIONS = {
         "with m.If(at(since, Line.TAG_OFF + 1) & collides & 0):"),
     "line-merged-across-rights": Mutation(
         "contiguous leaves of unequal rights become one run", "tlb/line_runs",
-        "(upper_next.pfn == after_lower) & _alike(lower_next, upper_next)",
-        "upper_next.pfn == after_lower"),
+        "follows(lower.pfn, upper.pfn) & _alike(lower, upper)",
+        "follows(lower.pfn, upper.pfn)"),
     "line-merged-across-gaps": Mutation(
         "leaves that are not contiguous become one run", "tlb/line_runs",
-        "(upper_next.pfn == after_lower) & _alike(lower_next, upper_next)",
-        "_alike(lower_next, upper_next)"),
+        "follows(lower.pfn, upper.pfn) & _alike(lower, upper)",
+        "_alike(lower, upper)"),
     "region-write-of-one-level": Mutation(
         "the walk cache keeps W of the last level alone", "walk/step",
         "\"write\": says.write, \"no_read\"",
@@ -387,10 +387,27 @@ MUTATIONS = {
         "reads.r.ready.eq(self.ar.ready)", "reads.r.ready.eq(1)"),
     "beats-out-of-order": Mutation(
         "the beats of the miss path overtake those of the hit path", "response/beat_queue",
-        "Mux(order.hit, beats[1], beats[0])", "Mux(~order.miss, beats[1], beats[0])"),
+        "Mux(order.hit, ring.hits.as_value()", "Mux(~order.miss, ring.hits.as_value()"),
     "newest-first": Mutation(
         "a port offers the beat that came last while others wait", "response/beat_queue",
-        "fresh.eq(any_comes & (~self.some | (single & pops)))", "fresh.eq(any_comes)"),
+        "direct.eq(moves & ~ring.waits & ~ring.shown & ~chosen)", "direct.eq(moves & ~chosen)"),
+    "offer-replaced": Mutation(
+        "a beat that a port offers is replaced by the next one before it was taken",
+        "response/beat_queue", "moves.eq(~self.some | self.leaves)", "moves.eq(1)"),
+    "offered-unanswered": Mutation(
+        "a port offers the first level's answer to an operation that it did not answer",
+        "response/beat_queue", "(direct & (hit.valid | (miss.valid & ~listens)))",
+        "(direct & (hit.valid | miss.valid))"),
+    "table-of-another-level": Mutation(
+        "a walk that begins at a cached level-1 table takes the root of its context for it",
+        "pipeline/tables", '"known": Mux(region, upper.region.as_value(), Mux(',
+        '"known": Mux(region & ~context, upper.region.as_value(), Mux('),
+    "fills-too-close": Mutation(
+        "a fill of a context cache changes while it is written", "walk/upper_fills",
+        "stays = fills | recent.any()", "stays = fills"),
+    "follows-any-carry": Mutation(
+        "a page is taken to follow another one in memory although their numbers do not",
+        "lib/arithmetic", "carry = left | right", "carry = left & right"),
     "response-changes": Mutation(
         "a register read's data change while they are offered", "control/register_read",
         "m.d.comb += self.ar.ready.eq(~self.r.valid & ~waits)",

@@ -262,7 +262,8 @@ async def tables_change_under_traffic(dut, seed):
                     await tb.cycles(2)
         tasks = [cocotb.start_soon(traffic(port)) for port in tb.drivers]
         done = 0
-        while done < LENGTH:
+        # On a narrow core few answers meet a change: it goes on until one has.
+        while done < LENGTH or (not judge.old and done < 4 * LENGTH):
             if rng.random() < .25 or not done:
                 tb.axi.latency = rng.choice(((1, 1), (1, 40), (50, 200), (200, 400)))
                 tb.axi.interleave = rng.random() < .5

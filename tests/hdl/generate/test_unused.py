@@ -15,7 +15,7 @@ from tests.support.exported import exported
 
 #: Registers with bits that nothing reads, and why they may have them.
 ALLOWED = {
-    "core.walker.gate.held": "DEVID of three sources, of which the record keeps one; V bits",
+    "core.walker.gate.held": "that a device entry is known: the facts of the start say it",
     "core.lines.second_fill.tag_key": "the page within its line, and the sign of its address",
     "core.miss.exit.lengths": "only what a hit may still need",
     "core.miss.outcome": "extent and level of a second-level answer",
