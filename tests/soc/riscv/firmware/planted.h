@@ -9,7 +9,7 @@
 enum planted {
 	NOTHING,
 	NO_INVALIDATION,	/* a page is taken away from the table, and from nowhere else */
-	NO_FENCE,		/* the invalidation is sent, and not waited for */
+	NO_FENCE,		/* the invalidation is sent behind another one, and not waited for */
 	NO_PROTECTION,		/* a page that is to be read only may be written */
 	NO_TABLE_FORMAT,	/* the context does not say that its table is one of RISC-V */
 };

@@ -96,6 +96,8 @@ void revoke(uint32_t pasid, uint64_t address, unsigned n)
 {
 	if (PLANTED == NO_INVALIDATION)
 		return;
+	if (PLANTED == NO_FENCE)	/* behind another one, so that it matters how long it takes */
+		command_put(siommu_cmd_inval_tlb(SIOMMU_BY_PASID, 0, pasid + 1, false, 0, 0));
 	command_put(siommu_cmd_inval_tlb(SIOMMU_BY_PASID | SIOMMU_BY_FT | SIOMMU_BY_ADDR, 0, pasid,
 					 false, address, n));
 	commands.invalidations++;
