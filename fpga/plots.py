@@ -2,7 +2,7 @@
 
 from statistics import median
 
-from siommu.generate.files import whole
+from sim.drawing import drawn
 
 __all__ = ["PLOT", "all_luts", "draw", "points"]
 
@@ -32,17 +32,17 @@ def points(results, sweep):
 
 def draw(results, path):
     """Draws a column for each sweep; returns whether there was anything to draw."""
-    import matplotlib
-    matplotlib.use("Agg")
-    # The same measurements give the same bytes.
-    matplotlib.rcParams["svg.hashsalt"] = "siommu"
-    from matplotlib import pyplot
     sweeps = {sweep: points(results, sweep) for sweep in AXES}
     sweeps = {sweep: found for sweep, found in sweeps.items() if len(found) > 1}
     if not sweeps:
         return False
-    drawing, axes = pyplot.subplots(2, len(sweeps), figsize=(3 * len(sweeps), 5), sharey="row",
-                                    squeeze=False, layout="constrained")
+    with drawn(path, 2, len(sweeps), figsize=(3 * len(sweeps), 5), sharey="row",
+               squeeze=False) as axes:
+        _panels(axes, sweeps)
+    return True
+
+
+def _panels(axes, sweeps):
     for column, (sweep, found) in enumerate(sweeps.items()):
         places, labels = range(len(found)), [f"{point:,}" for point, *_ in found]
         size, speed = axes[0][column], axes[1][column]
@@ -56,7 +56,3 @@ def draw(results, path):
         speed.set(xlabel=AXES[sweep])
     axes[0][0].legend()
     axes[1][0].set(ylabel="MHz, one seed")
-    with whole(path) as scratch:
-        drawing.savefig(scratch, metadata={"Date": None})
-    pyplot.close(drawing)
-    return True

@@ -82,29 +82,26 @@ class Bench:
                 yield (f"{name}: placing and routing, speed {speed}, seed {seed}",
                        lambda n=name, c=config, s=speed, i=seed: self._place(n, c, s, i))
                 if not index and not self.options.fmax:
-                    yield f"{name}: size", lambda n=name, c=config: self._size(n, c)
+                    yield f"{name}: size", lambda n=name, c=config: self._size(
+                        n, c, "core", "core alone", flow.core_size)
             if self.options.fmax:
                 continue
             if name in PARTS:
                 yield f"{name}: parts", lambda n=name, c=config: self._parts(n, c)
             if name in PRESETS:
-                yield f"{name}: for Xilinx", lambda n=name, c=config: self._xilinx(n, c)
+                yield f"{name}: for Xilinx", lambda n=name, c=config: self._size(
+                    n, c, "xilinx", "for Xilinx", flow.xilinx_size)
             if name in PLAIN:
                 yield f"{name}: a plain flow", lambda n=name, c=config: self._plain(n, c)
 
-    def _size(self, name, config):
-        cells = self.results[name]["core"] = flow.core_size(config)
-        return f"{name}: core alone: " + ", ".join(f"{count} {kind}"
-                                                   for kind, count in cells.items())
+    def _size(self, name, config, key, what, count):
+        """Counts the cells of ``what`` as ``count`` does."""
+        cells = self.results[name][key] = count(config)
+        return f"{name}: {what}: " + ", ".join(f"{many} {kind}" for kind, many in cells.items())
 
     def _parts(self, name, config):
         found = self.results[name]["parts"] = flow.module_sizes(config)
         return f"{name}: {len(found)} modules synthesised one by one"
-
-    def _xilinx(self, name, config):
-        cells = self.results[name]["xilinx"] = flow.xilinx_size(config)
-        return f"{name}: for Xilinx: " + ", ".join(f"{count} {kind}"
-                                                   for kind, count in cells.items())
 
     def _plain(self, name, config):
         found = self.results[name]["plain"] = flow.plain(config)

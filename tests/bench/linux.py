@@ -16,9 +16,10 @@ import tempfile
 from pathlib import Path
 
 from sim.device.nvme import Latency
+from sim.drawing import drawn
 from sim.qemu import driver, machine, packages
 from sim.verilated import build_library
-from siommu.generate.files import command, whole, write_whole
+from siommu.generate.files import command, write_whole
 
 from ..regression.simulator import BUILD, ROOT
 
@@ -98,11 +99,11 @@ def sections(results):
 
 def plot(results, path):
     """Draws time per read against depth into ``path``."""
-    import matplotlib
-    matplotlib.use("Agg")
-    matplotlib.rcParams["svg.hashsalt"] = "siommu"
-    from matplotlib import pyplot
-    drawing, axes = pyplot.subplots(figsize=(7, 4.2), layout="constrained")
+    with drawn(path) as axes:
+        _draw(axes, results)
+
+
+def _draw(axes, results):
     for name, label, marker in (("kernel", "kernel, O_DIRECT", "s"), ("direct", "direct", "o")):
         chosen = [row for row in results["rows"] if row["path"] == name]
         axes.plot([row["depth"] for row in chosen],
@@ -116,9 +117,6 @@ def plot(results, path):
     axes.set_xticks(DEPTHS, [str(depth) for depth in DEPTHS])
     axes.grid(alpha=.3)
     axes.legend()
-    with whole(path) as scratch:
-        drawing.savefig(scratch, metadata={"Date": None})
-    pyplot.close(drawing)
 
 
 @command

@@ -1,6 +1,6 @@
 """The plots of ``make bench``."""
 
-from siommu.generate.files import whole
+from sim.drawing import drawn
 
 __all__ = ["draw"]
 
@@ -72,22 +72,14 @@ PLOTS = (("latency.svg", "Latency of a miss against the memory's", _latency, (3,
 
 def draw(records, folder):
     """Draws the plots for which there are ``records`` into ``folder``; (name, title) of each."""
-    import matplotlib
-    matplotlib.use("Agg")
-    # The same measurements give the same bytes.
-    matplotlib.rcParams["svg.hashsalt"] = "siommu"
-    from matplotlib import pyplot
     for name, *_ in PLOTS:
         (folder / name).unlink(missing_ok=True)     # of an earlier run
-    drawn = []
+    done = []
     for name, title, plot, figures in PLOTS:
         if _of(records, *figures):
-            drawing, axes = pyplot.subplots(figsize=(7, 4.2), layout="constrained")
-            plot(axes, records)
-            axes.set_title(title)
-            axes.grid(alpha=.3)
-            with whole(folder / name) as scratch:
-                drawing.savefig(scratch, metadata={"Date": None})
-            pyplot.close(drawing)
-            drawn.append((name, title))
-    return drawn
+            with drawn(folder / name) as axes:
+                plot(axes, records)
+                axes.set_title(title)
+                axes.grid(alpha=.3)
+            done.append((name, title))
+    return done

@@ -29,9 +29,7 @@ ALLOWED = {
     ("sim/verilated/build.py", "_make_library", "write_text"): "into a folder that is not yet in "
                                                                "its place",
     ("tests/regression/waves.py", "main", "move"): "into the helper's path",
-    ("tests/bench/plots.py", "draw", "savefig"): "into the helper's path",
-    ("fpga/plots.py", "draw", "savefig"): "into the helper's path",
-    ("tests/bench/linux.py", "plot", "savefig"): "into the helper's path",
+    ("sim/drawing.py", "drawn", "savefig"): "into the helper's path",
     ("tests/demo/rtl.py", "demo", "open"): "a log that is shown while it grows; it counts only "
                                            "when the simulation passed",
     ("tests/mutations.py", "mutated_tree", "copytree"): "a tree in a temporary folder",
