@@ -159,7 +159,7 @@ MUTATIONS = {
         "miss/slot_store", "half.eq(~half)", "half.eq(0)"),
     "key-of-another": Mutation(
         "what a walk found is kept under the key of the walk beside", "miss/slot_store",
-        "keys.address.eq(lines.coming)", "keys.address.eq(lines.coming ^ 1)"),
+        "Mux(lines.reads, lines.coming, ", "Mux(lines.reads, lines.coming ^ 1, "),
     "ends-too-soon": Mutation(
         "an owner is answered as soon as a word of its walk has come", "miss/ended",
         "self.served.eq(self.tried & end.valid & waiting",
@@ -194,7 +194,10 @@ MUTATIONS = {
         "place.eq(select_tag.place == act_tag.place)"),
     "fault-of-a-false-join": Mutation(
         "a joiner of another page, whose partial tag is equal, gets the fault of the slot",
-        "miss/rest", "return joined & unequal.any()", "return joined & 0"),
+        "miss/rest", "return joined & (unknown | unequal.any())", "return joined & 0"),
+    "key-read-by-a-line": Mutation(
+        "a joiner is compared with the slot whose line is read meanwhile", "miss/slot_store",
+        "self.joined_known.eq(~lines.reads)", "self.joined_known.eq(1)"),
     "prefetch-without-end": Mutation(
         "a prefetch that is given up goes on", "miss/look_ahead",
         "            with m.If(more):            # not abandoned meanwhile\n",

@@ -127,10 +127,10 @@ SAYS = (
     ("docs/configuration.md", "block RAM, {} bits per entry",
      lambda: (width("walk_cache.store.way_0", "ram"),)),
     ("docs/configuration.md", "per slot a comparator of {} bits", lambda: (bits("PartialTag"),)),
-    ("docs/configuration.md", "owner 2 × {}, key {}, {} and {}, state {}, "
+    ("docs/configuration.md", "owner 2 × {}, key {} and {}, state {}, "
      "progress of an entry {}, outcome {} and {}, start {}, line {} bits", lambda: (
-         width("miss.store", "owners"), width("miss.store", "keys_of_lines"),
-         width("miss.store", "keys_joined"), width("walker.records", "of_key"),
+         width("miss.store", "owners"), width("miss.store", "keys"),
+         width("walker.records", "of_key"),
          width("walker.records", "of_state"),
          width("walker.records", "of_progress"), width("miss.store", "outcomes"),
          width("miss.store", "leaves"), width("miss.starts.starts", "entries"),

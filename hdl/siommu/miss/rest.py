@@ -28,8 +28,8 @@ class Rest(wiring.Component):
 
     Members
     -------
-    remainder : In(Remainder), joined_key : In(WalkKey)
-        In SECOND_EXIT; the key of the slot that the operation joined.
+    remainder : In(Remainder), joined_key : In(WalkKey), joined_known : In(1)
+        In SECOND_EXIT; the key of the slot that the operation joined, if it is known.
     in_rest : Out(Operation)
         In REST: what was in SECOND_EXIT, whatever its fate.
     waits : Out(WaitingInfo)
@@ -44,6 +44,7 @@ class Rest(wiring.Component):
         super().__init__({
             "remainder": In(Remainder),
             "joined_key": In(WalkKey),
+            "joined_known": In(1),
             "in_rest": Out(Operation),
             "waits": Out(WaitingInfo),
             "operation": Out(Operation),
@@ -86,15 +87,16 @@ class Rest(wiring.Component):
         return m
 
     def _differs(self, m):
-        """In REST: the operation joined a slot of another page. Partial tags let it; of that
-        slot's fault it is not to be the answer."""
+        """In REST: the operation joined a slot of another page, or perhaps. Partial tags let it;
+        of that slot's fault it is not to be the answer."""
         remainder, own = self.remainder, Signal(WalkKey)
         m.d.comb += assign(own, walk_key(remainder.operation))
         key, other = own.as_value(), self.joined_key.as_value()
-        joined, unequal = Signal(), Payload(len(range(0, len(key), PIECE)), name="unequal")
+        joined, unknown = Signal(), Signal()
+        unequal = Payload(len(range(0, len(key), PIECE)), name="unequal")
         m.d.sync += [
-            joined.eq(remainder.joined),
+            joined.eq(remainder.joined), unknown.eq(~self.joined_known),
             unequal.eq(Cat(key[low:low + PIECE] != other[low:low + PIECE]
                            for low in range(0, len(key), PIECE))),
         ]
-        return joined & unequal.any()
+        return joined & (unknown | unequal.any())

@@ -10,9 +10,10 @@ from ..lib.event import Event
 from ..lib.payload import Payload, payload_of
 from ..lib.structs import assign
 from ..pipeline.boundaries import BeatSource, Promotion
+from ..pipeline.events import FaultInfo
 from ..pipeline.grants import Outcome
 from ..pipeline.operation import Operation
-from ..pipeline.sizes import ENTRY_ADDR_BITS, LINE_BITS
+from ..pipeline.sizes import LINE_BITS
 from ..response.resolve import Mapped, Resolver, mapped
 from .fate import Fate, Joined, Remainder
 from .slot_store import KeptOperation, KeptOutcome
@@ -32,14 +33,10 @@ Answers = wiring.Signature({
 })
 
 
-class ExitFault(data.Struct):
-    """The fields of :class:`FaultInfo` that are not those of the operation that it answers."""
-
-    cause: 4
-    disposition: 2
-    level: 3
-    entry: ENTRY_ADDR_BITS
-    quiet: 1
+#: The fields of a :class:`~siommu.pipeline.events.FaultInfo` that its operation does not have.
+ExitFault = data.StructLayout({
+    name: field.shape for name, field in data.Layout.cast(FaultInfo)
+    if name not in dict(data.Layout.cast(Operation))})
 
 
 class SecondExit(wiring.Component):

@@ -68,8 +68,8 @@ class SlotStore(wiring.Component):
         Keeps the slot's outcome.
     slot : In(SLOT_BITS), outcome : Out(KeptOutcome), extent : Out(LINE_BITS)
         In the next cycle.
-    joined_slot : In(SLOT_BITS), joined_key : Out(WalkKey)
-        The key of a slot in use, in the next cycle.
+    joined_slot : In(SLOT_BITS), joined_key : Out(WalkKey), joined_known : Out(1)
+        The key of a slot in use, in the next cycle; it is not known if a line is read meanwhile.
     measured : In(stream.Signature(MeasuredRun)), lines : In(WalkOfLine)
         Keeps an extent; what the line scan reads, but for ``way``.
     """
@@ -90,6 +90,7 @@ class SlotStore(wiring.Component):
             "extent": Out(LINE_BITS),
             "joined_slot": In(SLOT_BITS),
             "joined_key": Out(WalkKey),
+            "joined_known": Out(1),
             "measured": In(stream.Signature(MeasuredRun, always_ready=True)),
             "lines": In(wiring.Signature(lines)),
         })
@@ -139,18 +140,18 @@ class SlotStore(wiring.Component):
 
     def _keys(self, m):
         lines, finished = self.lines, self.finished.payload
-        m.submodules.keys_of_lines = keys = ClockedRam(WalkKey, self._slots + 1)
-        m.submodules.keys_joined = joined = ClockedRam(WalkKey, self._slots + 1)
+        m.submodules.keys = keys = ClockedRam(WalkKey, self._slots + 1)
         m.submodules.leaves = leaves = ClockedRam(LeafOfLine, self._slots)
         m.d.comb += [
-            *assign(keys.word, walk_key(self.operation)), joined.word.eq(keys.word),
-            joined.address.eq(self.joined_slot), self.joined_key.eq(joined.answer),
+            keys.write.eq(1), keys.write_address.eq(self.place),
+            *assign(keys.word, walk_key(self.operation)),
+            keys.address.eq(Mux(lines.reads, lines.coming, self.joined_slot)),
+            self.joined_key.eq(keys.answer), lines.key.eq(keys.answer),
             leaves.write.eq(self.finished.valid), leaves.write_address.eq(finished.slot),
             leaves.word.rights.eq(finished.outcome.rights),
             leaves.word.pfn.eq(finished.outcome.pfn),
-            keys.address.eq(lines.coming), leaves.address.eq(lines.coming),
-            lines.key.eq(keys.answer), lines.rights.eq(leaves.answer.rights),
+            leaves.address.eq(lines.coming), lines.rights.eq(leaves.answer.rights),
             lines.pfn.eq(leaves.answer.pfn),
         ]
-        for each in (keys, joined):
-            m.d.comb += [each.write.eq(1), each.write_address.eq(self.place)]
+        # A line cannot wait. Who joined meanwhile may look up again.
+        m.d.sync += self.joined_known.eq(~lines.reads)

@@ -207,6 +207,7 @@ class MissUnit(wiring.Component):
             store.slot.eq(Mux(join.free, ended.slot, carried.slot)),
             second_exit.kept.eq(store.kept),
             store.joined_slot.eq(join.joined.slot), rest.joined_key.eq(store.joined_key),
+            rest.joined_known.eq(store.joined_known), store.lines.reads.eq(lines.reads),
             store.lines.coming.eq(lines.coming), lines.key.eq(store.lines.key),
             lines.rights.eq(store.lines.rights), lines.pfn.eq(store.lines.pfn),
             lines.way.eq(slots.states.ways[lines.slot]),
@@ -229,10 +230,9 @@ class MissUnit(wiring.Component):
         told, answered = self.fault.payload, rest.in_rest
         m.d.comb += [
             self.fault.valid.eq(second_exit.fault.valid),
-            *assign(told, {name: second_exit.fault.payload[name]
-                            for name, _ in data.Layout.cast(ExitFault)}),
-            *assign(told, {name: answered[name] for name in (
-                "write", "ft", "device", "pasid", "tag", "port", "addr")}),
+            *assign(told, {name: (second_exit.fault.payload if name in dict(ExitFault)
+                                          else answered)[name]
+                           for name, _ in data.Layout.cast(FaultInfo)}),
         ]
 
     def _wait(self, m, slots, budget, rest, replay):

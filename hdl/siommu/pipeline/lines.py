@@ -105,13 +105,15 @@ class WalkOfLine(wiring.Signature):
 
     Members
     -------
-    coming : Out(SLOT_BITS)
-        In the cycle before: which ``slot`` it will be.
+    reads : Out(1), coming : Out(SLOT_BITS)
+        In the cycle before: a line may begin, and which ``slot`` it will be. The key, the rights
+        and the number are needed only behind ``reads``.
     slot : Out(SLOT_BITS)
     key : In(WalkKey), way : In(WAY_BITS), rights : In(Rights), pfn : In(PFN_BITS)
         ``way``: where the second level has room for its line, combinational from ``slot``.
     """
 
     def __init__(self):
-        super().__init__({"coming": Out(SLOT_BITS), "slot": Out(SLOT_BITS), "key": In(WalkKey),
-                          "way": In(WAY_BITS), "rights": In(Rights), "pfn": In(PFN_BITS)})
+        super().__init__({"reads": Out(1), "coming": Out(SLOT_BITS), "slot": Out(SLOT_BITS),
+                          "key": In(WalkKey), "way": In(WAY_BITS), "rights": In(Rights),
+                          "pfn": In(PFN_BITS)})

@@ -12,7 +12,7 @@ from ..lib.payload import Payload, payload_of
 from ..lib.structs import assign
 from ..pipeline.grants import Rights
 from ..pipeline.keys import LineKey, WalkKey, line_key
-from ..pipeline.lines import GrantedWalk, WalkOfLine
+from ..pipeline.lines import GrantedWalk
 from ..pipeline.sizes import LINE_BITS, SET_BITS, SLOT_BITS, WAY_BITS
 from ..pipeline.timetable import LINE_CYCLES, LINE_TAGS_MEET, Line
 from .line_schedule import at
@@ -58,10 +58,10 @@ class LineRecords(wiring.Component):
 
     Members
     -------
-    since : In(LINE_CYCLES), next : In(GrantedWalk), coming : In(SLOT_BITS)
+    since : In(LINE_CYCLES), next : In(GrantedWalk)
         From ``LineSchedule``.
-    walk : Out(WalkOfLine)
-        Of ``next``.
+    key : In(WalkKey), way : In(WAY_BITS), rights : In(Rights), pfn : In(PFN_BITS)
+        Of ``next``, when it begins.
     stale : In(walk_slots)
         Slots whose lines must not be kept any more.
     first : Out(FirstHalf)
@@ -77,8 +77,10 @@ class LineRecords(wiring.Component):
         super().__init__({
             "since": In(LINE_CYCLES),
             "next": In(GrantedWalk),
-            "coming": In(SLOT_BITS),
-            "walk": Out(WalkOfLine()),
+            "key": In(WalkKey),
+            "way": In(WAY_BITS),
+            "rights": In(Rights),
+            "pfn": In(PFN_BITS),
             "stale": In(config.walk_slots),
             "first": Out(FirstHalf),
             "second": Out(SecondHalf),
@@ -87,15 +89,14 @@ class LineRecords(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        since, walk = self.since, self.walk
+        since = self.since
         first, second = payload_of(m, self.first), Payload(SecondHalf, name="second_held")
-        m.d.comb += [walk.slot.eq(self.next.slot), walk.coming.eq(self.coming)]
         with m.If(at(since, Line.BEGIN)):
             m.d.sync += [
                 first.slot.eq(self.next.slot), first.line.eq(self.next.line),
                 first.keep.eq(self.next.line & ~self._is_stale(self.next.slot)),
-                first.key.eq(walk.key), first.way.eq(walk.way),
-                first.rights.eq(walk.rights), first.pfn.eq(walk.pfn),
+                first.key.eq(self.key), first.way.eq(self.way),
+                first.rights.eq(self.rights), first.pfn.eq(self.pfn),
             ]
         with m.If(at(since, Line.PITCH)):
             m.d.sync += [
@@ -121,8 +122,7 @@ class LineRecords(wiring.Component):
         # In TAG_OFF of this one, the other one has begun at least a pitch before, and less than
         # what would let the tags meet.
         nearest, furthest = Line.TAG_OFF + Line.PITCH, Line.TAG_OFF + LINE_TAGS_MEET - 1
-        key = self.walk.key
-        m.d.comb += [*assign(line, line_key(key, key.page)), self.first_set.eq(index)]
+        m.d.comb += [*assign(line, line_key(self.key, self.key.page)), self.first_set.eq(index)]
         with m.If(at(since, Line.BEGIN)):
             m.d.sync += index.eq(line_index(line, len(index)))
         m.d.sync += [

@@ -50,11 +50,11 @@ class LineSchedule(wiring.Component):
         There is always room: each slot has one walk.
     next : Out(GrantedWalk)
         The walk that begins next. It stays until then.
-    coming : Out(SLOT_BITS)
-        The slot of ``next`` in the next cycle.
+    reads : Out(1), coming : Out(SLOT_BITS)
+        A walk begins in the next cycle; the slot of ``next`` then.
     since : Out(LINE_CYCLES)
-        A bit for each cycle of ``Line``: a line is in it. Bit 0: ``next`` begins. From there on
-        the bits come from registers.
+        A bit for each cycle of ``Line``: a line is in it. Bit 0: ``next`` begins. They come from
+        registers.
     """
 
     def __init__(self, walk_slots):
@@ -62,6 +62,7 @@ class LineSchedule(wiring.Component):
         super().__init__({
             "granted": In(stream.Signature(GrantedWalk)),
             "next": Out(GrantedWalk),
+            "reads": Out(1),
             "coming": Out(SLOT_BITS),
             "since": Out(LINE_CYCLES),
         })
@@ -72,22 +73,22 @@ class LineSchedule(wiring.Component):
             width=len(self.next.as_value()), depth=self._walk_slots)
         arrived, arrives = Payload(GrantedWalk, name="arrived"), Signal()
         next_, present = Payload(GrantedWalk, name="next_held"), Signal()
-        begins, blocked, past = Signal(), Signal(), Signal(LINE_CYCLES - 1)
-        following = Signal(GrantedWalk)
+        following, begins, blocks = Signal(GrantedWalk), self.since[Line.BEGIN], Signal()
         m.d.comb += [
             self.granted.ready.eq(waiting.w_rdy), self.next.eq(next_),
             waiting.w_en.eq(arrives & (waiting.r_rdy | present)), waiting.w_data.eq(arrived),
             waiting.r_en.eq(~present),
-            begins.eq(present & ~blocked), self.since.eq(Cat(begins, past)),
             following.eq(Mux(waiting.r_rdy, waiting.r_data, arrived.as_value())),
+            # For the next cycle, another one is too near, or its tag on would meet a tag off.
+            blocks.eq(at(self.since, Line.BEGIN, Line.PITCH - 1)
+                      | self.since[LINE_TAGS_MEET - 1]),
+            # One that begins now is still present, and blocks.
+            self.reads.eq((present | waiting.r_rdy | arrives) & ~blocks),
             self.coming.eq(Mux(present, next_.slot, following.slot)),
         ]
         m.d.sync += [
             arrives.eq(self.granted.valid), arrived.eq(self.granted.payload),
-            past.eq(self.since),
-            # of the next cycle: another one is too near, or its tag on would meet a tag off
-            blocked.eq(at(self.since, Line.BEGIN, Line.PITCH - 1)
-                       | self.since[LINE_TAGS_MEET - 1]),
+            self.since.eq(Cat(self.reads, self.since)),
         ]
         with m.If(begins):
             m.d.sync += present.eq(0)
@@ -97,4 +98,5 @@ class LineSchedule(wiring.Component):
                 next_.eq(following),
             ]
         require(m, ~(waiting.w_en & ~waiting.w_rdy), "each walk slot ends one walk at a time")
+        require(m, ~begins | present, "the walk whose line begins is there")
         return m

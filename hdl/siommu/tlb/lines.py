@@ -78,14 +78,16 @@ class TableLines(wiring.Component):
         m.submodules.first_fill = first = FirstLevelFill()
         m.submodules.second_fill = second = SecondLevelFill()
         connect(m, flipped(self.granted), schedule.granted)
-        connect(m, records.walk, flipped(self.walk))
         connect(m, first.fill, flipped(self.fill))
         connect(m, first.measured, flipped(self.measured))
         connect(m, second.fill, flipped(self.second_fill))
-        since = schedule.since
+        since, walk = schedule.since, self.walk
         m.d.comb += [
             *(each.since.eq(since) for each in (records, runs, first, second)),
-            records.next.eq(schedule.next), records.coming.eq(schedule.coming),
+            walk.reads.eq(schedule.reads), walk.coming.eq(schedule.coming),
+            walk.slot.eq(schedule.next.slot), records.next.eq(schedule.next),
+            *(getattr(records, name).eq(getattr(walk, name))
+              for name in ("key", "way", "rights", "pfn")),
             records.stale.eq(self.stale),
             buffer.words.eq(self.words), buffer.row.eq(row_to_read(since)),
             buffer.slot.eq(Mux(at(since, Line.BEGIN), schedule.next.slot, records.first.slot)),

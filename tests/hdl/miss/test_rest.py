@@ -14,15 +14,17 @@ KEY = {"ft": 1, "write": 0, "device": 0x8003, "pasid": 0x40a04, "page": 0x9_0000
 FIELDS = (("ft", 1), ("write", 1), ("device", 16), ("pasid", 20), ("page", 52))
 
 
-async def parked(ctx, dut, key, *, joined, own=KEY):
+async def parked(ctx, dut, key, *, joined, own=KEY, known=1):
     """An operation for the page of ``own`` that waits, in time for the fault of a slot of ``key``;
-    it joined that one in this pass or in an earlier one. Whether it still is."""
+    it joined that one in this pass or in an earlier one, and the key is known or not. Whether it
+    still is."""
     operation = {name: value for name, value in own.items() if name != "page"}
     remainder = dut.remainder
     ctx.set(remainder.left, {"fate": Fate.PARK, "reason": Reason.JOINED})
     ctx.set(remainder.operation, {**operation, "addr": own["page"] << 12, "in_time": 1})
     ctx.set(remainder.joined, joined)
     ctx.set(dut.joined_key, key)
+    ctx.set(dut.joined_known, known)
     await ctx.tick()
     ctx.set(remainder.left, {"fate": Fate.NONE})
     assert ctx.get(dut.waits.push) and ctx.get(dut.waits.reason) == Reason.JOINED
@@ -36,6 +38,8 @@ def test_only_a_slot_of_the_very_page_has_its_fault():
 
     async def bench(ctx):
         assert await parked(ctx, dut, KEY, joined=1)
+        assert not await parked(ctx, dut, KEY, joined=1, known=0)
+        assert await parked(ctx, dut, KEY, joined=0, known=0)
         for field, bit, key in one_bit_off(KEY, FIELDS):
             assert not await parked(ctx, dut, key, joined=1), f"{field} bit {bit}"
             assert await parked(ctx, dut, key, joined=0)

@@ -89,11 +89,13 @@ def test_runs_and_extents():
                 if pending:
                     ctx.set(dut.granted.payload, {"slot": pending.pop(0), "line": 1})
                 ctx.set(dut.walk.way, ctx.get(dut.walk.slot) & 1)
-                if coming in keys:      # from a memory with a clock
+                if coming is None:      # the memory answers others
+                    ctx.set(dut.walk.key, {"page": rng.getrandbits(52)})
+                elif coming in keys:    # from a memory with a clock
                     ctx.set(dut.walk.key, keys[coming])
                     ctx.set(dut.walk.pfn, leaves[coming][0])
                     ctx.set(dut.walk.rights, leaves[coming][1])
-                coming = ctx.get(dut.walk.coming)
+                coming = ctx.get(dut.walk.coming) if ctx.get(dut.walk.reads) else None
                 tag, row = dut.second_fill.tag, dut.second_fill.row
                 if ctx.get(row.valid):
                     content = ctx.get(row.payload)
