@@ -18,6 +18,9 @@ __all__ = ["bridge_verilog", "component_verilog", "plain_verilog", "verilog"]
 _DIRECTIONS = {In: PortDirection.Input, Out: PortDirection.Output}
 #: Yosys's dummy that each ``always @*`` reads, so that the block runs once at time 0.
 _TRIGGER = re.compile(r"^(  reg )(\\\$auto\$verilog_backend\S+ ) = 0;$", re.M)
+#: A block that Yosys gives no dummy, because it is a single statement.
+_SINGLE = re.compile(r"^  always @\*\n    (.*;)\n", re.M)
+_MODULE = re.compile(r"^module .*?^endmodule$", re.M | re.S)
 #: A field of no bits, which a configuration without it has: Verilog has no such wire.
 _EMPTY = re.compile(r"^  (?:wire|reg) \[-1:0\] .*;\n", re.M)
 
@@ -62,4 +65,17 @@ def component_verilog(component, name: str, checked: bool = False) -> str:
 def plain_verilog(text: str) -> str:
     """``text``, Verilog as Yosys writes it for Amaranth, as tools of all kinds take it: with plain
     names, blocks that run once, and without wires of no bits."""
+    text = _MODULE.sub(lambda module: _with_dummies(module[0]), text)
     return plain_names(_EMPTY.sub("", _TRIGGER.sub(r"\1\2;\n  initial \2<= 0;", text)))
+
+
+def _with_dummies(module):
+    """The text of a module, each of whose combinational blocks reads the dummy."""
+    if not _SINGLE.search(module):
+        return module
+    if not _TRIGGER.search(module):
+        header, end, rest = module.partition(");\n")
+        module = f"{header}{end}  reg \\$auto$verilog_backend.none = 0;\n{rest}"
+    dummy = _TRIGGER.search(module)[2]
+    return _SINGLE.sub(lambda block: f"  always @* begin\n    if ({dummy}) begin end\n"
+                                     f"    {block[1]}\n  end\n", module)

@@ -1,20 +1,30 @@
-"""A memory with one port to write and one to read, each with a clock."""
+"""Memories: how many words they have, and one with a clock at each of its two ports."""
 
 from amaranth import Module
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
 
 from .payload import Payload, payload_of
 
-__all__ = ["ClockedRam"]
+__all__ = ["ClockedRam", "words_for"]
 
 LUT_RAM_WORDS = 32      #: two LUT RAMs and a choice between them; a block RAM is slow to answer
 
 
+def words_for(depth):
+    """The words of a memory for ``depth`` of them: a power of two, and two at least.
+
+    An address that does not count may be any number, and reads a word then. Behind the last word
+    a simulator would find an unknown, which spreads. A memory of a device has them anyway.
+    """
+    return 1 << max(ceil_log2(depth), 1)
+
+
 class ClockedRam(wiring.Component):
-    """``depth`` words of ``shape``, at least two: in LUT RAM if they are few, else in block RAM.
-    What is ``registered`` is in block RAM even if they are few: it takes less, and a block RAM's
-    late answer does no harm there.
+    """``depth`` words of ``shape``, or more (:func:`words_for`): in LUT RAM if they are few, else
+    in block RAM. What is ``registered`` is in block RAM even if they are few: it takes less, and a
+    block RAM's late answer does no harm there.
 
     What is answered of a word that is written in the cycle of its address is not defined: with that
     promise a tool need not build a way around a block RAM.
@@ -43,7 +53,7 @@ class ClockedRam(wiring.Component):
         self._in_luts = depth <= LUT_RAM_WORDS and not registered
         # A device without LUT RAM needs a choice for the small ones.
         style = {} if self._in_luts else {"ram_style": "block"}
-        self._ram = memory.Memory(shape=shape, depth=max(depth, 2), init=[],
+        self._ram = memory.Memory(shape=shape, depth=words_for(depth), init=[],
                                   attrs={"no_rw_check": 1, **style})
         bits = len(self._ram.read_port(domain="comb").addr)
         super().__init__({

@@ -46,8 +46,8 @@ class PairQueue(wiring.Component):
         m.d.comb += [
             self.w.ready.eq(~both), self.r.valid.eq(some),
             read.addr.eq(oldest), self.r.payload.eq(read.data),
-            # A free entry takes what is there: nobody looks at it unless it counts.
-            write.en.eq(~both), write.addr.eq(oldest ^ some), write.data.eq(self.w.payload),
+            # Not what is there beside a write: in a simulator, that may be unknown.
+            write.en.eq(pushes), write.addr.eq(oldest ^ some), write.data.eq(self.w.payload),
             pushes.eq(self.w.valid & ~both), pops.eq(self.r.ready & some),
             self.stays.eq(both | pushes),
         ]

@@ -19,7 +19,7 @@ from amaranth.utils import ceil_log2, exact_log2
 
 from ..arch.config import Config
 from ..lib.choose import RoundRobin, one_hot_index, one_of
-from ..lib.clocked_ram import ClockedRam
+from ..lib.clocked_ram import ClockedRam, words_for
 from ..lib.payload import Payload, payload_of
 from ..pipeline.boundaries import CreditUser, ReplaySource
 from ..pipeline.operation import Operation
@@ -215,7 +215,7 @@ class ReplayQueue(wiring.Component):
         ports = self._config.requesters
         may = Signal(ports)
         for port in range(ports):
-            slots = memory.Memory(shape=SLOT_BITS, depth=self._depth(port), init=[])
+            slots = memory.Memory(shape=SLOT_BITS, depth=words_for(self._depth(port)), init=[])
             m.submodules[f"slots_{port}"] = slots
             write, read = slots.write_port(), slots.read_port(domain="comb")
             slot, ready, known = Signal(SLOT_BITS), Signal(), Signal(KNOWN)

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..arch.config import Config
 from ..arch.formats import PFN_BITS
-from ..lib.clocked_ram import ClockedRam
+from ..lib.clocked_ram import ClockedRam, words_for
 from ..lib.contract import require
 from ..lib.event import Event
 from ..lib.structs import assign
@@ -105,7 +105,7 @@ class SlotStore(wiring.Component):
     def _owners(self, m):
         places = self._slots + 1
         m.submodules.owners = owners = ClockedRam(KeptOperation, 2 * places, registered=True)
-        m.submodules.halves = halves = memory.Memory(shape=1, depth=places, init=[])
+        m.submodules.halves = halves = memory.Memory(shape=1, depth=words_for(places), init=[])
         write, read = halves.write_port(), halves.read_port(domain="comb")
         half, passes = Signal(), Signal.like(owners.address)      # the place of before
         m.d.comb += [
@@ -125,7 +125,7 @@ class SlotStore(wiring.Component):
     def _outcomes(self, m):
         m.submodules.outcomes = outcomes = ClockedRam(KeptOutcome, self._slots)
         m.submodules.extents = extents = memory.Memory(
-            shape=LINE_BITS, depth=self._slots, init=[])
+            shape=LINE_BITS, depth=words_for(self._slots), init=[])
         measure, follows = extents.write_port(), extents.read_port()
         finished = self.finished.payload
         m.d.comb += [

@@ -5,6 +5,7 @@ from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..lib.choose import one_hot_index
+from ..lib.clocked_ram import words_for
 from ..lib.contract import require
 from ..lib.event import Event
 from ..lib.payload import Payload, payload_of
@@ -69,7 +70,8 @@ class ContextCache(wiring.Component):
         rows = max(entries, 2)      # an address has at least one bit
         valid, match = Signal(entries), Signal(entries)
         tags = [Payload(self._key, name=f"tag_{index}") for index in range(entries)]
-        m.submodules.values = values = memory.Memory(shape=self._value, depth=rows, init=[])
+        m.submodules.values = values = memory.Memory(
+            shape=self._value, depth=words_for(rows), init=[])
         write, read = values.write_port(), values.read_port(domain="comb")
 
         # The look-up.

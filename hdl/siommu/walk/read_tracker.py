@@ -17,6 +17,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..arch.config import Config
 from ..bus.axi import ReadData
+from ..lib.clocked_ram import words_for
 from ..lib.contract import require
 from ..lib.event import Event
 from ..lib.payload import Payload
@@ -81,8 +82,8 @@ class ReadTracker(wiring.Component):
         """Returns whether the beat that is taken is one of a read under way. (A walk that begins
         has none; so what a reset left in the RAMs is forgotten with its first read.)"""
         slots, identity, asked = self._config.walk_slots, self.r.payload.id, self.asked
-        m.submodules.asks = asks = memory.Memory(shape=2, depth=slots, init=[])
-        m.submodules.ends = ends = memory.Memory(shape=2, depth=slots, init=[])
+        m.submodules.asks = asks = memory.Memory(shape=2, depth=words_for(slots), init=[])
+        m.submodules.ends = ends = memory.Memory(shape=2, depth=words_for(slots), init=[])
         asks_now, asks_before = asks.read_port(domain="comb"), asks.read_port(domain="comb")
         ends_now, ends_before = ends.read_port(domain="comb"), ends.read_port(domain="comb")
         ask, end, ours = asks.write_port(), ends.write_port(), Signal()
@@ -106,7 +107,7 @@ class ReadTracker(wiring.Component):
         start sets it right for its slot."""
         identity, last = self.r.payload.id, self.r.payload.last
         m.submodules.inside = inside = memory.Memory(
-            shape=1, depth=self._config.walk_slots, init=[])
+            shape=1, depth=words_for(self._config.walk_slots), init=[])
         was_inside, enter = inside.read_port(domain="comb"), inside.write_port()
         in_line, of_line = was_inside.data[0], Signal()
         m.d.comb += [
@@ -125,7 +126,7 @@ class ReadTracker(wiring.Component):
         burst that is too long is never taken for a whole line."""
         identity = self.r.payload.id
         m.submodules.counts = counts = memory.Memory(
-            shape=LINE_BITS + 1, depth=self._config.walk_slots, init=[])
+            shape=LINE_BITS + 1, depth=words_for(self._config.walk_slots), init=[])
         before, after = counts.read_port(domain="comb"), counts.write_port()
         count = Signal(LINE_BITS + 1)
         m.d.comb += [
@@ -148,10 +149,11 @@ class ReadTracker(wiring.Component):
             self.beat.payload.turn.eq(turn), self.beat.payload.ends.eq(last & ~stays),
         ]
         with m.If(self.r.ready):
-            m.d.sync += [
-                held.eq(self.r.valid), turn.eq(0), valid.eq(ours), last.eq(payload.last),
-                beat.slot.eq(payload.id), beat.data.eq(payload.data),
-                beat.error.eq(payload.resp[1]), beat.of_line.eq(of_line), beat.count.eq(count),
-            ]
+            m.d.sync += [held.eq(self.r.valid), turn.eq(0), valid.eq(ours)]
         with m.Else():
             m.d.sync += turn.eq(turn + 1)
+        with m.If(self.r.ready & self.r.valid):     # what the bus says beside a beat stays outside
+            m.d.sync += [
+                last.eq(payload.last), beat.slot.eq(payload.id), beat.data.eq(payload.data),
+                beat.error.eq(payload.resp[1]), beat.of_line.eq(of_line), beat.count.eq(count),
+            ]

@@ -5,6 +5,7 @@ from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import Config
+from ..lib.clocked_ram import words_for
 from ..lib.contract import require
 from ..lib.event import Event
 from ..pipeline.sizes import SLOT_BITS
@@ -58,7 +59,7 @@ class WalkRecords(wiring.Component):
         started, asked, word = self.started, self.asked, self.word
         writes, reads = {}, {}
         for name, field in WalkRecord(self._config):
-            ram = memory.Memory(shape=field.shape, depth=slots, init=[])
+            ram = memory.Memory(shape=field.shape, depth=words_for(slots), init=[])
             m.submodules[f"of_{name}"] = ram
             reads[name], writes[name] = ram.read_port(domain="comb"), ram.write_port()
             m.d.comb += reads[name].addr.eq(self.slot)

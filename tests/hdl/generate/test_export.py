@@ -124,6 +124,10 @@ def test_every_combinational_block_runs_once(default):
             assert f"  reg {dummy};\n  initial {dummy} <= 0;" in module
             dummies += 1
     assert dummies > 10
+    blocks = re.findall(r"^  always @\*.*\n.*", default, re.M)
+    assert len(blocks) > 500
+    assert not [block for block in blocks
+                if not re.fullmatch(r"  always @\* begin\n    if \(\w+\) begin end", block)]
 
 
 def test_names_are_plain_words_of_the_source(default):
