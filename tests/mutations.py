@@ -198,6 +198,9 @@ MUTATIONS = {
     "key-read-by-a-line": Mutation(
         "a joiner is compared with the slot whose line is read meanwhile", "miss/slot_store",
         "self.joined_known.eq(~lines.reads)", "self.joined_known.eq(1)"),
+    "block-never-runs": Mutation(
+        "a combinational block of one statement runs only when what it reads changes",
+        "generate/export", "_with_dummies(module[0])", "module[0]"),
     "prefetch-without-end": Mutation(
         "a prefetch that is given up goes on", "miss/look_ahead",
         "            with m.If(more):            # not abandoned meanwhile\n",
