@@ -14,11 +14,16 @@ PRESETS := small default large
 TRANSLATIONS ?= 1000000
 INVALIDATIONS ?= 5000
 MINUTES ?= 20
+KIND ?= worlds
+COUNT ?= 100
+SITE ?= local
 BOARD ?= ulx3s
 PRESET ?= small
 # All cores. A simulation's tests stay in one process; the longest simulations come first.
 PYTEST := $(PY) -m pytest
 PARALLEL := -n auto --dist loadscope --no-loadscope-reorder
+# Tests that have a target of their own.
+ELSEWHERE := --ignore tests/linux --ignore tests/soc --ignore tests/cluster
 export PYTHON
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -26,14 +31,14 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 .PHONY: help verilog check test test-soc test-synth linux test-linux stress-linux linux-shell regress lint demo waves formal mutants bench bench-linux bench-synth soak revocation matrix \
-	fpga board-sim soc \
+	fpga board-sim soc campaign test-cluster test-netlist test-undefined \
 	docs generate lock clean distclean
 
 help: ## this list
 	@echo "SIOMMU: storage I/O memory management unit"
 	@sed -n -e 's/^#: \(.*\)/|\1/p' -e 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | \
 		while IFS='|' read -r name text; do \
-			if [ "$$name" ]; then printf '  make %-13s %s\n' "$$name" "$$text"; \
+			if [ "$$name" ]; then printf '  make %-14s %s\n' "$$name" "$$text"; \
 			else printf '\n%s\n' "$$text"; fi; done
 	@echo
 	@echo "Missing Debian packages are installed if root runs make; SIOMMU_INSTALL=no prevents that."
@@ -70,13 +75,13 @@ check: $(STAMP) ## a short tour (3 minutes): lint, fast tests, one random world 
 	@sh scripts/check_tools.sh compiler libpython e2fsprogs
 	@$(MAKE) --no-print-directory lint PRESETS=default
 	@echo "siommu: running the fast tests, and random world $(or $(SEED),0)"
-	@SEED=$(or $(SEED),0) $(PYTEST) $(PARALLEL) -q --ignore tests/linux --ignore tests/soc -m "not slow and not synthesis" $(ARGS)
+	@SEED=$(or $(SEED),0) $(PYTEST) $(PARALLEL) -q $(ELSEWHERE) -m "not slow and not synthesis" $(ARGS)
 	@echo "siommu: the short tour passed; make test runs everything"
 
 test: $(STAMP) ## unit tests and regression (SEED=n replays one random world)
 	@sh scripts/check_tools.sh compiler libpython e2fsprogs tools
 	@echo "siommu: running the tests (ARGS=-n0 runs them one after the other)"
-	@$(PYTEST) $(PARALLEL) --ignore tests/linux --ignore tests/soc -m "not synthesis" $(ARGS)
+	@$(PYTEST) $(PARALLEL) $(ELSEWHERE) -m "not synthesis" $(ARGS)
 
 test-soc: $(STAMP) ## the core in what others build: FuseSoC, Amaranth, LiteX, beside a processor
 	@sh scripts/check_tools.sh compiler libpython tools
@@ -84,6 +89,14 @@ test-soc: $(STAMP) ## the core in what others build: FuseSoC, Amaranth, LiteX, b
 
 test-synth: $(STAMP) ## plain Yosys synthesises `small` for three families of FPGAs (4 minutes)
 	@$(PYTEST) $(PARALLEL) -m synthesis tests/hdl/generate $(ARGS)
+
+test-netlist: $(STAMP) ## the regression on a netlist of Yosys, cell by cell (hours)
+	@sh scripts/check_tools.sh compiler libpython
+	@FORM=netlist $(PYTEST) $(PARALLEL) tests/regression/test_regression.py $(ARGS)
+
+test-undefined: $(STAMP) ## the regression with random bits wherever reset leaves them (SEED=n)
+	@sh scripts/check_tools.sh compiler libpython
+	@FORM=undefined $(PYTEST) $(PARALLEL) tests/regression/test_regression.py $(ARGS)
 
 #: Under Linux
 
@@ -197,6 +210,16 @@ revocation: $(STAMP) ## tables change under traffic (INVALIDATIONS=5000)
 matrix: $(STAMP) ## random worlds on every combination of bus, L2, walks and ports (hours)
 	@sh scripts/check_tools.sh compiler libpython
 	@$(PY) -m tests.bench.matrix $(ARGS)
+
+#: Thousands of jobs
+
+campaign: $(STAMP) ## jobs of a KIND (worlds, matrix, mutants, proofs, places) here or on a cluster (SITE=slurm)
+	@sh scripts/check_tools.sh compiler libpython
+	@$(PY) -m tests.campaign $(KIND) --count $(COUNT) --site $(SITE) $(ARGS)
+
+test-cluster: $(STAMP) ## campaigns on a Slurm of one node, made for the test (root; 3 minutes)
+	@sh scripts/check_tools.sh slurm
+	@$(PYTEST) -n0 tests/cluster $(ARGS)
 
 #: For those who change it
 

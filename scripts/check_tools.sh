@@ -2,8 +2,8 @@
 # Checks that the host has what a step needs. What Debian packages can mend is installed where that
 # may be done without asking: by root, with apt-get. Otherwise the last line is the one to type.
 #
-# Usage: check_tools.sh NEED...   with NEED one of: python, compiler, libpython, e2fsprogs, riscv; and
-# `tools`, which are not needed: some tests are skipped without them.
+# Usage: check_tools.sh NEED...   with NEED one of: python, compiler, libpython, e2fsprogs, riscv,
+# slurm; and `tools`, which are not needed: some tests are skipped without them.
 # PYTHON names the interpreter to check; SIOMMU_INSTALL=no installs nothing.
 set -u
 
@@ -45,6 +45,12 @@ look() {
             # Compiles the firmware of `make soc`. It has no C library, and the firmware needs none.
             command -v riscv64-unknown-elf-gcc >/dev/null 2>&1 ||
                 need "riscv64-unknown-elf-gcc is missing." gcc-riscv64-unknown-elf ;;
+        slurm)
+            # A cluster of one node, for the test of campaigns. The daemons lie in /usr/sbin.
+            for tool in slurmctld:slurmctld slurmd:slurmd sbatch:slurm-client munged:munge; do
+                PATH="$PATH:/usr/sbin" command -v "${tool%:*}" >/dev/null 2>&1 ||
+                    need "${tool%:*} is missing." "${tool#*:}"
+            done ;;
         tools)
             # Icarus reads the exported Verilog, GTKWave's converter its waves, GHDL the templates; the
             # firmware of tests/soc is for a RISC-V processor.

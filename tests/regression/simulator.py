@@ -1,7 +1,8 @@
 """Builds the simulated core and runs cocotb tests on it.
 
 The model is built once per Verilog text and kept under ``build/sim``; nothing is built again while
-the text stays the same. ``SIM=icarus`` takes Icarus Verilog instead of Verilator.
+the text stays the same. ``SIM=icarus`` takes Icarus Verilog instead of Verilator, ``FORM=name``
+another form of the Verilog (``forms.py``).
 ``SIOMMU_VERILOG=file`` takes that file instead of the generated default configuration (to try a
 deliberate fault, or a netlist), ``SIOMMU_BRIDGE_VERILOG=file`` instead of that of the bridge.
 """
@@ -21,6 +22,8 @@ from xml.etree import ElementTree
 from sim.folders import digest, locked, made
 from siommu.arch.config import PRESETS, BridgeConfig, Config, ConfigError
 from siommu.generate.files import WriteError
+
+from . import forms
 
 __all__ = ["BRIDGES", "CONFIGS", "SimulationError", "verilog", "bridge_verilog", "build", "run",
            "fst_available"]
@@ -200,7 +203,7 @@ def build(source, waves=None, top="siommu"):
     if sim == "verilator":
         versions = [importlib.metadata.version("verilator")]
         args = ["--assert", "-O3", "-Wno-fatal", "-Wno-lint", "-Wno-style",
-                "--output-split", "100000"]
+                "--output-split", "100000", *forms.ARGUMENTS[forms.form()]]
         # Tests touch ports only; the table of all other signals takes minutes to compile.
         args += ["--no-public-flat-rw", "--public-depth", "1"]
         if waves == "fst":
@@ -272,9 +275,13 @@ def run(module, names, config="default", waves=None, env=None, label=None, check
     SimulationError
         The simulation ended without having run all of ``names``.
     """
-    model = build(sources or verilog(config, checked), waves, top)
+    if forms.form() != "exported":      # before a reset nothing holds, and cells have no contracts
+        checked = False
+    model = build(sources or forms.sources(verilog(config, checked), top), waves, top)
     label = label or module.rpartition(".")[2]
-    folder = BUILD / "regress" / f"{label}-{config}{'-waves' if waves else ''}"
+    # Jobs that run beside each other have a folder each.
+    folder = Path(os.environ.get("SIOMMU_RUNS", BUILD / "regress")) / \
+        f"{label}-{config}{'-waves' if waves else ''}"
     shutil.rmtree(folder, ignore_errors=True)
     try:
         folder.mkdir(parents=True)
@@ -290,7 +297,8 @@ def run(module, names, config="default", waves=None, env=None, label=None, check
         runner.test(hdl_toplevel=top, hdl_toplevel_lang="verilog",
                     test_module=module, test_filter=tests,
                     build_dir=model, test_dir=folder, results_xml=str(results_file),
-                    extra_env=extra, waves=bool(waves), log_file=log)
+                    extra_env=extra, waves=bool(waves), log_file=log,
+                    plusargs=forms.options())
     if not results_file.exists():
         tail = "\n".join(log.read_text().splitlines()[-30:]) if log.exists() else "(no log)"
         raise SimulationError(f"the simulation of {module} ended abnormally; "

@@ -2,7 +2,7 @@
 
 Environment: ``SEED=n`` runs that random world alone; ``SEEDS=n`` runs seed 0 and n - 1 fresh
 seeds; ``SAMPLE=n`` takes another sample of configurations for them (``make matrix`` runs on all);
-``SIM=icarus`` and ``SIOMMU_VERILOG=file`` as in ``simulator.py``.
+``SIM=icarus``, ``FORM=name`` and ``SIOMMU_VERILOG=file`` as in ``simulator.py``.
 """
 
 import os
@@ -11,7 +11,7 @@ import pytest
 
 from tests.bench import matrix
 
-from . import simulator
+from . import forms, simulator
 from .collected import Simulations, items
 from .outcome import choose_seeds
 
@@ -36,6 +36,8 @@ MODULES = {
     "revocation": ("default", "edge", "small"),
     "random_worlds": ("default", "small", "edge", "large", *SAMPLE),
 }
+if forms.form() != "exported":      # the others are looked at on the smallest that has it all
+    MODULES = dict.fromkeys(MODULES, (forms.CONFIG,))
 choose_seeds()
 
 _simulations = Simulations(lambda module, config, names: simulator.run(module, names, config))
@@ -54,7 +56,8 @@ def ran():
 def is_whole(items):
     """Whether ``items`` hold the whole regression with all seeds, so that its covers count."""
     chosen = sum(item.name.startswith("test_regression[") for item in items)
-    return chosen == len(list(_items())) and not os.environ.get("SEED")
+    return chosen == len(list(_items())) and not os.environ.get("SEED") \
+        and forms.form() == "exported"
 
 
 @pytest.mark.parametrize("module, config, test", list(_items()))

@@ -34,6 +34,9 @@ ALLOWED = {
                                            "when the simulation passed",
     ("tests/mutations.py", "mutated_tree", "copytree"): "a tree in a temporary folder",
     ("tests/mutations.py", "mutated_tree", "write_text"): "a tree in a temporary folder",
+    ("tests/cluster/one_node.py", "_run", "open"): "what a daemon says while it runs",
+    ("tests/cluster/one_node.py", "start", "write_bytes"): "a key in a test's temporary folder",
+    ("tests/cluster/one_node.py", "start", "write_text"): "settings in a test's temporary folder",
     ("tests/support/program.py", "run", "write_text"): "a program in a test's temporary folder",
 }
 WRITERS = {"write_text", "write_bytes", "savefig", "copy", "copy2", "copyfile", "copytree", "move",
