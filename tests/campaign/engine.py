@@ -87,19 +87,19 @@ def _local(site):
 
 
 def _slurm(site):
-    return SlurmProvider(
-        partition=site.partition or None, account=site.account or None, nodes_per_block=1,
-        init_blocks=0, max_blocks=site.nodes, walltime=site.walltime, exclusive=False,
-        scheduler_options=site.options, worker_init=_environment(site), cmd_timeout=60,
-        launcher=SimpleLauncher())
+    return SlurmProvider(partition=site.partition or None, account=site.account or None,
+                         exclusive=False, **_pilots(site))
 
 
 def _lsf(site):
-    return LSFProvider(
-        queue=site.partition or None, project=site.account or None, nodes_per_block=1,
-        init_blocks=0, max_blocks=site.nodes, walltime=site.walltime,
-        scheduler_options=site.options, worker_init=_environment(site), cmd_timeout=60,
-        launcher=SimpleLauncher())
+    return LSFProvider(queue=site.partition or None, project=site.account or None, **_pilots(site))
+
+
+def _pilots(site):
+    """What every cluster is told about pilot jobs: one node each."""
+    return {"nodes_per_block": 1, "init_blocks": 0, "max_blocks": site.nodes,
+            "walltime": site.walltime, "scheduler_options": site.options,
+            "worker_init": _environment(site), "cmd_timeout": 60, "launcher": SimpleLauncher()}
 
 
 SITES = {"local": _local, "slurm": _slurm, "lsf": _lsf}

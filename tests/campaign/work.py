@@ -1,8 +1,11 @@
 """What happens on a node: one job, to its end."""
 
 import os
+import shutil
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -39,9 +42,6 @@ def execute(command, limit, folder, root):
     JobDied
         A signal ended it.
     """
-    import shutil
-    import socket
-    import tempfile
     environment = {**os.environ, "SIOMMU_RUNS": folder,
                    "PYTHONPATH": os.pathsep.join((str(Path(root) / "hdl"), root))}
     began = time.time()
