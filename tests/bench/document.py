@@ -1,6 +1,7 @@
 """``python -m tests.bench.document``: puts the results of `make bench`, `make bench-synth` and
 `make bench-linux` into docs/performance.md, between its markers, the table of all figures before
-them, and the plots beside it. What was not run stays as it is.
+them, and the plots beside it. What was not run stays as it is; the data of `make bench-synth` go
+beside the plots, so that what was measured once need not be again.
 """
 
 import json
@@ -8,6 +9,7 @@ import sys
 
 from fpga import plots as scaling
 from fpga import report as synthesis
+from fpga import synth as placing
 from siommu.generate.files import command, write_whole
 
 from ..regression.simulator import BUILD, ROOT
@@ -15,7 +17,7 @@ from . import linux, report
 from .overview import overview
 from .plots import PLOTS
 
-__all__ = ["insert", "main"]
+__all__ = ["insert", "main", "merged"]
 
 DOCUMENT = ROOT / "docs" / "performance.md"
 PICTURES = ROOT / "docs" / "performance"
@@ -37,6 +39,15 @@ def insert(text, name, lines):
     return before + begin + "\n".join(lines) + "\n" + end + after
 
 
+def merged(data):
+    """The results of `make bench-synth`, and those of before of configurations that are not among
+    them, if the same recipe made these."""
+    if data["recipe"] != placing.recipe():
+        raise ValueError("build/synth/synth.json was made by another flow than this one")
+    known = {**placing.measured(), **data["results"]}
+    return {**data, "results": {name: known[name] for name in placing.variants() if name in known}}
+
+
 @command
 def main():
     """Returns the exit status."""
@@ -53,7 +64,8 @@ def main():
         text = insert(text, "bench", report.sections(results, "###", plots, "performance/"))
         done.append(bench)
     if synth.exists():
-        data = json.loads(synth.read_text())
+        data = merged(json.loads(synth.read_text()))
+        write_whole(placing.MEASURED, json.dumps(data, indent=1) + "\n")
         drawn = scaling.draw(data["results"], PICTURES / scaling.PLOT)
         text = insert(text, "synth", synthesis.sections(
             data, "###", f"performance/{scaling.PLOT}" if drawn else None))

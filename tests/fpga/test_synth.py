@@ -1,10 +1,12 @@
 """The harness around the core, and what is read from the tools' reports."""
 
+import hashlib
 import json
 import re
 
 import pytest
 
+from fpga import synth
 from fpga.floorplan import GROUPS, block_ram_box, plan
 from fpga.flow import harness_luts
 from fpga.harness import harness_verilog, module_ports
@@ -257,6 +259,36 @@ def test_variants_differ_from_the_default_in_one_parameter():
     assert {"small", "default", "large", "l1-16", "l1-64", "walks-1", "walks-16"} <= set(known)
     assert known["l1-64"] == known["default"].with_(tlb_entries=64)
     assert known["ports-4"].ports == 4 and not known["riscv-0"].riscv_tables
+
+
+def bench(monkeypatch, known, *arguments):
+    """A ``Bench`` of `small`, whose Verilog is of one letter, where ``known`` was measured."""
+    options = synth.parser().parse_args(["--only", "small", "--seeds", "2", *arguments])
+    monkeypatch.setattr(synth, "verilog", lambda config: "v")
+    monkeypatch.setattr(synth, "measured", lambda: known)
+    return synth.Bench(options)
+
+
+def test_what_was_measured_before_is_not_measured_again(monkeypatch):
+    known = results(sha256=hashlib.sha256(b"v").hexdigest())
+    known["small"]["runs"].pop(1)
+    assert [text for text, _ in bench(monkeypatch, known).jobs()] == \
+        ["small: placing and routing, speed 8, seed 2", "small: for Xilinx"]
+    everything = [text for text, _ in bench(monkeypatch, {}).jobs()]
+    assert len(everything) == 5
+    for again in ({}, ["--again"]), ({"sha256": "of another"}, []), ({}, ["--paths", "3"]), \
+            ({}, ["--freq", "100"]):
+        stale = {"small": {**known["small"], **again[0]}}
+        assert [text for text, _ in bench(monkeypatch, stale, *again[1]).jobs()] == everything
+
+
+def test_another_recipe_measured_something_else(tmp_path, monkeypatch):
+    path = tmp_path / "synth.json"
+    assert synth.measured(path) == {}
+    path.write_text(json.dumps({"recipe": synth.recipe(), "results": results()}))
+    assert synth.measured(path).keys() == {"small"}
+    monkeypatch.setattr(synth, "recipe", lambda: "another")
+    assert synth.measured(path) == {}
 
 
 def test_an_unknown_configuration_is_named():
