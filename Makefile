@@ -30,7 +30,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # What a recipe that failed has begun must not look made. The commands write whole files anyway.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help verilog check test test-soc test-synth linux test-linux stress-linux linux-shell regress lint demo waves formal mutants bench bench-linux bench-synth soak revocation matrix \
+.PHONY: help verilog check test test-soc test-synth linux test-linux stress-linux linux-shell regress lint demo waves formal mutants mutants-random soft-errors bench bench-linux bench-synth soak revocation matrix \
 	fpga board-sim soc campaign test-cluster test-netlist test-undefined \
 	docs generate lock clean distclean
 
@@ -172,6 +172,14 @@ formal: $(STAMP) ## the proofs, and twins with planted faults that must fail
 mutants: $(STAMP) ## plant every known fault in the RTL; a test must notice each (an hour)
 	@sh scripts/check_tools.sh compiler libpython
 	@$(PY) -m tests.mutants $(ARGS)
+
+mutants-random: $(STAMP) ## faults drawn by chance, in the exported Verilog (SEED=n; hours)
+	@sh scripts/check_tools.sh compiler libpython
+	@$(PY) -m tests.random_mutants $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+soft-errors: $(STAMP) ## bits flip in every memory of the core, under random worlds (an hour)
+	@sh scripts/check_tools.sh compiler libpython
+	@$(PY) -m tests.soft_errors $(ARGS)
 
 #: How fast, how large
 

@@ -243,7 +243,7 @@ def _compile(files, folder, args, waves, top):
 
 
 def run(module, names, config="default", waves=None, env=None, label=None, checked=None,
-        sources=None, top="siommu"):
+        sources=None, top="siommu", plusargs=(), until_failure=False):
     """Runs the cocotb tests ``names`` of ``module`` in one simulation.
 
     Parameters
@@ -262,6 +262,10 @@ def run(module, names, config="default", waves=None, env=None, label=None, check
         As of ``verilog``.
     sources : list of Path
         What to simulate instead of the core alone, with the uppermost module ``top``.
+    plusargs : iterable of str
+        More arguments of the simulation.
+    until_failure : bool
+        End with the first test that fails: the results have no test behind it.
 
     Returns
     -------
@@ -291,14 +295,15 @@ def run(module, names, config="default", waves=None, env=None, label=None, check
     log, results_file = folder / "simulation.log", folder / "results.xml"
     # Reproducible: cocotb seeds Python's random module with this; the tests seed their own.
     extra = {"COCOTB_RANDOM_SEED": "1", "COCOTB_ANSI_OUTPUT": "0", "SIOMMU_CONFIG": config,
-             "SIOMMU_RUN_FOLDER": str(folder), **(env or {})}
+             "SIOMMU_RUN_FOLDER": str(folder), "COCOTB_MAX_FAILURES": str(int(until_failure)),
+             **(env or {})}
     tests = "^(" + "|".join(re.escape(f"{module}.{name}") for name in names) + ")$"
     with contextlib.suppress(SystemExit, RuntimeError):
         runner.test(hdl_toplevel=top, hdl_toplevel_lang="verilog",
                     test_module=module, test_filter=tests,
                     build_dir=model, test_dir=folder, results_xml=str(results_file),
                     extra_env=extra, waves=bool(waves), log_file=log,
-                    plusargs=forms.options())
+                    plusargs=[*forms.options(), *plusargs])
     if not results_file.exists():
         tail = "\n".join(log.read_text().splitlines()[-30:]) if log.exists() else "(no log)"
         raise SimulationError(f"the simulation of {module} ended abnormally; "
@@ -314,7 +319,7 @@ def run(module, names, config="default", waves=None, env=None, label=None, check
         results[case.get("name")] = None if failure is None else \
             failure.get("message") or failure.get("error_msg") or failure.text or "failed"
     missing = set(names) - set(results)
-    if missing or not results:
+    if not results or missing and not (until_failure and any(results.values())):
         raise SimulationError(f"the simulation of {module} did not run {sorted(missing)}; "
                               f"the log is {log}")
     return results, folder

@@ -1,0 +1,1 @@
+"""Bits of memories that flip while the core translates, and what comes of it."""
