@@ -90,13 +90,11 @@ test-soc: $(STAMP) ## the core in what others build: FuseSoC, Amaranth, LiteX, b
 test-synth: $(STAMP) ## plain Yosys synthesises `small` for three families of FPGAs (4 minutes)
 	@$(PYTEST) $(PARALLEL) -m synthesis tests/hdl/generate $(ARGS)
 
-test-netlist: $(STAMP) ## the regression on a netlist of Yosys, cell by cell (hours)
+test-netlist: ## the regression on a netlist of Yosys, cell by cell (hours)
+test-undefined: ## the regression with random bits wherever reset leaves them (SEED=n)
+test-netlist test-undefined: $(STAMP)
 	@sh scripts/check_tools.sh compiler libpython
-	@FORM=netlist $(PYTEST) $(PARALLEL) tests/regression/test_regression.py $(ARGS)
-
-test-undefined: $(STAMP) ## the regression with random bits wherever reset leaves them (SEED=n)
-	@sh scripts/check_tools.sh compiler libpython
-	@FORM=undefined $(PYTEST) $(PARALLEL) tests/regression/test_regression.py $(ARGS)
+	@FORM=$(@:test-%=%) $(PYTEST) $(PARALLEL) tests/regression/test_regression.py $(ARGS)
 
 #: Under Linux
 
@@ -221,7 +219,7 @@ matrix: $(STAMP) ## random worlds on every combination of bus, L2, walks and por
 
 #: Thousands of jobs
 
-campaign: $(STAMP) ## jobs of a KIND (worlds, matrix, mutants, proofs, places) here or on a cluster (SITE=slurm)
+campaign: $(STAMP) ## jobs of a KIND (worlds, matrix, mutants, random-mutants, proofs, places) here or on a cluster (SITE=slurm)
 	@sh scripts/check_tools.sh compiler libpython
 	@$(PY) -m tests.campaign $(KIND) --count $(COUNT) --site $(SITE) $(ARGS)
 

@@ -85,6 +85,14 @@ def mutants(options):
         yield Job("mutants", name, ("tests.mutants", name))
 
 
+def random_mutants(options):
+    """Mutants that nobody chose; afterwards ``make mutants-random`` has the table at once."""
+    for number in range(1, options.count + 1):
+        yield Job("random-mutants", f"mutant {number} of {options.count}",
+                  ("tests.random_mutants", "--count", str(options.count), "--seed",
+                   str(options.seed), "--only", str(number)))
+
+
 def proofs(options):
     """Every proof, with its twins."""
     for name in options.only or PROOFS:
@@ -99,8 +107,8 @@ def places(options):
                       ("tests.campaign.place", config, str(seed)), limit=3 * 3600)
 
 
-KINDS = {"worlds": worlds, "matrix": all_configurations, "mutants": mutants, "proofs": proofs,
-         "places": places}
+KINDS = {"worlds": worlds, "matrix": all_configurations, "mutants": mutants,
+         "random-mutants": random_mutants, "proofs": proofs, "places": places}
 
 
 def jobs_of(kind, options):

@@ -13,7 +13,7 @@ import pytest
 from tests.campaign.engine import run, site_of
 from tests.campaign.jobs import Job
 
-from ..tools.test_campaign import ENDINGS, jobs_in
+from ..support.jobs import ENDINGS, jobs_in
 from .one_node import PACKAGES, one_node
 
 pytestmark = [

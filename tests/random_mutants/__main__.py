@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from sim.arguments import at_least
 from siommu.generate.files import command, write_whole
 
+from ..bench.document import insert
 from ..regression import simulator
 from . import report
 from .equivalence import equivalent
@@ -29,7 +30,8 @@ from .trial import QUICK, SLOW, Kept, first_failure
 __all__ = ["main"]
 
 FOLDER = simulator.BUILD / "random_mutants"
-#: The data behind the table of docs/verification.md.
+DOCUMENT = simulator.ROOT / "docs" / "verification.md"
+#: The data behind the document's table.
 MEASURED = simulator.ROOT / "docs" / "verification" / "random_mutants.json"
 
 
@@ -101,6 +103,8 @@ def _parser():
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="which ones (1)")
     parser.add_argument("--jobs", type=at_least(1), default=os.cpu_count() or 1, metavar="N",
                         help="at a time (all cores)")
+    parser.add_argument("--document", action="store_true",
+                        help="put the table and its data into docs/verification.md and beside it")
     parser.add_argument("--only", type=at_least(0), metavar="N",
                         help="the Nth of them alone; 0: none of them, and all must pass")
     return parser
@@ -138,6 +142,9 @@ def main(arguments=None):
     lines, good = report.summary(data)
     write_whole(FOLDER / "random_mutants.md", "\n".join(lines) + "\n")
     print("\n".join(lines))
+    if options.document:
+        write_whole(MEASURED, json.dumps(data, indent=1) + "\n")
+        write_whole(DOCUMENT, insert(DOCUMENT.read_text(), "random mutants", lines))
     return int(not good)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from sim.arguments import at_least
 from siommu.generate.files import command, write_whole
 
+from ..bench.document import insert
 from ..mutations import MUTATIONS, mutated_tree, verilog_of
 from ..regression import simulator
 from .memories import kind_of_memory
@@ -22,6 +23,7 @@ from .model import with_flips
 __all__ = ["main"]
 
 FOLDER = simulator.BUILD / "soft_errors"
+DOCUMENT = simulator.ROOT / "docs" / "verification.md"
 #: Planted faults that make the guard of a memory useless: by the beginning of its place.
 TWINS = {"second_level.rows": "row-parity-ignored", "second_level.tags": "parity-ignored",
          "walk_cache": "parity-ignored"}
@@ -104,6 +106,8 @@ def main(arguments=None):
     parser.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="the first (0)")
     parser.add_argument("--period", type=at_least(2), default=40, metavar="N",
                         help="cycles between a flip and its end, and to the next one (40)")
+    parser.add_argument("--document", action="store_true",
+                        help="put the table into docs/verification.md")
     parser.add_argument("--jobs", type=at_least(1), default=os.cpu_count() or 1, metavar="N",
                         help="at a time (all cores)")
     options = parser.parse_args(arguments)
@@ -120,6 +124,8 @@ def main(arguments=None):
             done.append((memory, kind, counts))
             seen += [memory.place] * bool(kind.guard and wrong(counts))
     write_whole(FOLDER / "soft_errors.md", "\n".join(table(done)) + "\n")
+    if options.document:
+        write_whole(DOCUMENT, insert(DOCUMENT.read_text(), "soft errors", table(done)))
     blind = twins(rows, options)
     if seen:
         print(f"siommu: flips are seen in spite of their guard: {', '.join(seen)}")
