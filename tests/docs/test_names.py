@@ -15,6 +15,7 @@ from siommu import Config
 from siommu.arch import formats
 from siommu.arch.register_map import REGISTERS
 
+from ..campaign.jobs import KINDS
 from ..formal.__main__ import PROOFS
 from ..linux.stress import MODULE_FAULTS
 from ..mutations import MUTATIONS
@@ -160,12 +161,12 @@ def test_tests_of_theory():
 @each_document
 def test_hyphenated_names(document):
     """`a-b`, if it is no configuration of the synthesis and no test of the regression on a
-    configuration, is a planted fault or a proof."""
+    configuration, is a planted fault, a proof, or a kind of campaign."""
     wrong = [(place, f"the planted fault or proof `{place.text}`") for place in code(document)
              if re.fullmatch(r"[a-z]\w*(-[a-z0-9]+)+", place.text)
              and not re.fullmatch(r"(l1|l2|walks)-\d+|bench-synth|siommu-host", place.text)
              and place.text.partition("-")[0] not in MODULES     # a row of the table below
-             and place.text not in {*MUTATIONS, *MODULE_FAULTS, *PROOFS}]
+             and place.text not in {*MUTATIONS, *MODULE_FAULTS, *PROOFS, *KINDS}]
     _report(wrong)
 
 
