@@ -3,11 +3,13 @@
 For each fault of ``tests/mutations.py`` the unit tests of ``hdl/`` and the regression on the
 exported Verilog (default configuration, of the bridge for a fault in it) run until the first
 failure; the test that docs/verification.md names runs before the others. A fault that no test
-notices makes the run fail. The table goes to ``build/mutants.md``. What was found is kept until a
-source changes, so a run that was broken off goes on.
+notices makes the run fail. The table goes to ``build/mutants.md``. What was found is kept while the
+Verilog with the fault and the files of the tests that noticed it stay as they are, so a broken run
+goes on; ``--document`` puts it into docs/verification.md and beside it.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import re
@@ -17,13 +19,17 @@ import tempfile
 import time
 from pathlib import Path
 
-from sim.folders import digest
 from siommu.generate.files import command, write_whole
 
+from .bench.document import insert
 from .mutations import MUTATIONS, mutated_tree, verilog_of
+from .support.kept import Kept, digest_of_tests
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / "build" / "mutants"
+DOCUMENT = ROOT / "docs" / "verification.md"
+#: The data behind the document's table.
+MEASURED = ROOT / "docs" / "verification" / "mutants.json"
 #: A row of the table: a fault, and the tests that notice it.
 _ROW = re.compile(r"^\| ([\w-]+) \|.*\| ([^|]+) \| ([^|]+) \|$", re.M)
 
@@ -34,7 +40,7 @@ REGRESSION = ("causes", "riscv", "runs", "caching", "isolation", "random_worlds"
 def _known():
     """Fault to the unit test and the regression test of the document's table; "" where it has none.
     """
-    table = (ROOT / "docs" / "verification.md").read_text().partition("<!-- mutants -->")[2]
+    table = DOCUMENT.read_text().partition("<!-- mutants -->")[2]
     return {name: [cell[1:-1] if re.fullmatch(r"`\S+`", cell) else "" for cell in cells]
             for name, *cells in _ROW.findall(table)}
 
@@ -107,26 +113,35 @@ def _regression(name, tree, folder):
         {"SIOMMU_VERILOG": str(verilog)}
 
 
-def _sources(tree):
-    """All that a result depends on: the mutated sources, and those of tests and models."""
-    return [path.read_bytes() for folder in (tree, ROOT / "tests", ROOT / "sim")
-            for path in sorted(Path(folder).rglob("*")) if path.suffix in (".py", ".rdl", ".cpp")]
+def file_of(test):
+    """The file of a test's own text: of an item of the regression, that of its module."""
+    file, _, function = test.partition("::")
+    module = re.match(r"test_(?:regression|bridge)\[(\w+)-", function)
+    return str(Path(file).with_name(f"{module[1]}.py")) if module else file
 
 
-def noticed(name, hints=("", "")):
-    """The unit test and the regression test that notice the fault ``name`` (None: none does)."""
+def tests_of(result):
+    """A digest of the tests that a result rests on: those that noticed; of all, if one of the two
+    groups noticed nothing."""
+    found = [result["unit"], result["regression"]]
+    return digest_of_tests(map(file_of, found) if all(found) else ())
+
+
+def noticed(name, kept, hints=("", "")):
+    """What notices the fault ``name``: ``unit`` and ``regression``, a test or None."""
     with tempfile.TemporaryDirectory() as scratch:
         tree = mutated_tree(name, scratch)
-        kept = KEPT / f"{digest(name, *_sources(tree))}.json"
-        if kept.exists():
-            return json.loads(kept.read_text())
+        tests, environment = _regression(name, tree, Path(scratch) / name)
+        (verilog,) = environment.values()
+        inputs = hashlib.sha256(Path(verilog).read_bytes()).hexdigest()
+        found = kept.result(name, inputs)
+        if found:
+            return found
         units = [*_unit_tests(MUTATIONS[name].module), "-o", f"pythonpath={tree} ."]
         unit = _first_failure(units, {}, hints[0])
-        tests, environment = _regression(name, tree, Path(scratch) / name)
         hint = hints[1] and f"{Path(tests[0]).stem}[{hints[1]}]"    # a file's one test has its name
         regression = _first_failure(tests, environment, hint)
-    write_whole(kept, json.dumps([unit, regression]))
-    return unit, regression
+    return kept.keep(name, inputs, {"unit": unit, "regression": regression})
 
 
 def _short(test):
@@ -141,15 +156,20 @@ def _short(test):
 @command
 def main():
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
+    parser.add_argument("--document", action="store_true",
+                        help="put the table and its data into docs/verification.md and beside it")
     parser.add_argument("names", nargs="*", help="faults to try (default: all)")
     options = parser.parse_args()
     unknown = set(options.names) - set(MUTATIONS)
     if unknown:
         parser.error(f"no fault {', '.join(unknown)}; choose among {', '.join(MUTATIONS)}")
-    rows, missed, known = [], [], _known()
+    before = json.loads(MEASURED.read_text()) if MEASURED.exists() else {}
+    rows, missed, known, kept = [], [], _known(), Kept(KEPT, before, tests_of)
+    results = {}
     for name in options.names or MUTATIONS:
         began = time.monotonic()
-        unit, regression = noticed(name, known.get(name, ("", "")))
+        found = results[name] = noticed(name, kept, known.get(name, ("", "")))
+        unit, regression = found["unit"], found["regression"]
         if unit is None and regression is None:
             missed.append(name)
         rows.append(f"| {name} | {MUTATIONS[name].text} | `{MUTATIONS[name].module}` "
@@ -160,6 +180,11 @@ def main():
         write_whole(report, "\n".join([
             "| fault | what is wrong | module | unit test that notices | regression test that "
             "notices |", "|---|---|---|---|---|", *rows, ""]))
+    if options.document:
+        write_whole(MEASURED, json.dumps({**before, **results}, indent=1) + "\n")
+    if options.document and len(results) == len(MUTATIONS):
+        lines = report.read_text().splitlines()
+        write_whole(DOCUMENT, insert(DOCUMENT.read_text(), "mutants", lines))
     if missed:
         print(f"siommu: no test notices {', '.join(missed)}")
         return 1

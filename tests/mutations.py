@@ -479,6 +479,10 @@ MUTATIONS = {
     "loss-not-counted": Mutation(
         "records lost after a failed write are not counted", "control/fault_ring",
         "self.lost.eq(self.b.valid & self.on & (self.b.payload | broken))", "self.lost.eq(0)"),
+    "responses-survive-reset": Mutation(
+        "a record that was being written at a reset is waited for after it", "control/fault_ring",
+        "in_flight, responded = Signal(range(IN_FLIGHT + 1)), Signal()",
+        "in_flight, responded = Signal(range(IN_FLIGHT + 1), reset_less=True), Signal()"),
     "old-ring-goes-on": Mutation(
         "a fault queue that was off for a moment goes on with the old ring's indexes",
         "control/fault_ring",

@@ -21,11 +21,12 @@ from siommu.generate.files import command, write_whole
 
 from ..bench.document import insert
 from ..regression import simulator
+from ..support.kept import Kept
 from . import report
 from .equivalence import equivalent
 from .model import mutated
 from .sample import candidates, draw
-from .trial import QUICK, SLOW, Kept, first_failure
+from .trial import QUICK, SLOW, first_failure, tests_of
 
 __all__ = ["main"]
 
@@ -47,9 +48,8 @@ class Run:
         self.text = simulator.verilog("default", checked=False).read_text()
         self.sha256 = hashlib.sha256(self.text.encode()).hexdigest()
         self.mutants = draw(candidates(self.text, seed), count, seed)
-        before = json.loads(MEASURED.read_text()) if MEASURED.exists() else {}
-        same = before.get("sha256") == self.sha256
-        self.kept = Kept(FOLDER, self.sha256, before["results"] if same else {})
+        before = json.loads(MEASURED.read_text())["results"] if MEASURED.exists() else {}
+        self.kept = Kept(FOLDER, before, tests_of)
         self.options = ["--count", str(count), "--seed", str(seed)]
 
     def model(self):
@@ -59,10 +59,13 @@ class Run:
             write_whole(path, text)
         return path
 
+    def result(self, number):
+        """What is kept of the mutant ``number``, or None."""
+        return self.kept.result(self.mutants[number - 1].command, self.sha256)
+
     def try_one(self, number):
         """Tries the mutant ``number`` in this process; its result."""
-        mutant = self.mutants[number - 1]
-        found = self.kept.result(mutant)
+        mutant, found = self.mutants[number - 1], self.result(number)
         if found is None:
             with tempfile.TemporaryDirectory(prefix="siommu-") as folder:
                 os.environ["SIOMMU_RUNS"] = folder
@@ -71,19 +74,20 @@ class Run:
                     same = equivalent(self.text, mutant)
                 if noticed is None and not same:
                     noticed = first_failure(self.model(), number, SLOW)
-                found = self.kept.keep(mutant, noticed, same)
+                found = self.kept.keep(mutant.command, self.sha256,
+                                       {"noticed": noticed, "equivalent": same})
         return found
 
     def try_beside(self, number):
         """The same in a process of its own, unless the result is known."""
-        if self.kept.result(self.mutants[number - 1]) is None:
+        if self.result(number) is None:
             done = subprocess.run(
                 [sys.executable, "-m", "tests.random_mutants", *self.options, "--only",
                  str(number)], cwd=simulator.ROOT, capture_output=True, text=True, check=False)
-            if self.kept.result(self.mutants[number - 1]) is None:
+            if self.result(number) is None:
                 raise SystemExit(f"siommu: mutant {number} could not be tried:\n{done.stdout}"
                                  f"{done.stderr}")
-        return number, self.kept.result(self.mutants[number - 1])
+        return number, self.result(number)
 
     def sound(self):
         """Whether the model without any mutant passes all tests."""

@@ -7,7 +7,7 @@ import cocotb
 from siommu.arch.formats import Cause, Mode
 
 from .bench import PORT_ENABLE, Testbench
-from .queues import Queues, offset
+from .queues import Queues, fence, inval_tlb, offset, prefetch
 from .scene import Scene
 
 PAGE, AREA = 4096, 1 << 39
@@ -365,3 +365,41 @@ async def a_disabled_port_leaves_none(dut):
         assert not await queues.take()
         assert await queues.counter("faults") == await queues.counter("faults_lost") == 0
         assert await queues.counter("requests") == 4
+
+
+@cocotb.test(timeout_time=30, timeout_unit="ms")
+async def reset_with_busy_queues(dut):
+    """A reset in each cycle of a scenario with commands, a fence, faults and their records: the
+    queues are off and empty, nothing more is written, and they work when they are on again."""
+    async with Testbench(dut) as tb:
+        tb.name, scene, queues = "reset_with_busy_queues", Scene(tb), Queues(tb)
+        space = scene.space()
+        break_pages(space)
+        await scene.enable()
+        tb.axi.latency = 3, 9
+        for delay in range(1, 90):
+            await queues.start(interrupts=0xFF)
+            sequence = queues.sequence = delay
+            queues.put(inval_tlb(device=5), prefetch(5, 3, 1, AREA), fence(queues.flag, sequence))
+            for port in tb.drivers:
+                for page in range(8, 12):
+                    port.send(space.access(1, 1, AREA + page * PAGE))
+            await queues.ring()
+            await tb.cycles(delay)
+            await tb.reset()
+            areas = [(queues.flag, 8), (queues.records, 32 << 8)]
+            before = [tb.memory.read(*area) for area in areas]
+            for name in ("CQ_CTRL", "CQ_HEAD", "CQ_TAIL", "FQ_CTRL", "FQ_HEAD", "FQ_TAIL",
+                         "CQ_STATUS", "FQ_STATUS"):
+                assert await tb.regs.get(offset(name)) == 0, (delay, name)
+            assert not int(dut.irq_command.value) and not int(dut.irq_fault.value)
+            assert [tb.memory.read(*area) for area in areas] == before, delay
+            await tb.enable(scene.directory.base, scene.directory.log2)
+            await queues.start()
+            done = await tb.port(delay).request(space.access(1, 1, AREA + 8 * PAGE))
+            await queues.run(inval_tlb())
+            (left,) = await queues.take()
+            del left["cycles"]
+            assert left == record(tb, done, tb.drivers.index(done.port)), delay
+            await tb.reset()
+            await tb.enable(scene.directory.base, scene.directory.log2)

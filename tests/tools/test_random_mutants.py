@@ -10,7 +10,6 @@ from tests.random_mutants import report, trial
 from tests.random_mutants.equivalence import equivalent
 from tests.random_mutants.model import mutated
 from tests.random_mutants.sample import Mutant, candidates, draw
-from tests.random_mutants.trial import Kept
 
 #: ``dead`` is 0, whatever comes.
 VERILOG = """\
@@ -124,23 +123,11 @@ def test_a_model_has_all_mutants_and_no_new_port(listed, tmp_path):
                        check=True)
 
 
-def test_results_hold_while_what_they_rest_on_does(tmp_path, monkeypatch):
-    known = {"all": "1", "figures": "2"}
-    monkeypatch.setattr(trial, "_tests", lambda module=None: known[module or "all"])
-    noticed, alive, same = (mutant(rf"$and$siommu.v:6${index}") for index in range(3))
-    kept = Kept(tmp_path, "sha", {})
-    assert kept.result(noticed) is None
-    kept.keep(noticed, "figures.single_misses", False)
-    kept.keep(alive, None, False)
-    kept.keep(same, None, True)
-    known["all"] = "changed"
-    assert kept.result(noticed)["noticed"] == "figures.single_misses"
-    assert kept.result(alive) is None and kept.result(same)["equivalent"]
-    known["figures"] = "changed"
-    assert kept.result(noticed) is None
-    assert Kept(tmp_path, "another sha", {}).result(same) is None
-    before = {same.command: {"noticed": None, "equivalent": True, "tests": "old"}}
-    assert Kept(tmp_path / "none", "sha", before).result(same)["equivalent"]
+def test_what_a_result_rests_on(monkeypatch):
+    monkeypatch.setattr(trial, "digest_of_tests", lambda files=(): [*files])
+    assert [trial.tests_of({"noticed": noticed, "equivalent": same}) for noticed, same in (
+        ("figures.single_misses", False), ("runs", False), (None, False), (None, True))] == \
+        [["tests/regression/figures.py"], ["tests/regression/runs.py"], [], ""]
 
 
 def data(noticed, equivalent, alive):

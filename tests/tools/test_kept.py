@@ -1,0 +1,30 @@
+"""Results of long runs: for how long they hold."""
+
+from tests.support.kept import Kept, digest_of_tests
+
+
+def test_results_hold_while_what_they_rest_on_does(tmp_path):
+    tests = {"figures": "1", None: "2"}
+
+    def kept(before=(), folder="kept"):
+        return Kept(tmp_path / folder, dict(before), lambda result: tests[result["noticed"]])
+    assert kept().result("a", "verilog") is None
+    kept().keep("a", "verilog", {"noticed": "figures"})
+    kept().keep("b", "verilog", {"noticed": None})
+    assert kept().result("a", "verilog")["noticed"] == "figures"
+    assert kept().result("a", "another") is None and kept().result("c", "verilog") is None
+    tests[None] = "changed"
+    assert kept().result("a", "verilog") and kept().result("b", "verilog") is None
+    tests["figures"] = "changed"
+    assert kept().result("a", "verilog") is None
+
+
+def test_results_that_came_with_the_tree(tmp_path):
+    made = Kept(tmp_path / "there", {}, lambda result: "same").keep("a", "verilog", {"x": 1})
+    here = Kept(tmp_path / "here", {"a": made}, lambda result: "same")
+    assert here.result("a", "verilog") == made and here.result("a", "another") is None
+
+
+def test_digests_of_tests():
+    one = digest_of_tests(["tests/tools/test_kept.py"])
+    assert one != digest_of_tests(["tests/tools/test_forms.py"]) and one != digest_of_tests()
