@@ -501,6 +501,12 @@ MUTATIONS = {
     "loss-not-counted": Mutation(
         "records lost after a failed write are not counted", "control/fault_ring",
         "self.lost.eq(self.b.valid & self.on & (self.b.payload | broken))", "self.lost.eq(0)"),
+    "records-behind-an-error": Mutation(
+        "records are written although a write has failed", "control/fault_queue",
+        "refused.eq(broken | quota.spent | ring.full)", "refused.eq(quota.spent | ring.full)"),
+    "slot-of-a-lost-record": Mutation(
+        "behind a failed write the records go on where the lost ones were", "control/fault_ring",
+        "with m.If(self.restores):", "with m.If(0):"),
     "old-ring-goes-on": Mutation(
         "a fault queue that was off for a moment goes on with the old ring's indexes",
         "control/fault_ring",

@@ -49,6 +49,10 @@ PROOFS = {
         "drop-misses-a-fill", "drop-misses-the-last-cycle", "drop-of-one-key")),
     "devices": Proof("contexts", "DevicesProof", "prove", 8, 14, (
         "context-without-key", "context-early-value", "drop-misses-a-fill")),
+    "fault-queue": Proof("faults", "FaultQueueProof", "prove", 8, 22, (
+        "quiet-is-recorded", "ring-full-late", "tail-before-memory", "loss-not-counted",
+        "old-ring-goes-on", "records-behind-an-error", "slot-of-a-lost-record"),
+        "memory_map\nopt -full"),
     "walk-step": Proof("walk_step", "TableEntryProof", "bmc", 2, 2, (
         "write-of-one-level", "write-of-leaf", "no-read-of-one-level", "devid-unchecked",
         "ft-unchecked", "user-unchecked", "reserved-of-1g", "region-write-of-one-level",
