@@ -406,6 +406,9 @@ MUTATIONS = {
     "set-without-valid": Mutation(
         "an empty row of a store matches", "store/set_way",
         "self.equal.eq(Cat(valid, equal_pairs).all())", "self.equal.eq(equal_pairs.all())"),
+    "drop-in-another-set": Mutation(
+        "a scan empties rows of the set that is read behind it", "store/set_scan",
+        "drop.set.eq(set_)", "drop.set.eq(self.set)"),
     "flush-keeps-look-ups": Mutation(
         "a look-up of a store that began before a flush matches", "store/set_store",
         "answered.eq(calm_1 & calm & ~scanner.second)",

@@ -42,8 +42,12 @@ PROOFS = {
         "tag-without-size", "tag-without-mask", "tlb-keeps-overlaps", "tlb-ignores-rights",
         "tlb-ignores-dirty", "flush-keeps-tlb")),
     "tlb-content": Proof("tlb", "TlbContentProof", "bmc", 13, 12, ("tlb-early-data",)),
-    "sets": Proof("sets", "SetStoreProof", "bmc", 14, 14, (
-        "set-without-key", "set-without-valid", "flush-without-sweep", "flush-keeps-look-ups")),
+    "sets": Proof("sets", "SetStoreProof", "prove", 8, 14, (
+        "set-without-key", "set-without-valid", "flush-without-sweep", "flush-keeps-look-ups",
+        "collision-ignored", "drop-in-another-set")),
+    "walk-cache": Proof("walk_cache", "WalkCacheProof", "prove", 6, 10, (
+        *(f"region-of-another-{field}" for field in ("ft", "device", "pasid", "canonical")),
+        "invalidation-keeps-walk-cache", "range-too-small"), "memory_map\nopt -full"),
     "contexts": Proof("contexts", "ContextsProof", "prove", 8, 14, (
         "context-without-key", "context-early-value", "context-held-twice", "flush-keeps-contexts",
         "drop-misses-a-fill", "drop-misses-the-last-cycle", "drop-of-one-key")),
