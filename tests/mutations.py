@@ -254,6 +254,28 @@ MUTATIONS = {
         "a flush leaves the second level of the TLB as it is", "core",
         "for each in (tlb, regions, devices, contexts, second) if each",
         "for each in (tlb, regions, devices, contexts) if each"),
+    "context-without-key": Mutation(
+        "a context cache answers every key", "walk/context_cache",
+        "valid[index] & (tag == self.key)", "valid[index]"),
+    "context-early-value": Mutation(
+        "a context's value is written together with its tag, under a look-up that compared before",
+        "walk/context_cache",
+        "m.d.sync += [write.en.eq(writes)", "m.d.comb += [write.en.eq(writes)"),
+    "context-held-twice": Mutation(
+        "a context that is renewed gets a second entry", "walk/context_cache",
+        "row.eq(Mux(present.any(), one_hot_index(present), turn))", "row.eq(turn)"),
+    "flush-keeps-contexts": Mutation(
+        "a flush leaves a context cache as it is", "walk/context_cache",
+        "        with m.If(self.flush):\n            m.d.sync += valid.eq(0)\n", ""),
+    "drop-misses-a-fill": Mutation(
+        "a drop leaves the fill of a context that is under way", "walk/context_cache",
+        "with m.If(drops | self.flush):", "with m.If(self.flush):"),
+    "drop-misses-the-last-cycle": Mutation(
+        "a drop leaves the fill of a context that is in its last cycle", "walk/context_cache",
+        "writes.eq(placing & ~drops)", "writes.eq(placing)"),
+    "drop-of-one-key": Mutation(
+        "a drop of all contexts of a device drops one of them", "walk/context_cache",
+        "(same | ~drop_by).all()", "same.all()"),
     "flush-without-sweep": Mutation(
         "a flush hides the rows of a store for a moment and leaves them there", "store/set_write",
         "        with m.If(sweeping):\n"
@@ -384,6 +406,9 @@ MUTATIONS = {
     "set-without-valid": Mutation(
         "an empty row of a store matches", "store/set_way",
         "self.equal.eq(Cat(valid, equal_pairs).all())", "self.equal.eq(equal_pairs.all())"),
+    "drop-in-another-set": Mutation(
+        "a scan empties rows of the set that is read behind it", "store/set_scan",
+        "drop.set.eq(set_)", "drop.set.eq(self.set)"),
     "flush-keeps-look-ups": Mutation(
         "a look-up of a store that began before a flush matches", "store/set_store",
         "answered.eq(calm_1 & calm & ~scanner.second)",
@@ -483,6 +508,12 @@ MUTATIONS = {
         "a record that was being written at a reset is waited for after it", "control/fault_ring",
         "in_flight, responded = Signal(range(IN_FLIGHT + 1)), Signal()",
         "in_flight, responded = Signal(range(IN_FLIGHT + 1), reset_less=True), Signal()"),
+    "records-behind-an-error": Mutation(
+        "records are written although a write has failed", "control/fault_queue",
+        "refused.eq(broken | quota.spent | ring.full)", "refused.eq(quota.spent | ring.full)"),
+    "slot-of-a-lost-record": Mutation(
+        "behind a failed write the records go on where the lost ones were", "control/fault_ring",
+        "with m.If(self.restores):", "with m.If(0):"),
     "old-ring-goes-on": Mutation(
         "a fault queue that was off for a moment goes on with the old ring's indexes",
         "control/fault_ring",

@@ -94,9 +94,9 @@ def random_mutants(options):
 
 
 def proofs(options):
-    """Every proof, with its twins."""
+    """Every proof, with its twins. A job takes one core, as those of the other kinds."""
     for name in options.only or PROOFS:
-        yield Job("proofs", name, ("tests.formal", name), limit=4 * 3600)
+        yield Job("proofs", name, ("tests.formal", "--jobs", "1", name), limit=4 * 3600)
 
 
 def places(options):

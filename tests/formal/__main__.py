@@ -1,7 +1,8 @@
 """Runs the proofs: ``python -m tests.formal`` for all of them, or with the names of some.
 
 Each proof is run as it stands and must pass (k-induction or bounded, and its covers reached), then
-once with every planted fault listed beside it, and must fail each time.
+once with every planted fault listed beside it, and must fail each time. Several tasks run at a
+time.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,8 +42,21 @@ PROOFS = {
         "tag-without-size", "tag-without-mask", "tlb-keeps-overlaps", "tlb-ignores-rights",
         "tlb-ignores-dirty", "flush-keeps-tlb")),
     "tlb-content": Proof("tlb", "TlbContentProof", "bmc", 13, 12, ("tlb-early-data",)),
-    "sets": Proof("sets", "SetStoreProof", "bmc", 14, 14, (
-        "set-without-key", "set-without-valid", "flush-without-sweep", "flush-keeps-look-ups")),
+    "sets": Proof("sets", "SetStoreProof", "prove", 8, 14, (
+        "set-without-key", "set-without-valid", "flush-without-sweep", "flush-keeps-look-ups",
+        "collision-ignored", "drop-in-another-set")),
+    "walk-cache": Proof("walk_cache", "WalkCacheProof", "prove", 6, 10, (
+        *(f"region-of-another-{field}" for field in ("ft", "device", "pasid", "canonical")),
+        "invalidation-keeps-walk-cache", "range-too-small"), "memory_map\nopt -full"),
+    "contexts": Proof("contexts", "ContextsProof", "prove", 8, 14, (
+        "context-without-key", "context-early-value", "context-held-twice", "flush-keeps-contexts",
+        "drop-misses-a-fill", "drop-misses-the-last-cycle", "drop-of-one-key")),
+    "devices": Proof("contexts", "DevicesProof", "prove", 8, 14, (
+        "context-without-key", "context-early-value", "drop-misses-a-fill")),
+    "fault-queue": Proof("faults", "FaultQueueProof", "prove", 8, 22, (
+        "quiet-is-recorded", "ring-full-late", "tail-before-memory", "loss-not-counted",
+        "old-ring-goes-on", "records-behind-an-error", "slot-of-a-lost-record"),
+        "memory_map\nopt -full"),
     "walk-step": Proof("walk_step", "TableEntryProof", "bmc", 2, 2, (
         "write-of-one-level", "write-of-leaf", "no-read-of-one-level", "devid-unchecked",
         "ft-unchecked", "user-unchecked", "reserved-of-1g", "region-write-of-one-level",
@@ -116,10 +131,44 @@ def run(name, mode, depth, folder, tree):
     return verdict[0] == "PASS"
 
 
+@dataclass(frozen=True)
+class Task:
+    """One run of the solver, and whether it is to pass; of a twin, with the fault in the RTL."""
+
+    proof: str
+    name: str
+    mode: str
+    depth: int
+    expected: bool = True
+    twin: str = ""
+
+
+def tasks_of(name):
+    """What there is to do for the proof ``name``."""
+    proof = PROOFS[name]
+    return [Task(name, "holds", proof.mode, proof.depth),
+            Task(name, "covers", "cover", proof.cover_depth),
+            *(Task(name, f"twin {twin}", "bmc", max(proof.depth, proof.cover_depth), False, twin)
+              for twin in proof.twins)]
+
+
+def done_with(task):
+    """Does a task; returns whether it passed, and how many seconds it took."""
+    folder = ROOT / "build" / "formal" / task.proof / task.name.replace(" ", "-")
+    subprocess.run(["rm", "-rf", folder], check=True)
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as scratch:
+        tree = mutated_tree(task.twin, scratch) if task.twin else ROOT / "hdl"
+        passed = run(task.proof, task.mode, task.depth, folder, tree)
+    return passed, time.monotonic() - began
+
+
 @command
 def main():
     parser = argparse.ArgumentParser(prog="python -m tests.formal", description=__doc__)
     parser.add_argument("proofs", nargs="*", help=f"among {', '.join(PROOFS)}")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N",
+                        help="tasks at a time (default: one for each core)")
     parser.add_argument("--export", metavar="NAME", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.export:
@@ -127,29 +176,21 @@ def main():
     unknown = set(options.proofs) - set(PROOFS)
     if unknown:
         parser.error(f"no proof {', '.join(unknown)}; choose among {', '.join(PROOFS)}")
+    if options.jobs < 1:
+        parser.error("--jobs: at least one task at a time")
 
-    failed = []
-    build = ROOT / "build" / "formal"
-    for name in options.proofs or PROOFS:
-        proof = PROOFS[name]
-        tasks = [("holds", proof.mode, proof.depth, None, True),
-                 ("covers", "cover", proof.cover_depth, None, True)]
-        tasks += [(f"twin {twin}", "bmc", max(proof.depth, proof.cover_depth), twin, False)
-                  for twin in proof.twins]
-        for task, mode, depth, twin, expected in tasks:
-            folder = build / name / task.replace(" ", "-")
-            subprocess.run(["rm", "-rf", folder], check=True)
-            began = time.monotonic()
-            with tempfile.TemporaryDirectory() as scratch:
-                tree = mutated_tree(twin, scratch) if twin else ROOT / "hdl"
-                passed = run(name, mode, depth, folder, tree)
-            right = passed == expected
+    tasks = [task for name in options.proofs or PROOFS for task in tasks_of(name)]
+    with ThreadPoolExecutor(options.jobs) as pool:
+        done = pool.map(done_with, tasks)       # in this order, whichever is done first
+        failed = []
+        for task, (passed, seconds) in zip(tasks, done):
+            right = passed == task.expected
             wanted = "" if right else "  <-- WRONG"
-            text = f" ({MUTATIONS[twin].text})" if twin else ""
-            print(f"siommu: proof {name}: {task}: {'passes' if passed else 'fails'} "
-                  f"[{mode} {depth}, {time.monotonic() - began:.0f} s]{wanted}{text}", flush=True)
+            text = f" ({MUTATIONS[task.twin].text})" if task.twin else ""
+            print(f"siommu: proof {task.proof}: {task.name}: {'passes' if passed else 'fails'} "
+                  f"[{task.mode} {task.depth}, {seconds:.0f} s]{wanted}{text}", flush=True)
             if not right:
-                failed.append(f"{name}/{task}")
+                failed.append(f"{task.proof}/{task.name}")
     if failed:
         print(f"siommu: {len(failed)} proofs went wrong: {', '.join(failed)}")
         return 1
