@@ -36,7 +36,7 @@ def cover(m, condition, *words):
         Identifiers: the stage or the unit first, then what happens there.
     """
     if _COVERED.get():
-        met = Signal(name="__".join((PREFIX, *words)))
+        met = Signal(name="__".join((PREFIX, *words)), reset_less=True)
         m.d.sync += [met.eq(condition), Cover(met)]
 
 

@@ -1,7 +1,8 @@
 """For covers: which stages walks are in, by name (§6: an invalidation may meet each of them)."""
 
-from amaranth import Array, Cat, Signal
+from amaranth import Cat, Mux, Signal
 
+from ..lib.cover import PREFIX
 from ..pipeline.paging import LEVELS
 from .state import Table
 
@@ -26,8 +27,10 @@ def reads_of_walks(m, asked, reading):
     tables |= {f"reads_level_{level}": (asked.payload.state.table == Table.PAGE_TABLE)
                & (asked.payload.state.level == level) for level in range(LEVELS, 0, -1)}
     tables["reads_line"] = asked.payload.state.line
-    states = [Signal(len(tables), name=f"read_of_{slot}") for slot in range(len(reading))]
-    with m.If(asked.valid):
-        m.d.sync += Array(states)[asked.payload.slot].eq(Cat(tables.values()))
+    states = [Signal(len(tables), name=f"{PREFIX}__read_of_{slot}", reset_less=True)
+              for slot in range(len(reading))]
+    for slot, state in enumerate(states):
+        m.d.sync += state.eq(Mux(asked.valid & (asked.payload.slot == slot),
+                                 Cat(tables.values()), state))
     return {name: Cat(state[index] for state in states) & reading != 0
             for index, name in enumerate(tables)}
