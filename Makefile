@@ -31,7 +31,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 .PHONY: help verilog check test test-soc test-synth linux test-linux stress-linux linux-shell regress lint demo waves formal mutants mutants-random soft-errors bench bench-linux bench-synth soak revocation matrix \
-	fpga board-sim soc campaign test-cluster test-netlist test-undefined \
+	fpga board-sim soc campaign coverage test-cluster test-netlist test-undefined \
 	docs generate lock clean distclean
 
 help: ## this list
@@ -166,6 +166,11 @@ waves: $(STAMP) ## waves of one test for GTKWave (TEST=name)
 
 formal: $(STAMP) ## the proofs, and twins with planted faults that must fail
 	@$(PY) -m tests.formal
+
+coverage: $(STAMP) ## lines, branches, toggles and named covers of the regression; build/coverage/index.html
+	@sh scripts/check_tools.sh compiler libpython
+	@echo "siommu: running the regression with coverage"
+	@$(PY) -m tests.coverage $(ARGS)
 
 mutants: $(STAMP) ## plant every known fault in the RTL; a test must notice each (an hour)
 	@sh scripts/check_tools.sh compiler libpython

@@ -22,9 +22,11 @@ from .arch.config import Config
 from .arch.formats import DEVICE_BITS, PAGE_SHIFT, Request, Response
 from .bus.axi import ReadAddress, ReadData
 from .control.invalidate import Invalidator
+from .lib.cover import covering
 from .lib.structs import assign
 from .miss.unit import MissUnit
 from .pipeline.boundaries import PrefetchSource
+from .pipeline.events import Revoked
 from .pipeline.keys import ContextKey, line_key, region_key, tlb_key
 from .pipeline.outside import CoreEvents, FaultSource, Revoker, Settings
 from .pipeline.tables import ContextInfo, DeviceInfo
@@ -124,6 +126,9 @@ class Core(wiring.Component):
         self._walk(m, walker, regions, lines, miss)
         self._invalidate(m, invalidator, tlb, [regions, second], devices, contexts, miss)
         self._tell(m, walker, first_exit, miss)
+        if covering():
+            m.d.comb += assign(walker.revoked, Revoked.of(
+                settings.flush, invalidator.begins, self.revoker.invalidation.request))
         return m
 
     def _ports(self, m, enable, arbiter, first_exit, miss):

@@ -135,6 +135,8 @@ async def fences(dut):
             want[lane:lane + 4] = (0xA0B0C0D0 + lane).to_bytes(4, "little")
             assert tb.memory.read(queues.flag + 512, len(guard)) == bytes(want)
             assert not await tb.regs.get(offset("CQ_STATUS"))
+        await queues.run(fence())               # it stores nothing, and tells nobody
+        assert not await tb.regs.get(offset("CQ_STATUS"))
         assert not int(dut.irq_command.value)
         await queues.run(fence(signal=1))
         assert await tb.regs.get(offset("CQ_STATUS")) == FENCE
@@ -228,6 +230,14 @@ async def prefetches(dut):
                        space.access(1, 0, AREA + (3 << 20), 256)):
             await tb.drivers[0].request(access)
         assert tb.axi.reads == reads, "everything was cached"
+        space.map(0, AREA, 8)
+        space.map(0, AREA + (1 << 21), 16)
+        await queues.run(prefetch(5, 3, 0, AREA, 3), prefetch(5, 3, 0, AREA + (1 << 21), 4))
+        await tb.cycles(50)
+        reads = tb.axi.reads
+        for access in (space.access(0, 0, AREA, 8), space.access(0, 0, AREA + (1 << 21), 16)):
+            await tb.drivers[0].request(access)
+        assert tb.axi.reads == reads, "memory is prefetched as files are"
         # a sparse file, pages that may only be written, a foreign device
         for page in (0, 3, 17, 30):
             space.map(1, 2 * AREA + PAGE * page, read=page != 3)
@@ -240,7 +250,7 @@ async def prefetches(dut):
                 await tb.drivers[0].request(space.access(1, 1, 2 * AREA + PAGE * page))
             assert tb.axi.reads == reads
         assert not await queues.take()
-        assert await queues.counter("prefetches") == 5
+        assert await queues.counter("prefetches") == 7
         assert await queues.counter("faults") == 0
         assert not await tb.regs.get(offset("FQ_STATUS"))
 

@@ -6,9 +6,11 @@ the files up and fails when a cover stayed empty.
 
 import json
 from collections import Counter
+from itertools import product
 from pathlib import Path
 
-from siommu.arch.formats import Cause, Disposition, Size
+from siommu.arch.formats import Cause, CommandWord0, Disposition, FenceWord0, Opcode, Size
+from siommu.arch.packing import unpack
 from siommu.generate.files import write_whole
 
 __all__ = ["COVERS", "Coverage", "empty_covers"]
@@ -35,13 +37,18 @@ FAULT_LEVELS = {
 #: Causes of file accesses alone.
 _FILE_ONLY = {Cause.DEVICE_MISMATCH, Cause.READ_DENIED}
 _CHOSEN = (Cause.NOT_PRESENT, Cause.READ_DENIED, Cause.WRITE_DENIED)
-#: Levels at which the walk of a RISC-V table can end with a cause: at each, for each has leaves.
-RISCV_LEVELS = {
-    Cause.NON_CANONICAL: (0,),
-    **{cause: _TABLE for cause in (
-        Cause.NOT_PRESENT, Cause.READ_DENIED, Cause.WRITE_DENIED, Cause.SUPERVISOR,
-        Cause.ENTRY_RESERVED, Cause.TABLE_ERROR, Cause.ACCESS_FLAG)},
-}
+#: Formats of RISC-V tables, by MEM_FMT.
+RISCV_FORMATS = {1: "Sv39", 2: "Sv48", 3: "Sv57"}
+#: Causes with which the walk of a RISC-V table can end: at each of its levels, for each has leaves.
+RISCV_CAUSES = (Cause.NOT_PRESENT, Cause.READ_DENIED, Cause.WRITE_DENIED, Cause.SUPERVISOR,
+                Cause.ENTRY_RESERVED, Cause.TABLE_ERROR, Cause.ACCESS_FLAG)
+#: What a command may go by.
+_SELECTORS = {Opcode.INVAL_TLB: ("device", "pasid", "ft", "addr"),
+              Opcode.INVAL_CONTEXT: ("device", "pasid")}
+
+
+def _selection(opcode, names):
+    return f"command {opcode.name} by {' and '.join(names) or 'nothing'}"
 
 
 def _all():
@@ -56,12 +63,21 @@ def _all():
         for size in Size:
             yield from (f"grant {size.name} ft={ft} write={write}" for write in (0, 1))
         yield f"read-only grant ft={ft}"
-    for cause, levels in RISCV_LEVELS.items():
-        yield from (f"fault {cause.name} riscv level={level}" for level in levels)
+    for fmt, name in RISCV_FORMATS.items():
+        yield f"fault NON_CANONICAL {name} level=0"
+        for cause in RISCV_CAUSES:
+            yield from (f"fault {cause.name} {name} level={level}" for level in range(1, fmt + 3))
     for level in _TABLE:
         yield from (f"grant riscv level={level} write={write}" for write in (0, 1))
-    for fmt in (1, 2, 3):
+    for fmt in RISCV_FORMATS:
         yield f"grant MEM_FMT={fmt}"
+    for opcode, names in _SELECTORS.items():
+        for chosen in product((False, True), repeat=len(names)):
+            yield _selection(opcode, [name for name, on in zip(names, chosen) if on])
+    for store, signal in product((0, 1), repeat=2):
+        yield f"command FENCE store={store} signal={signal}"
+    for ft, several in product((0, 1), repeat=2):
+        yield f"command PREFETCH ft={ft} several lines={several}"
     yield from ("write-only grant", "run of several pages of one leaf", "run of 256 pages",
                 "request of several runs", "fault after granted pages", "address wraps at 2^64",
                 "answered without a table read", "answered after table reads",
@@ -105,7 +121,7 @@ class Coverage:
                     hit("write-only grant")
         if not last.granted:
             # TABLE_ERROR and the like below 4 KiB pages have no level of their own in some causes.
-            kind = "riscv" if last.table_format else f"ft={ft}"
+            kind = RISCV_FORMATS.get(last.table_format, f"ft={ft}")
             hit(f"fault {last.cause.name} {kind} level={last.level}")
             if last.cause in _CHOSEN and not last.table_format:
                 hit(f"disposition {last.cause.name} {last.disposition.name} ft={ft}")
@@ -113,6 +129,19 @@ class Coverage:
                 hit("fault after granted pages")
         if access.addr + 4096 * (len(answers) - 1) >= 1 << 64:
             hit("address wraps at 2^64")
+
+    def command(self, word0):
+        """The cover of a command that was executed, by its word 0."""
+        says = unpack(CommandWord0, word0)
+        opcode = Opcode(says["opcode"])
+        if opcode is Opcode.FENCE:
+            fence = unpack(FenceWord0, word0)
+            self.hit(f"command FENCE store={fence['store']} signal={fence['signal']}")
+        elif opcode is Opcode.PREFETCH:
+            self.hit(f"command PREFETCH ft={says['ft']} several lines={int(says['n'] > 3)}")
+        else:
+            self.hit(_selection(opcode, [name for name in _SELECTORS[opcode]
+                                         if says[f"by_{name}"]]))
 
     def save(self):
         """Adds the counts to the file of this simulation, and starts again from 0."""

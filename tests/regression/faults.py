@@ -267,6 +267,32 @@ async def write_errors(dut):
         assert await queues.counter("faults_lost") == 13
 
 
+@cocotb.test(timeout_time=5, timeout_unit="ms")
+async def off_with_a_record_on_its_way(dut):
+    """Off, and on again before memory has acknowledged a record: the new ring begins without it."""
+    async with Testbench(dut) as tb:
+        scene, queues = await _start(tb, "off_with_a_record_on_its_way")
+        space = scene.space()
+        collect(tb)
+        port = tb.drivers[0]
+        await port.request(space.access(1, 0, AREA))
+        await tb.cycles(100)
+        assert await tb.regs.get(offset("FQ_TAIL")) == 1
+        tb.axi.latency = (500, 500)
+        port.send(space.access(1, 0, AREA))
+        await tb.until(lambda: tb.axi.writes == 2, what="the record's write")
+        for on in (0, 1):
+            await tb.regs.set(offset("FQ_CTRL"), on)
+        assert await tb.regs.get(offset("FQ_TAIL")) == 0
+        await tb.drain()
+        await tb.cycles(600)
+        assert await tb.regs.get(offset("FQ_TAIL")) == 0, "that of before is none of the new ring's"
+        tb.axi.latency = (1, 1)
+        await port.request(space.access(1, 0, 2 * AREA))
+        await tb.cycles(100)
+        assert [entry["addr"] for entry in await queues.take()] == [2 * AREA]
+
+
 @cocotb.test(timeout_time=30, timeout_unit="ms")
 async def what_leaves_no_record(dut):
     """Quiet devices, CORE_OFF, a disabled queue; and none of it counts as lost."""

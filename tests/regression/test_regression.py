@@ -2,7 +2,8 @@
 
 Environment: ``SEED=n`` runs that random world alone; ``SEEDS=n`` runs seed 0 and n - 1 fresh
 seeds; ``SAMPLE=n`` takes another sample of configurations for them (``make matrix`` runs on all);
-``SIM=icarus``, ``FORM=name`` and ``SIOMMU_VERILOG=file`` as in ``simulator.py``.
+``SIM=icarus``, ``FORM=name``, ``SIOMMU_VERILOG=file`` and ``SIOMMU_COVERAGE=1`` as in
+``simulator.py``.
 """
 
 import os
@@ -38,6 +39,8 @@ MODULES = {
 }
 if forms.form() != "exported":      # the others are looked at on the smallest that has it all
     MODULES = dict.fromkeys(MODULES, (forms.CONFIG,))
+if simulator.measures():            # lines are those of one Verilog, which has every part
+    MODULES = dict.fromkeys(MODULES, ("default",))
 choose_seeds()
 
 _simulations = Simulations(lambda module, config, names: simulator.run(module, names, config))

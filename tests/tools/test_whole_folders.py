@@ -115,7 +115,7 @@ def test_sources_in_packages_decide_the_verilog(tmp_path, monkeypatch):
     monkeypatch.delenv("SIOMMU_VERILOG", raising=False)
     monkeypatch.setattr(simulator, "ROOT", tmp_path)
     monkeypatch.setattr(simulator, "BUILD", tmp_path / "build")
-    monkeypatch.setattr(simulator, "_generate", lambda command, path, config, checked: None)
+    monkeypatch.setattr(simulator, "_generate", lambda command, path, config, extra: None)
     package = tmp_path / "hdl" / "siommu" / "sub"
     package.mkdir(parents=True)
     found = [simulator.verilog()]

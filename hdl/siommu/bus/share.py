@@ -5,6 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import Config
+from ..lib.cover import cover
 from .axi import ReadAddress, ReadData, WriteAddress, WriteData, WriteResponse
 
 __all__ = ["ReadShare", "WriteShare", "READ_ID", "RECORDS_ID", "FENCES_ID"]
@@ -54,6 +55,7 @@ class ReadShare(wiring.Component):
             self.commands_r.valid.eq(self.r.valid & ours),
             self.r.ready.eq(self.walker_r.ready | ours),
         ]
+        cover(m, walker.valid & commands.valid, "read_address", "walk", "command")
         with m.If(turn):
             m.d.sync += turn.eq(~ar.ready)
         with m.Else():
@@ -101,6 +103,7 @@ class WriteShare(wiring.Component):
             ]
         m.d.comb += over.eq((~self.aw.valid | self.aw.ready)
                             & (~self.w.valid | (self.w.ready & self.w.payload.last)))
+        cover(m, self.fences_aw.valid & self.records_aw.valid, "write_burst", "fence", "record")
         with m.If(~busy):
             m.d.sync += [busy.eq(self.fences_aw.valid | self.records_aw.valid),
                          fence.eq(self.fences_aw.valid)]

@@ -38,6 +38,9 @@ def _parser():
     generate.add_argument("--checked", action="store_true",
                           help="with the contracts between modules as SystemVerilog assertions, "
                                "for simulation")
+    generate.add_argument("--covered", action="store_true",
+                          help="with the named covers as SystemVerilog cover statements, for "
+                               "coverage in simulation")
     _add_parameters(generate)
     _add_bridge(commands)
     _add_template(commands)
@@ -152,8 +155,9 @@ def _text(command, config, options):
         language = options["language"]
         default = Path(f"build/{module_of(config)}_wrapper.{LANGUAGES[language][1]}")
         return template(config, language), options["output"] or default
-    write = bridge_verilog if command == "bridge" else verilog
-    return write(config, options["checked"]), options["output"]
+    if command == "bridge":
+        return bridge_verilog(config, options["checked"]), options["output"]
+    return verilog(config, options["checked"], options["covered"]), options["output"]
 
 
 @command

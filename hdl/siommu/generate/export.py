@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 from ..arch.config import BridgeConfig, Config
 from ..bridge.top import SiommuAxiBridge
 from ..lib.contract import contracts
+from ..lib.cover import covers
 from ..top import Siommu
 from .names import plain_names, source_names
 
@@ -25,20 +26,21 @@ _MODULE = re.compile(r"^module .*?^endmodule$", re.M | re.S)
 _EMPTY = re.compile(r"^  (?:wire|reg) \[-1:0\] .*;\n", re.M)
 
 
-def verilog(config: Config, checked: bool = False) -> str:
+def verilog(config: Config, checked: bool = False, covered: bool = False) -> str:
     """Verilog of the module ``siommu``: the same bytes for the same configuration.
 
     Source locations are left out, so that the text does not depend on where it was made. All names
     are plain identifiers (see :func:`.names.plain_names`), which every tool takes.
 
     ``checked``: with the contracts between modules as assertions, which are SystemVerilog.
+    ``covered``: with the named covers, which are SystemVerilog as well.
 
     A combinational block whose inputs never change must still run once. Yosys makes a dummy with
     an initial value for it to wait for; SystemVerilog simulators set initial values before any
     block waits, and would leave its outputs unknown. So the dummy is assigned in an ``initial``
     block instead, without blocking: after every block waits.
     """
-    return component_verilog(Siommu(config), "siommu", checked)
+    return component_verilog(Siommu(config), "siommu", checked, covered)
 
 
 def bridge_verilog(config: BridgeConfig, checked: bool = False) -> str:
@@ -46,13 +48,13 @@ def bridge_verilog(config: BridgeConfig, checked: bool = False) -> str:
     return component_verilog(SiommuAxiBridge(config), "siommu_axi_bridge", checked)
 
 
-def component_verilog(component, name: str, checked: bool = False) -> str:
+def component_verilog(component, name: str, checked: bool = False, covered: bool = False) -> str:
     """Verilog of any component as the module ``name``, made as :func:`verilog` makes the core: of a
     design that has a SIOMMU in it, for instance.
 
     A port is called after its member; one of an interface after both, ``dev0__req__valid``.
     """
-    with source_names(), contracts(checked):
+    with source_names(), contracts(checked), covers(covered):
         fragment = Fragment.get(component, None)
     ports = {"__".join(map(str, path)): (Value.cast(port), _DIRECTIONS[member.flow])
              for path, member, port in component.signature.flatten(component)

@@ -5,6 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import Config
+from ..lib.cover import cover_pairs
 from ..lib.queues import FrontQueue
 from ..pipeline.events import SlotEnd, SlotEvent
 from ..pipeline.sizes import SLOT_BITS
@@ -86,6 +87,10 @@ class EndedWalks(wiring.Component):
         ]
         m.d.sync += [self.answered.valid.eq(self.free & self.waits),
                      self.answered.slot.eq(self.slot)]
+
+        cover_pairs(m, "second_exit", {
+            "prompt_owner": prompt.r.valid, "delayed_owner": delayed.r.valid,
+            "word_of_an_owner": self.stepping, "operation": ~self.free})
 
         refused = Signal(range(PATIENCE + 1))   # cycles in a row
         m.d.sync += self.pause.eq(self.waits & ~self.free & (refused == PATIENCE - PAUSE_DELAY))

@@ -20,6 +20,7 @@ from amaranth.utils import ceil_log2, exact_log2
 from ..arch.config import Config
 from ..lib.choose import RoundRobin, one_hot_index, one_of
 from ..lib.clocked_ram import ClockedRam, words_for
+from ..lib.cover import cover_pairs
 from ..lib.payload import Payload, payload_of
 from ..pipeline.boundaries import CreditUser, ReplaySource
 from ..pipeline.operation import Operation
@@ -146,6 +147,8 @@ class ReplayQueue(wiring.Component):
         """One operation a cycle: the ports in turn, and the reasons of each in turn; as long as
         there is room for it before the arbiter."""
         ports, operation = self._config.requesters, self.retry.operation
+        cover_pairs(m, "leave", {reason.name.lower(): may_leave[reason.value * ports:][:ports].any()
+                                 for reason in Reason})
         m.submodules.turns = turns = RoundRobin(ports)
         room, some = Signal(range(LEAVING + 1), init=LEAVING), Signal(init=1)
         leaves, left = Signal(), Signal()

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..arch.config import Config
 from ..arch.formats import PAGES_BITS
+from ..lib.cover import cover
 from ..lib.payload import Payload, payload_of
 from ..lib.structs import assign
 from ..pipeline.keys import WalkKey, walk_key
@@ -99,4 +100,5 @@ class Rest(wiring.Component):
             unequal.eq(Cat(key[low:low + PIECE] != other[low:low + PIECE]
                            for low in range(0, len(key), PIECE))),
         ]
+        cover(m, joined & unknown, "key_of_a_slot", "joining_operation", "line")
         return joined & (unknown | unequal.any())

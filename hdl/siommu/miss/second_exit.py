@@ -5,7 +5,8 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import Config
-from ..arch.formats import PAGES_BITS, Cause
+from ..arch.formats import PAGES_BITS, Cause, Size
+from ..lib.cover import cover
 from ..lib.event import Event
 from ..lib.payload import Payload, payload_of
 from ..lib.structs import assign
@@ -109,12 +110,21 @@ class SecondExit(wiring.Component):
             self.promotion.valid.eq(self.promotion.tried & ~rest.damaged),
             self.promotion.operation.eq(operation), self.promotion.outcome.eq(outcome),
         ]
+        self._cover(m, exits & ~rest.damaged & (outcome.cause == Cause.OK), walked,
+                    outcome.rights.size)
         # What software asks for leaves no record and is not counted.
         counts = exits & (operation.port != self._config.ports)
         m.d.comb += [self.leaves.eq(counts & ~rest.damaged & waited),
                      self.comes_back.eq(counts & rest.damaged & ~waited)]
         self._record(m, counts & ~rest.damaged, operation, outcome)
         return m
+
+    def _cover(self, m, grants, walked, size):
+        """Who granted, and by which page. The second level keeps 4 KiB pages only."""
+        for each in (Size.PAGE_4K, Size.PAGE_2M, Size.PAGE_1G):
+            cover(m, grants & walked & (size == each), "translation", "miss", each.name.lower())
+        if self._config.l2_entries:
+            cover(m, grants & ~walked, "translation", "second_level_hit", "page_4k")
 
     def _outcome(self, m):
         """The outcome, and what it translates."""

@@ -13,6 +13,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import Config
+from ..lib.cover import cover
 from ..lib.event import Event
 from ..pipeline.sizes import PORT_BITS
 from ..pipeline.timetable import SLOT_UNCOUNTED
@@ -79,6 +80,10 @@ class SlotBudget(wiring.Component):
         wanted, waiting = Signal(), Signal()    # an operation waits: in the cycle before, in this
         m.d.comb += waiting.eq(self.wants.any())
         m.d.sync += wanted.eq(waiting)
+        cover(m, (self.wants & (self.wants - 1)).any(), "walk_slot", "port_that_waits",
+              "another_port_that_waits")
+        cover(m, waiting & self.coming & ~self.coming_reserved, "walk_slot", "port_that_waits",
+              "new_operation")
         some, ample, current = self._free(m, unused)
         may_take_soon = Signal(ports)           # whatever is not counted yet
         for index in range(ports):

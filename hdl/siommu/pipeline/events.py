@@ -1,13 +1,14 @@
 """What software asks of the core, what it hears of it, and what happens to walk slots."""
 
+from amaranth import Cat
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.formats import ADDR_BITS, DEVICE_BITS, PASID_BITS, TAG_BITS
 from .sizes import ENTRY_ADDR_BITS, PAGE_NUMBER_BITS, PORT_BITS, SLOT_BITS
 
-__all__ = ["BeatMark", "FaultInfo", "Invalidation", "InvalidationControl", "Prefetch", "SlotEnd",
-           "SlotEvent"]
+__all__ = ["BeatMark", "FaultInfo", "Invalidation", "InvalidationControl", "Prefetch", "Revoked",
+           "SlotEnd", "SlotEvent"]
 
 
 class Prefetch(data.Struct):
@@ -34,6 +35,27 @@ class Invalidation(data.Struct):
     pasid: PASID_BITS
     page: PAGE_NUMBER_BITS
     n: 6
+
+
+class Revoked(data.Struct):
+    """What begins in a cycle, of what makes walks stale: a flush; an INVAL_TLB, by what it selects,
+    or of everything; an INVAL_CONTEXT. Covers alone need to know."""
+
+    flush: 1
+    everything: 1
+    by_device: 1
+    by_pasid: 1
+    by_ft: 1
+    by_addr: 1
+    context: 1
+
+    @staticmethod
+    def of(flush, begins, asked):
+        """The fields as a dictionary: ``asked``, an :class:`Invalidation`, ``begins``."""
+        selectors = ("by_device", "by_pasid", "by_ft", "by_addr")
+        of_tlb, some = begins & ~asked.context, Cat(asked[name] for name in selectors).any()
+        return {"flush": flush, "everything": of_tlb & ~some, "context": begins & asked.context,
+                **{name: of_tlb & asked[name] for name in selectors}}
 
 
 class FaultInfo(data.Struct):

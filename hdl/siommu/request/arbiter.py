@@ -12,6 +12,7 @@ from amaranth.lib.wiring import In, Out
 from ..arch.config import Config
 from ..arch.formats import PAGE_SHIFT, Request
 from ..lib.choose import RoundRobinAhead, one_of
+from ..lib.cover import cover
 from ..lib.payload import Payload
 from ..lib.replica import inverted_copy
 from ..lib.structs import assign
@@ -77,7 +78,7 @@ class Arbiter(wiring.Component):
         ports = self._config.requesters
         m.submodules.turns = turns = RoundRobinAhead(ports + 1)     # the last one: look-aheads
         wants_next = Signal(ports + 1)      # the next cycle
-        heads = [self._head(m, index, turns, wants_next) for index in range(ports)]
+        heads, begin = zip(*(self._head(m, index, turns, wants_next) for index in range(ports)))
         # A copy of the grant moves the operations, the grant itself all else: one register would
         # be far from many of its readers.
         chosen = inverted_copy(m, turns.next, name="grant_n", init=0)
@@ -93,10 +94,22 @@ class Arbiter(wiring.Component):
         m.d.sync += self.valid.eq(turns.grant[:ports].any()
                                   | (turns.grant[ports] & look_aheads.valid))
         self._pass(m, chosen, heads)
+        self._cover(m, wants_next, Cat(begin))
         return m
 
+    def _cover(self, m, wants_next, begin):
+        """What contends for a cycle; the core's own side has its covers with it."""
+        ports, retries = wants_next[:-1], self.reentry.retry.next_port
+        cover(m, (ports & (ports - 1)).any(), "arbitrate", "port", "another_port")
+        cover(m, (begin & retries).any(), "arbitrate", "request", "retry_of_its_port")
+        cover(m, wants_next[-1] & begin.any(), "arbitrate", "look_ahead", "request")
+        cover(m, wants_next[-1] & retries.any(), "arbitrate", "look_ahead", "retry")
+        cover(m, self.reentry.pause & ports.any(), "arbitrate", "owner_that_waited_long", "port")
+        cover(m, self.internal.begins & wants_next[-1], "arbitrate", "internal", "look_ahead")
+
     def _head(self, m, index, turns, wants_next):
-        """A port's next request as an operation, and whether the port wants the next cycle."""
+        """A port's next request as an operation; whether a request may begin in the next cycle.
+        """
         port, retry = self.ports[index], self.reentry.retry
         head, granted = Signal(Operation, name=f"head_{index}"), Signal(name=f"granted_{index}")
         request = port.request.payload
@@ -109,7 +122,7 @@ class Arbiter(wiring.Component):
         may_begin = Mux(granted, port.stays & port.admits_another,
                         (port.stays | port.request.valid) & port.admits)
         m.d.comb += wants_next[index].eq(retry.next_port[index] | may_begin)
-        return head
+        return head, may_begin
 
     def _pass(self, m, chosen, heads):
         """The chosen operation, into COMPARE."""

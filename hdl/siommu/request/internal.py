@@ -12,6 +12,7 @@ from amaranth.lib.wiring import In, Out
 from ..arch.config import Config
 from ..arch.formats import PAGE_SHIFT, VPN_BITS
 from ..lib.contract import require
+from ..lib.cover import cover, cover_pairs
 from ..lib.payload import Payload
 from ..pipeline.boundaries import InternalFill
 from ..pipeline.events import Invalidation
@@ -77,6 +78,11 @@ class Internal(wiring.Component):
         ]
         require(m, ~(turn.begins & Cat(turn.comes, recent).any()),
                 "two fills are FILL_SPACING cycles apart")
+        # No promotion is there when a step is: none is kept while an invalidation is under way.
+        cover_pairs(m, "arbitrate", {"fill": fill.valid, "step": self.step,
+                                     "operation": ~turn.unwanted})
+        cover(m, fill.valid & promotion.valid, "arbitrate", "fill", "promotion")
+        cover(m, ~turn.unwanted & promotion.valid, "arbitrate", "operation", "promotion")
 
         # Fills and promotions stay for another cycle, so that they are chosen from here.
         request, operation = Signal(FillRequest), turn.operation

@@ -8,6 +8,7 @@ from amaranth.utils import exact_log2
 from ..arch.formats import Cause, Response
 from ..lib.clocked_ram import ClockedRam
 from ..lib.contract import require
+from ..lib.cover import cover
 from ..lib.payload import Payload, payload_of
 
 __all__ = ["BeatQueue", "BeatRing"]
@@ -82,6 +83,7 @@ class BeatRing(wiring.Component):
         with m.Elif(~any_comes & taken):
             m.d.sync += [count.eq(count - 1), waits.eq(~single), single.eq(count == 2)]
         require(m, ~any_comes | (count != self._depth), "a port's beats have places in its queue")
+        cover(m, self.comes.hit & self.comes.miss, "beats_of_a_port", "hit", "miss")
 
         # What may come has a place, so that this may be written whether it does or not.
         for path, comes, beat, answer in (("misses", self.miss.valid, self.miss, self.misses),

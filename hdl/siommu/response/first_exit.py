@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..arch.config import Config
 from ..arch.formats import Cause, Mode, Response, Size
+from ..lib.cover import cover
 from ..lib.payload import Payload, later
 from ..lib.structs import assign
 from ..pipeline.grants import Outcome
@@ -105,6 +106,9 @@ class FirstExit(wiring.Component):
               for name, value in (("answered", answered), ("more", resolver.more),
                                   ("run", resolver.beat.pages))),
         ]
+        for size in (Size.PAGE_4K, Size.PAGE_2M, Size.PAGE_1G):
+            cover(m, listens.any() & self.hit & ~bypasses & (self.outcome.rights.size == size),
+                  "translation", "first_level_hit", size.name.lower())
         m.d.sync += self.first_hit.eq(listens[:self._config.ports].any() & self.hit & ~bypasses
                                       & ~operation.has_waited())
         return m

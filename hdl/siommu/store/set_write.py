@@ -5,6 +5,7 @@ from amaranth import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ..lib.cover import cover_pairs
 from ..lib.parity import guarded
 from ..lib.payload import Payload
 from ..pipeline.sizes import WAY_BITS
@@ -112,6 +113,8 @@ class RowWriter(wiring.Component):
             content.key.eq(write.key), content.value.eq(write.value),
             content.valid.eq(write.valid),
         ]
+        cover_pairs(m, "row_of_a_store", {
+            "fill": pending, "drop": drop.rows.any(), "sweep": sweeping})
         m.d.comb += [
             drop.taken.eq(drop.rows.any() & ~pending & ~sweeping),
             rows.set.eq(Mux(drop.taken, drop.set, at)),

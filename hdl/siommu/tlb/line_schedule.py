@@ -5,6 +5,7 @@ from amaranth.lib import fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..lib.contract import require
+from ..lib.cover import cover
 from ..lib.payload import Payload
 from ..pipeline.lines import GrantedWalk
 from ..pipeline.sizes import LINE_ROWS, SLOT_BITS
@@ -99,4 +100,6 @@ class LineSchedule(wiring.Component):
             ]
         require(m, ~(waiting.w_en & ~waiting.w_rdy), "each walk slot ends one walk at a time")
         require(m, ~begins | present, "the walk whose line begins is there")
+        cover(m, (present & ~begins) & blocks, "line_scan", "line", "line_that_waits")
+        cover(m, present & arrives, "line_scan", "line_that_waits", "line_that_comes")
         return m

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..arch.config import Config
 from ..arch.formats import PAGE_SHIFT
+from ..lib.cover import cover
 from ..lib.payload import Payload
 from ..lib.structs import assign
 from ..pipeline.boundaries import Promotion
@@ -64,6 +65,10 @@ class Promotions(wiring.Component):
             m.d.sync += request.valid.eq(0)
         with m.If(self.forget):
             m.d.sync += request.valid.eq(0)
+
+        cover(m, came.tried & request.valid & ~request.ready, "promotion", "promotion",
+              "later_promotion")
+        cover(m, came.valid & forgets, "promotion", "promotion", "invalidation")
 
         page = came.operation.addr[PAGE_SHIFT:PAGE_SHIFT + LINE_BITS]
         kept, last = Payload(FillRequest), Signal(LINE_BITS)

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from ..lib.choose import one_hot_index
 from ..lib.clocked_ram import words_for
 from ..lib.contract import require
+from ..lib.cover import cover_pairs
 from ..lib.event import Event
 from ..lib.payload import Payload, payload_of
 
@@ -138,4 +139,7 @@ class ContextCache(wiring.Component):
             m.d.sync += [came.eq(0), placing.eq(0)]
         require(m, ~(self.fill.valid & (comes | came | placing)),
                 "fills of a context cache are FILL_CYCLES apart")
+        fills = self.fill.valid | comes | came | placing
+        cover_pairs(m, "context_cache", {"fill": fills, "drop": self.drop})
+        cover_pairs(m, "context_cache", {"fill": fills, "flush": self.flush})
         return placing, fill.key, fill.value, row

@@ -5,6 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arch.config import Config
+from ..lib.cover import cover
 from ..lib.event import Event
 from ..lib.payload import payload_of
 from ..lib.structs import assign
@@ -70,4 +71,7 @@ class StartGate(wiring.Component):
             room.eq(active_next < walks), room_for_two.eq(active_next + 1 < walks),
             left.eq(self.ended + self.refused),
         ]
+        cover(m, self.start.valid & self.occupied, "decide", "start", "word")
+        cover(m, self.start.valid & ~self.occupied & ~self.start.ready, "decide", "start",
+              "as_many_walks_as_there_may_be")
         return m

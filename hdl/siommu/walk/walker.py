@@ -17,14 +17,16 @@ decided. This module wires the stages, and does nothing else.
 """
 
 from amaranth import Module
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..arch.config import Config
 from ..arch.formats import PFN_BITS
 from ..bus.axi import ReadAddress, ReadData
 from ..lib.contract import require
+from ..lib.cover import cover_meetings, covering
 from ..lib.event import Event
+from ..pipeline.events import Revoked
 from ..pipeline.lines import LineWords
 from ..pipeline.sizes import SLOT_BITS
 from ..pipeline.tables import WalkStart
@@ -35,6 +37,7 @@ from .neighbours import Neighbours
 from .read_port import ReadPort
 from .read_tracker import ReadTracker
 from .records import WalkRecords
+from .stages import reads_of_walks
 from .start_gate import StartGate
 from .upper_fills import UpperFills
 from .walk_ends import WalkEnds
@@ -74,6 +77,8 @@ class TableWalker(wiring.Component):
         Slots that have a read under way, until ``over``.
     stale : In(slots), flush : In(1)
         Slots whose walk began before a flush (set behind its cycle): they fill no cache.
+    revoked : In(Revoked)
+        For covers alone, and otherwise unused: what begins, of what makes walks stale.
     ddt_base, ddt_log2, check_ad : In
         Registers (§7).
     device_fill, context_fill, region_fill : Out(Event(…Fill))
@@ -95,6 +100,7 @@ class TableWalker(wiring.Component):
             "reading": Out(config.walk_slots),
             "stale": In(config.walk_slots),
             "flush": In(1),
+            "revoked": In(Revoked),
             "ddt_base": In(PFN_BITS),
             "ddt_log2": In(5),
             "check_ad": In(1),
@@ -180,3 +186,13 @@ class TableWalker(wiring.Component):
         starts = self.start.valid & self.start.ready
         require(m, ~starts | ~(self.reading >> self.start.payload.slot)[0],
                 "A walk starts in a slot that has no read under way.")
+        if covering():
+            self._cover(m, decision.asked, facts.word.valid)
+
+    def _cover(self, m, asked, decides):
+        """Everything that makes walks stale meets each stage of a walk."""
+        cover_meetings(m, "walk", {
+            name: self.revoked[name] for name, _ in data.Layout.cast(Revoked)}, {
+            "waits_for_its_start": self.start.valid, **reads_of_walks(m, asked, self.reading),
+            "is_decided": decides, "has_its_outcome": self.finished.valid,
+            "passes_its_line": self.words.valid, "is_over": self.over.valid})
