@@ -311,6 +311,9 @@ MUTATIONS = {
     "line-rights-ignored": Mutation(
         "the second level answers pages that do not allow what is asked", "tlb/second_level",
         "tags.look_up.match[way] & allowed & ~self.flush", "tags.look_up.match[way] & ~self.flush"),
+    "row-of-the-first-way": Mutation(
+        "the second level answers with the row of its first way, whichever holds the line",
+        "tlb/second_level", "one_hot_index(lowest(match))", "one_hot_index(lowest(match)) & 0"),
     "parity-ignored": Mutation(
         "a tag with a wrong parity matches", "store/set_store",
         "way.equal & way.clean & ~way.undefined & answered",
@@ -382,6 +385,18 @@ MUTATIONS = {
     "bus-error-ignored": Mutation(
         "a bus error counts as data", "walk/word_stage",
         "decoder.error.eq(beat.resp[1] | ", "decoder.error.eq("),
+    "rest-of-a-line-decides": Mutation(
+        "a word behind the first one of a line is decided, for the read that follows",
+        "walk/read_tracker", "self.decides.eq(ours & ~in_line)", "self.decides.eq(ours)"),
+    "unasked-beat-counts": Mutation(
+        "a beat counts although its slot has no read under way", "walk/read_tracker",
+        "ours.eq(takes & (asks_now.data != ends_now.data))", "ours.eq(takes)"),
+    "line-of-before-goes-on": Mutation(
+        "a walk begins within the line that its slot read before a reset", "walk/read_tracker",
+        "enter.en.eq(self.occupied | self.starting)", "enter.en.eq(self.occupied)"),
+    "short-line-believed": Mutation(
+        "the only beat of a line that ended at once is believed", "walk/word_stage",
+        "malformed.eq(state.line & (beat.last != one_beat))", "malformed.eq(0)"),
     "rest-known-late": Mutation(
         "a port keeps no credit for a rest in the first cycle in which it waits", "miss/replay",
         "(waiting | ~none)[2 * ports:]", "waiting[2 * ports:]"),
@@ -416,6 +431,27 @@ MUTATIONS = {
     "read-withdrawn": Mutation(
         "a table read is offered for one cycle, taken or not", "walk/read_port",
         "reads.r.ready.eq(self.ar.ready)", "reads.r.ready.eq(1)"),
+    "reads-overtake": Mutation(
+        "a table read that is asked for goes before those that wait", "walk/read_port",
+        "Mux(reads.r.valid, reads.r.payload.as_value(), asked.as_value())",
+        "Mux(reads.r.valid & ~asks, reads.r.payload.as_value(), asked.as_value())"),
+    "line-crosses-4k": Mutation(
+        "a line is read by an INCR burst from its leaf on", "walk/read_port",
+        "Burst.WRAP if beats > 1 else Burst.INCR", "Burst.INCR"),
+    "commands-cut-in": Mutation(
+        "the command queue's read takes the place of one of the walker that is on offer",
+        "bus/share", "turn.eq(commands.valid & (~walker.valid | ar.ready))",
+        "turn.eq(commands.valid)"),
+    "fence-cuts-in": Mutation(
+        "a burst of writes is over when its address was taken", "bus/share",
+        "& (~self.w.valid | (self.w.ready & self.w.payload.last)))", ")"),
+    "strobes-of-all-bytes": Mutation(
+        "a fence's store writes all bytes of its beat", "control/fence_store",
+        "Const(0xF, self._config.axi_bytes) << Cat(Const(0, 2), lane)",
+        "Const(-1, self._config.axi_bytes)"),
+    "record-withdrawn": Mutation(
+        "a record's address is offered for one cycle, taken or not", "control/record_writer",
+        "addressing.eq(began | (addressing & ~self.aw.ready))", "addressing.eq(began)"),
     "beats-out-of-order": Mutation(
         "the beats of the miss path overtake those of the hit path", "response/beat_queue",
         "Mux(order.hit, ring.hits.as_value()", "Mux(~order.miss, ring.hits.as_value()"),

@@ -45,6 +45,10 @@ PROOFS = {
     "sets": Proof("sets", "SetStoreProof", "prove", 8, 14, (
         "set-without-key", "set-without-valid", "flush-without-sweep", "flush-keeps-look-ups",
         "collision-ignored", "drop-in-another-set")),
+    "second-level": Proof("second_level", "SecondLevelProof", "prove", 7, 13, (
+        *(f"line-of-another-{field}" for field in ("ft", "device", "pasid", "canonical")),
+        "line-rights-ignored", "row-of-the-first-way", "invalidation-keeps-second-level"),
+        "memory_map\nopt -full"),
     "walk-cache": Proof("walk_cache", "WalkCacheProof", "prove", 6, 10, (
         *(f"region-of-another-{field}" for field in ("ft", "device", "pasid", "canonical")),
         "invalidation-keeps-walk-cache", "range-too-small"), "memory_map\nopt -full"),
@@ -57,6 +61,9 @@ PROOFS = {
         "quiet-is-recorded", "ring-full-late", "tail-before-memory", "loss-not-counted",
         "old-ring-goes-on", "records-behind-an-error", "slot-of-a-lost-record"),
         "memory_map\nopt -full"),
+    "walk-answers": Proof("answers", "WalkAnswersProof", "prove", 5, 14, (
+        "bus-error-ignored", "rest-of-a-line-decides", "unasked-beat-counts",
+        "line-of-before-goes-on", "short-line-believed")),
     "walk-step": Proof("walk_step", "TableEntryProof", "bmc", 2, 2, (
         "write-of-one-level", "write-of-leaf", "no-read-of-one-level", "devid-unchecked",
         "ft-unchecked", "user-unchecked", "reserved-of-1g", "region-write-of-one-level",
@@ -69,6 +76,10 @@ PROOFS = {
     "registers": Proof("streams", "RegisterStreamsProof", "prove", 6, 10, ("response-changes",)),
     "core": Proof("streams", "CoreStreamsProof", "bmc", 12, 12, (
         "offer-withdrawn", "read-withdrawn")),
+    "master-reads": Proof("master", "MasterReadsProof", "prove", 6, 10, (
+        "read-withdrawn", "reads-overtake", "line-crosses-4k", "commands-cut-in")),
+    "master-writes": Proof("master", "MasterWritesProof", "prove", 6, 14, (
+        "fence-cuts-in", "strobes-of-all-bytes", "record-withdrawn")),
     "bridge-reads": Proof("bridge", "BridgeReadsProof", "bmc", 12, 12, (
         "bridge-refused-passes", "bridge-answer-overtakes", "bridge-overtakes-answer",
         "bridge-low-bits", "bridge-crosses-page", "bridge-stale-grant", "bridge-refused-okay",
