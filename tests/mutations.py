@@ -452,6 +452,13 @@ MUTATIONS = {
     "record-withdrawn": Mutation(
         "a record's address is offered for one cycle, taken or not", "control/record_writer",
         "addressing.eq(began | (addressing & ~self.aw.ready))", "addressing.eq(began)"),
+    "turns-not-taken": Mutation(
+        "who was served stays in front of those behind it", "lib/choose",
+        "Mux(taken & (grant[i] | grant[j]), grant[i], held[i, j])",
+        "Mux(taken & grant[j], 0, held[i, j])"),
+    "turns-known-late": Mutation(
+        "the arbiter that decides ahead does not know of its last grant", "lib/choose",
+        "_first(self.requests, order)", "_first(self.requests, held)"),
     "beats-out-of-order": Mutation(
         "the beats of the miss path overtake those of the hit path", "response/beat_queue",
         "Mux(order.hit, ring.hits.as_value()", "Mux(~order.miss, ring.hits.as_value()"),

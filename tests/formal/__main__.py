@@ -76,6 +76,9 @@ PROOFS = {
     "registers": Proof("streams", "RegisterStreamsProof", "prove", 6, 10, ("response-changes",)),
     "core": Proof("streams", "CoreStreamsProof", "bmc", 12, 12, (
         "offer-withdrawn", "read-withdrawn")),
+    "neighbours": Proof("neighbours", "NeighboursProof", "prove", 5, 6, (
+        "neighbour-error-ignored", "napot-neighbour-of-another-line")),
+    "turns": Proof("turns", "TurnsProof", "prove", 4, 8, ("turns-not-taken", "turns-known-late")),
     "master-reads": Proof("master", "MasterReadsProof", "prove", 6, 10, (
         "read-withdrawn", "reads-overtake", "line-crosses-4k", "commands-cut-in")),
     "master-writes": Proof("master", "MasterWritesProof", "prove", 6, 14, (
