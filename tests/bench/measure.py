@@ -227,7 +227,9 @@ async def merging(dut):
             took = tb.cycle - begin
             line = table.entry_address(page) & -64
             walks = sum(addr & -64 == line for _, addr, _ in tb.axi.log)
-            tb.record(7, f"100 requests for one page: {what}", walks, "walks", bar=1,
+            # A fault rests on memory that was read after its request: one walk cannot do for all.
+            bar = None if page == absent else 1
+            tb.record(7, f"100 requests for one page: {what}", walks, "walks", bar=bar,
                       note=f"{len(tb.axi.log)} read bursts in all, {took} cycles; the last request "
                            f"was taken after {max(one.accepted for one in accepted) - begin}")
             tb.axi.log = None
