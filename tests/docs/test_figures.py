@@ -267,7 +267,8 @@ QUOTES = (
     ("README.md", "| reads for a warm miss | {:.0f} (figure 3)",
      lambda: (measured()["miss, upper levels cached"],)),
     ("README.md", "a hit is answered after {:.0f} cycles, from the second-level TLB after {:.0f}.",
-     lambda: (measured()[f"hit in the first-level TLB, {DEFAULT.tlb_entries // 2} pages, idle core"],
+     lambda: (measured()["hit in the first-level TLB, "
+                         f"{DEFAULT.tlb_entries // 2} pages, idle core"],
               measured()["page that the first level lost, idle core, slowest of 24"])),
     ("docs/configuration.md", "8 walks answer {} misses per cycle, 16 on a 128-bit bus {}",
      lambda: (_rate(8, 64), _rate(16, 128))),
