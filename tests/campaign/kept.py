@@ -1,7 +1,6 @@
 """Results of jobs, kept by what they follow from; campaigns of before; and the page about both."""
 
 import json
-import subprocess
 from collections import Counter
 from datetime import UTC, datetime
 
@@ -9,6 +8,7 @@ import jinja2
 
 from siommu.generate.files import write_whole
 
+from ..support.commit import commit
 from .jobs import ROOT
 
 __all__ = ["FOLDER", "Kept"]
@@ -84,7 +84,7 @@ class Kept:
         count = Counter("passed" if result["status"] == "passed" else "failed"
                         for result in results.values())
         now = {"date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", "kind": kind, "site": site,
-               "sources": sources, "commit": _commit(), "jobs": len(jobs), "kept": kept,
+               "sources": sources, "commit": commit(), "jobs": len(jobs), "kept": kept,
                "passed": count["passed"], "failed": count["failed"],
                "left": len(jobs) - len(results),
                "hours": round(sum(each["seconds"] for each in results.values()) / 3600, 2)}
@@ -96,10 +96,3 @@ class Kept:
                       if result["status"] != "passed"]))
         write_whole(self.folder / "history.json", json.dumps([now, *history], indent=1) + "\n")
         return now
-
-
-def _commit():
-    """The commit of this tree, with a mark if it was changed; nothing, if it is no checkout."""
-    done = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, text=True,
-                          capture_output=True, check=False)
-    return done.stdout.strip()

@@ -21,6 +21,7 @@ from siommu.top import Siommu
 
 from ..regression import simulator
 from ..regression.coverage import COVERS
+from ..support.commit import commit
 from .modules import measure, sources
 from .page import page
 from .points import CoverageError, merged, points
@@ -81,13 +82,6 @@ def _counted(runs):
     return json.loads(kept.read_text()), len(folders), {name: covers[name] for name in COVERS}
 
 
-def _commit():
-    """The commit of this tree, with a mark if it was changed; nothing, if it is no checkout."""
-    done = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, text=True,
-                          capture_output=True, check=False)
-    return done.stdout.strip()
-
-
 def _sources():
     """Python module of a place of the Verilog, where an instance's name may have got a number."""
     found = sources(Siommu(simulator.CONFIGS[CONFIG]))
@@ -115,7 +109,7 @@ def main(arguments=None):
     if status:
         found.insert(0, "tests of the regression failed, or a cover of it stayed empty")
     write_whole(FOLDER / "index.html", page(
-        measured, date=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", config=CONFIG, commit=_commit(),
+        measured, date=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", config=CONFIG, commit=commit(),
         simulations=simulations, limit=f"{LIMIT:g}", wrong=found,
         source=_sources(),
         tables=dict(zip(TABLES, (covers, measured.covers)))))
