@@ -38,6 +38,7 @@ ALLOWED = {
     ("tests/cluster/one_node.py", "start", "write_bytes"): "a key in a test's temporary folder",
     ("tests/cluster/one_node.py", "start", "write_text"): "settings in a test's temporary folder",
     ("tests/support/program.py", "run", "write_text"): "a program in a test's temporary folder",
+    ("tests/support/jobs.py", "jobs_in", "write_text"): "modules in a test's temporary folder",
 }
 WRITERS = {"write_text", "write_bytes", "savefig", "copy", "copy2", "copyfile", "copytree", "move",
            "rename", "replace", "renames", "touch", "link_to", "symlink_to", "hardlink_to"}
