@@ -86,25 +86,28 @@ def _chosen(only):
     return chosen
 
 
+def _before(known, config):
+    """The results that a configuration begins with: the ``known`` ones, if they are of the same
+    Verilog."""
+    if known and known["sha256"] == hashlib.sha256(verilog(config).encode()).hexdigest():
+        return copy.deepcopy(known)
+    return {"config": dataclasses.asdict(config), "runs": []}
+
+
 class Bench:
     """Runs the jobs of the chosen configurations, two at a time, and keeps their results."""
 
     def __init__(self, options):
         self.options = options
         self.configs = _chosen(options.only)
-        self.results = {name: self._before(name, config) for name, config in self.configs.items()}
+        plain = not (options.again or options.freq or options.paths
+                     or options.router != "router1")
+        known = measured() if plain else {}
+        self.results = {name: _before(known.get(name), config)
+                        for name, config in self.configs.items()}
         self._netlists = {config: threading.Lock() for config in self.configs.values()}
         self._speaking = threading.Lock()
         self._began = time.monotonic()
-
-    def _before(self, name, config):
-        """The results that a configuration begins with: those of the same Verilog, if any."""
-        plain = not (self.options.again or self.options.freq or self.options.paths
-                     or self.options.router != "router1")
-        known = measured().get(name) if plain else None
-        if known and known["sha256"] == hashlib.sha256(verilog(config).encode()).hexdigest():
-            return copy.deepcopy(known)
-        return {"config": dataclasses.asdict(config), "runs": []}
 
     def jobs(self):
         """(text, callable) of everything to do; the callable returns a line to say. What is known

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from siommu.generate.files import command, write_whole
 
-from .bench.document import insert
+from .bench.document import replace
 from .mutations import MUTATIONS, mutated_tree, verilog_of
 from .support.kept import Kept, digest_of_tests
 
@@ -147,7 +147,7 @@ def noticed(name, kept, hints=("", "")):
 def _short(test):
     """A test's function, or the cocotb test behind an item of the regression."""
     if test is None:
-        return "**none**"
+        return "–"
     function, _, parameters = test.rpartition("::")[2].partition("[")
     of_regression = function in ("test_regression", "test_bridge")
     return f"`{parameters.rstrip(']')}`" if of_regression else f"`{function}`"
@@ -184,7 +184,7 @@ def main():
         write_whole(MEASURED, json.dumps({**before, **results}, indent=1) + "\n")
     if options.document and len(results) == len(MUTATIONS):
         lines = report.read_text().splitlines()
-        write_whole(DOCUMENT, insert(DOCUMENT.read_text(), "mutants", lines))
+        replace(DOCUMENT, "mutants", lines)
     if missed:
         print(f"siommu: no test notices {', '.join(missed)}")
         return 1

@@ -17,7 +17,7 @@ from . import linux, report
 from .overview import overview
 from .plots import PLOTS
 
-__all__ = ["insert", "main", "merged"]
+__all__ = ["insert", "main", "merged", "replace"]
 
 DOCUMENT = ROOT / "docs" / "performance.md"
 PICTURES = ROOT / "docs" / "performance"
@@ -37,6 +37,11 @@ def insert(text, name, lines):
     if not found or not also:
         raise ValueError(f"the document has no markers {begin.strip()} and {end}")
     return before + begin + "\n".join(lines) + "\n" + end + after
+
+
+def replace(document, name, lines):
+    """Writes the file ``document`` with ``lines`` between those markers (:func:`insert`)."""
+    write_whole(document, insert(document.read_text(), name, lines))
 
 
 def merged(data):

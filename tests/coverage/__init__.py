@@ -1,0 +1,1 @@
+"""Coverage of the exported Verilog by the regression."""

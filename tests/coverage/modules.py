@@ -109,7 +109,7 @@ def measure(text, points, exceptions=EXCEPTIONS):
     ----------
     text : str
     points : iterable of Point
-    exceptions : tuple of Exception\\_
+    exceptions : tuple of Explained
         What explains a line that was not executed. Its lines and branches are left out.
     """
     owners, lines = _owners(text), ["", *text.splitlines()]

@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from sim.arguments import at_least
 from siommu.generate.files import command, write_whole
 
-from ..bench.document import insert
+from ..bench.document import replace
 from ..regression import simulator
 from ..support.kept import Kept
 from . import report
@@ -54,9 +54,8 @@ class Run:
 
     def model(self):
         """Path of the Verilog that holds all mutants."""
-        path, text = FOLDER / "siommu.v", mutated(self.text, self.mutants)
-        if not path.exists() or path.read_text() != text:
-            write_whole(path, text)
+        path = FOLDER / "siommu.v"
+        write_whole(path, mutated(self.text, self.mutants))
         return path
 
     def result(self, number):
@@ -68,12 +67,12 @@ class Run:
         mutant, found = self.mutants[number - 1], self.result(number)
         if found is None:
             with tempfile.TemporaryDirectory(prefix="siommu-") as folder:
-                os.environ["SIOMMU_RUNS"] = folder
-                same, noticed = False, first_failure(self.model(), number, QUICK)
+                os.environ["SIOMMU_RUNS"], model = folder, self.model()
+                same, noticed = False, first_failure(model, number, QUICK)
                 if noticed is None:
                     same = equivalent(self.text, mutant)
                 if noticed is None and not same:
-                    noticed = first_failure(self.model(), number, SLOW)
+                    noticed = first_failure(model, number, SLOW)
                 found = self.kept.keep(mutant.command, self.sha256,
                                        {"noticed": noticed, "equivalent": same})
         return found
@@ -148,7 +147,7 @@ def main(arguments=None):
     print("\n".join(lines))
     if options.document:
         write_whole(MEASURED, json.dumps(data, indent=1) + "\n")
-        write_whole(DOCUMENT, insert(DOCUMENT.read_text(), "random mutants", lines))
+        replace(DOCUMENT, "random mutants", lines)
     return int(not good)
 
 

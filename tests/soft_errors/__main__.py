@@ -14,7 +14,7 @@ from pathlib import Path
 from sim.arguments import at_least
 from siommu.generate.files import command, write_whole
 
-from ..bench.document import insert
+from ..bench.document import replace
 from ..mutations import MUTATIONS, mutated_tree, verilog_of
 from ..regression import simulator
 from .memories import kind_of_memory
@@ -54,8 +54,7 @@ def model(text, name):
     """Path of the Verilog ``text`` with flips, and its memories."""
     flipped, memories = with_flips(text)
     path = FOLDER / name / "siommu.v"
-    if not path.exists() or path.read_text() != flipped:
-        write_whole(path, flipped)
+    write_whole(path, flipped)
     simulator.build([path])
     return path, memories
 
@@ -125,7 +124,7 @@ def main(arguments=None):
             seen += [memory.place] * bool(kind.guard and wrong(counts))
     write_whole(FOLDER / "soft_errors.md", "\n".join(table(done)) + "\n")
     if options.document:
-        write_whole(DOCUMENT, insert(DOCUMENT.read_text(), "soft errors", table(done)))
+        replace(DOCUMENT, "soft errors", table(done))
     blind = twins(rows, options)
     if seen:
         print(f"siommu: flips are seen in spite of their guard: {', '.join(seen)}")
