@@ -23,7 +23,7 @@ PRESET ?= small
 PYTEST := $(PY) -m pytest
 PARALLEL := -n auto --dist loadscope --no-loadscope-reorder
 # Tests that have a target of their own.
-ELSEWHERE := --ignore tests/linux --ignore tests/soc --ignore tests/cluster
+ELSEWHERE := --ignore tests/linux --ignore tests/soc --ignore tests/cluster --ignore tests/soft_errors
 export PYTHON
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -31,7 +31,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 .PHONY: help verilog check test test-soc test-synth linux test-linux stress-linux linux-shell regress lint demo waves formal mutants mutants-random soft-errors bench bench-linux bench-synth soak revocation matrix \
-	fpga board-sim soc campaign coverage test-cluster test-netlist test-undefined \
+	fpga board-sim soc campaign coverage test-cluster test-netlist test-undefined test-flips \
 	docs generate lock clean distclean
 
 help: ## this list
@@ -95,6 +95,10 @@ test-undefined: ## the regression with random bits wherever reset leaves them (S
 test-netlist test-undefined: $(STAMP)
 	@sh scripts/check_tools.sh compiler libpython
 	@FORM=$(@:test-%=%) $(PYTEST) $(PARALLEL) tests/regression/test_regression.py $(ARGS)
+
+test-flips: $(STAMP) ## bits flip in some memories of a small core, which stops (a minute)
+	@sh scripts/check_tools.sh compiler libpython
+	@$(PYTEST) tests/soft_errors $(ARGS)
 
 #: Under Linux
 
@@ -180,7 +184,7 @@ mutants-random: $(STAMP) ## faults drawn by chance, in the exported Verilog (SEE
 	@sh scripts/check_tools.sh compiler libpython
 	@$(PY) -m tests.random_mutants $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-soft-errors: $(STAMP) ## bits flip in every memory of the core, under random worlds (an hour)
+soft-errors: $(STAMP) ## bits flip in every memory of the core, under random worlds (half an hour)
 	@sh scripts/check_tools.sh compiler libpython
 	@$(PY) -m tests.soft_errors $(ARGS)
 

@@ -551,6 +551,21 @@ MUTATIONS = {
         "a record that was being written at a reset is waited for after it", "control/fault_ring",
         "in_flight, responded = Signal(range(IN_FLIGHT + 1)), Signal()",
         "in_flight, responded = Signal(range(IN_FLIGHT + 1), reset_less=True), Signal()"),
+    "damage-not-compared": Mutation(
+        "what is read of a watched memory is not compared with what was written", "lib/watch",
+        "(expected != answer.xor())", "(expected & ~expected)"),
+    "damage-forgotten": Mutation(
+        "a core that has stopped goes on when the damaged word is no longer read",
+        "control/fail_stop",
+        "        with m.If(any_damaged):\n            m.d.sync += self.stop.eq(1)",
+        "        m.d.sync += self.stop.eq(any_damaged)"),
+    "hold-too-short": Mutation(
+        "a beat is offered a cycle before it is known whether it rests on a damaged word",
+        "response/hold", "HOLD = (Stage.SELECT + STOP_CYCLES) - Stage.ANSWER",
+        "HOLD = (Stage.SELECT + STOP_CYCLES) - Stage.ANSWER - 1"),
+    "stopped-core-offers": Mutation(
+        "a core that has stopped offers the beats that it has", "response/hold",
+        "comes & ~self.stop if last", "comes if last"),
     "records-behind-an-error": Mutation(
         "records are written although a write has failed", "control/fault_queue",
         "refused.eq(broken | quota.spent | ring.full)", "refused.eq(quota.spent | ring.full)"),

@@ -40,7 +40,7 @@ class SiommuComponent(wiring.Component):
         For every port P of ``config.port_names``: ``dev0``, ..., ``cpu``.
     m_axi : Out(Axi4), s_axil : In(AxiLite)
         To memory, and the registers.
-    irq_command, irq_fault, irq_counter : Out(1)
+    irq_command, irq_fault, irq_counter : Out(1); with ``fail_stop``, irq_damage : Out(1)
     """
 
     def __init__(self, config: Config = Config()):
@@ -49,7 +49,7 @@ class SiommuComponent(wiring.Component):
             **{name: In(RequestPort()) for name in config.port_names},
             "m_axi": Out(Axi4(config.axi_id_width, config.axi_data_width)),
             "s_axil": In(AxiLite()),
-            "irq_command": Out(1), "irq_fault": Out(1), "irq_counter": Out(1),
+            **{name: Out(1) for name in config.interrupts},
         })
 
     def elaborate(self, platform):
@@ -66,5 +66,5 @@ class SiommuComponent(wiring.Component):
             connect(m, flipped(getattr(self.m_axi, name)), getattr(control, name))
             connect(m, getattr(control, f"axil_{name}"), flipped(getattr(self.s_axil, name)))
         m.d.comb += [getattr(self, name).eq(getattr(control, name))
-                     for name in ("irq_command", "irq_fault", "irq_counter")]
+                     for name in self._config.interrupts]
         return m

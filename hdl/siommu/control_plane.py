@@ -4,7 +4,7 @@ Nothing happens here but wiring: each register's meaning is in this file, each u
 own.
 """
 
-from amaranth import Cat, Module
+from amaranth import Cat, Fragment, Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect
 from amaranth.utils import bits_for
@@ -16,11 +16,14 @@ from .bus.axi import ReadAddress, ReadData, WriteAddress, WriteData, WriteRespon
 from .bus.share import ReadShare, WriteShare
 from .control.commands import CommandQueue
 from .control.counters import Counters
+from .control.fail_stop import FailStop
 from .control.fault_queue import FaultQueue
 from .control.port_events import PortEvents
 from .control.registers import RegisterBlock
 from .control.software import SoftwarePort
 from .core import Core
+from .lib.watch import watching
+from .response.hold import Hold
 
 __all__ = ["ControlPlane", "event_widths"]
 
@@ -52,6 +55,8 @@ class ControlPlane(wiring.Component):
     axil_aw, axil_w, axil_b, axil_ar, axil_r : the AXI4-Lite slave's channels
     irq_command, irq_fault, irq_counter : Out(1)
         One cycle behind their status bits.
+    irq_damage : Out(1)
+        With ``fail_stop``: a memory was damaged, and the core has stopped.
     """
 
     def __init__(self, config: Config):
@@ -71,13 +76,15 @@ class ControlPlane(wiring.Component):
             "irq_command": Out(1),
             "irq_fault": Out(1),
             "irq_counter": Out(1),
+            **({"irq_damage": Out(1)} if config.fail_stop else {}),
             **lite,
         })
 
     def elaborate(self, platform):
         m = Module()
         config, registers = self._config, self._registers
-        m.submodules.core = core = Core(config)
+        core = Core(config)
+        m.submodules.core = self._watched(m, core, platform) if config.fail_stop else core
         m.submodules.registers = registers
         m.submodules.commands = commands = CommandQueue(config)
         m.submodules.fault_queue = faults = FaultQueue(config)
@@ -91,7 +98,7 @@ class ControlPlane(wiring.Component):
             connect(m, flipped(self.requests[port]), core.requests[port])
             connect(m, core.responses[port], flipped(self.responses[port]))
         connect(m, software.requests, core.requests[config.ports])
-        connect(m, core.responses[config.ports], software.responses)
+        self._answer_software(m, core, software)
         for unit, name in ((reads, "ar"), (writes, "aw"), (writes, "w")):
             connect(m, getattr(unit, name), flipped(getattr(self, name)))
         for unit, name in ((reads, "r"), (writes, "b")):
@@ -111,6 +118,24 @@ class ControlPlane(wiring.Component):
         self._registers_mean(m, core, commands, faults, software, counters)
         self._count(m, core, commands, faults, counters)
         return m
+
+    def _watched(self, m, core, platform):
+        """The core as a fragment, elaborated here so that all memories in it that are watched are
+        known; and what stops it."""
+        with watching() as damaged:
+            fragment = Fragment.get(core, platform)
+        m.submodules.fail_stop = fail_stop = FailStop(damaged)
+        m.d.comb += [core.stop.eq(fail_stop.stop), self.irq_damage.eq(fail_stop.stop)]
+        return fragment
+
+    def _answer_software(self, m, core, software):
+        answers = core.responses[self._config.ports]
+        if self._config.fail_stop:
+            m.submodules.software_hold = hold = Hold()
+            connect(m, answers, hold.beats)
+            m.d.comb += hold.stop.eq(core.stop)
+            answers = hold.port
+        connect(m, answers, software.responses)
 
     def _commands(self, m, core, commands, reads, writes):
         connect(m, commands.ar, reads.commands_ar)

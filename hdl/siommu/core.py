@@ -66,6 +66,8 @@ class Core(wiring.Component):
     walking : Out(1)
         Walks are in flight.
     faults : Out(FaultSource), events : Out(CoreEvents)
+    stop : In(1)
+        With ``fail_stop``: no port offers anything any more.
     """
 
     def __init__(self, config: Config):
@@ -82,6 +84,7 @@ class Core(wiring.Component):
             "walking": Out(1),
             "faults": Out(FaultSource(config)),
             "events": Out(CoreEvents(config)),
+            **({"stop": In(1)} if config.fail_stop else {}),
         })
 
     def elaborate(self, platform):
@@ -137,7 +140,10 @@ class Core(wiring.Component):
         for index, name in enumerate((*config.port_names, "software")):
             software = index == config.ports
             ingress = SoftwareIngress() if software else PortIngress(config.port_depth)
-            egress = SoftwareEgress() if software else PortEgress(config.port_depth)
+            egress = SoftwareEgress() if software else \
+                PortEgress(config.port_depth, config.fail_stop)
+            if config.fail_stop and not software:
+                m.d.comb += egress.stop.eq(self.stop)
             m.submodules[f"{name}_ingress"], m.submodules[f"{name}_egress"] = ingress, egress
             connect(m, flipped(self.requests[index]), ingress.port)
             connect(m, egress.port, flipped(self.responses[index]))

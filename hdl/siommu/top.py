@@ -29,7 +29,8 @@ class Siommu(wiring.Component):
     -------
     ``P_req_*``, ``P_rsp_*`` for every port P of ``config.port_names`` (§2.1); the AXI4 master
     ``m_axi_*`` (§2.2); the AXI4-Lite slave ``s_axil_*`` (§2.3); ``irq_command``, ``irq_fault``,
-    ``irq_counter`` (§2.4). Clock ``clk`` and synchronous reset ``rst`` are added by the export.
+    ``irq_counter``, with ``fail_stop`` also ``irq_damage`` (§2.4). Clock ``clk`` and synchronous
+    reset ``rst`` are added by the export.
     """
 
     def __init__(self, config: Config = Config()):
@@ -69,7 +70,7 @@ class Siommu(wiring.Component):
             "s_axil_rdata": Out(32), "s_axil_rresp": Out(2), "s_axil_rvalid": Out(1),
             "s_axil_rready": In(1),
 
-            "irq_command": Out(1), "irq_fault": Out(1), "irq_counter": Out(1),
+            **{name: Out(1) for name in config.interrupts},
         }
         super().__init__(members)
 
@@ -80,7 +81,7 @@ class Siommu(wiring.Component):
         self._memory_side(m, siommu)
         self._register_side(m, siommu)
         m.d.comb += [getattr(self, name).eq(getattr(siommu, name))
-                     for name in ("irq_command", "irq_fault", "irq_counter")]
+                     for name in self._config.interrupts]
         return m
 
     def _request_ports(self, m, siommu):

@@ -2,7 +2,7 @@
 // ports the names of your design. `siommu template --language verilog` wrote it for
 // Config(device_ports=2, cpu_port=True, port_depth=32, tlb_entries=16, device_entries=4,
 // context_entries=8, l2_entries=1024, walk_entries=256, walks=8, axi_data_width=64,
-// riscv_tables=True); the sections (§) are those of docs/specification.md.
+// riscv_tables=True, fail_stop=False); the sections (§) are those of docs/specification.md.
 
 `default_nettype none
 

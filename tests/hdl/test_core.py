@@ -42,7 +42,7 @@ class Bench:
 
     def __init__(self, memory, config=SMALL, *, rng=None, latency=(2, 2), mode=Mode.TRANSLATE):
         self.config, self.memory, self.mode = config, memory, mode
-        self.dut = Core(config)
+        self.dut = self.top = Core(config)
         self.slave = ReadSlave(self.dut, memory, width=config.axi_data_width, rng=rng,
                                latency=latency)
         self.now = 0
@@ -56,7 +56,7 @@ class Bench:
             ctx.set(dut.settings.port_enable, (1 << config.ports) - 1)
             await self.idle(ctx, config.walk_entries // 2 + config.l2_entries // 32 + 4)
             await scenario(ctx, self)
-        simulate(self.dut, bench, cycles=cycles)
+        simulate(self.top, bench, cycles=cycles)
 
     def surroundings(self, ctx):
         """A cycle of the memory, and of a fault queue that records at once."""

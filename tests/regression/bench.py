@@ -166,6 +166,11 @@ class Testbench:
         return self.ports[name] if isinstance(name, str) else self._list[name % len(self._list)]
 
     @property
+    def held(self):
+        """Cycles that each beat waits for whether a memory is damaged (``fail_stop``)."""
+        return 3 * self.config.fail_stop
+
+    @property
     def drivers(self):
         """The drivers of all ports, in the order of their numbers."""
         return self._list
@@ -233,7 +238,12 @@ class Testbench:
                          for port in ports if port.outstanding) or \
             "; ".join(f"{port.name} takes no request" for port in ports if not port.idle)
         raise HangError(f"no progress until cycle {self.cycle}, {self.axi.in_flight} table reads "
-                        f"in flight, seed {self.seed}. Owed: {owed}")
+                        f"in flight, seed {self.seed}.{self._stopped()} Owed: {owed}")
+
+    def _stopped(self):
+        """A sentence for a core that has stopped because of a damaged memory (``fail_stop``)."""
+        stopped = self.config.fail_stop and int(self.dut.irq_damage.value)
+        return " A memory is damaged, and the core has stopped." * bool(stopped)
 
     # -- reset and registers -------------------------------------------------------------------
 

@@ -435,7 +435,8 @@ async def invalidation_takes_bounded_time(dut):
                    f"{rate:.2f} hits per cycle meanwhile")
             assert ended - began <= bound, (ended - began, bound)
             if "everything" not in name:
-                assert rate > .5
+                # a small port waits for its own beats
+                assert rate > .7 * min(1, tb.config.port_depth / (5 + tb.held))
             port.queue.clear()
             await tb.drain()
             assert port.beats > beats

@@ -23,7 +23,7 @@ __all__ = ["ARGUMENTS", "CONFIG", "FORMS", "form", "options", "sources"]
 
 FORMS = ("exported", "undefined", "netlist")
 #: What other forms than the exported one are made of.
-CONFIG = "small+device_ports=2+riscv_tables=1"
+CONFIG = "small+device_ports=2+riscv_tables=1+fail_stop=1+port_depth=16"
 #: What the model of a form is built with.
 ARGUMENTS = {"exported": [], "undefined": ["--x-initial", "unique"], "netlist": []}
 

@@ -39,10 +39,11 @@ COVERAGE = ["--coverage-line", "--coverage-toggle", "--coverage-user"]
 #: Configurations that the regression runs on.
 CONFIGS = {
     **PRESETS,
-    # Every length of every structure at its edge, and narrow reads on a wide bus.
+    # Every length of every structure at its edge, narrow reads on a wide bus, and memories that
+    # are watched: a false alarm stops the core.
     "edge": Config(device_ports=1, port_depth=4, tlb_entries=2, device_entries=1, l2_entries=128,
-                   walk_entries=4,
-                   context_entries=1, walks=1, axi_data_width=256),
+                   walk_entries=4, context_entries=1, walks=1, axi_data_width=256,
+                   fail_stop=True),
 }
 
 

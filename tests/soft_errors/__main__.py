@@ -1,5 +1,6 @@
 """``make soft-errors``: bits flip in each memory of the core in turn, while random worlds are
-translated. Of a memory that is guarded no flip may be seen at all."""
+translated, on ``default`` and on the same with ``fail_stop``. Of a memory that is guarded no flip
+may make an answer wrong."""
 
 import argparse
 import json
@@ -17,46 +18,57 @@ from siommu.generate.files import command, write_whole
 from ..bench.document import replace
 from ..mutations import MUTATIONS, mutated_tree, verilog_of
 from ..regression import simulator
-from .memories import kind_of_memory
+from .memories import PARITY, kind_of_memory
 from .model import with_flips
 
-__all__ = ["main"]
+__all__ = ["Model", "main", "wrong"]
 
 FOLDER = simulator.BUILD / "soft_errors"
 DOCUMENT = simulator.ROOT / "docs" / "verification.md"
-#: Planted faults that make the guard of a memory useless: by the beginning of its place.
+PLAIN, FAIL_STOP = "default", "default+fail_stop=1"
+#: Planted faults that make the parity of a memory useless: by the beginning of its place.
 TWINS = {"second_level.rows": "row-parity-ignored", "second_level.tags": "parity-ignored",
          "walk_cache": "parity-ignored"}
 
 
-def run(verilog, number, seed, period, label):
-    """One simulation with flips in the memory of that number; the counts, with ``flips``."""
-    results, folder = simulator.run(
-        "tests.soft_errors.flips", ["tally"], label=f"{label}-{number}-{seed}", sources=[verilog],
-        env={"SEED": str(seed)}, plusargs=[f"+memory={number}", f"+period={period}",
-                                           f"+verilator+seed+{seed + 1}"])
-    counts = Counter(json.loads((folder / "tally.json").read_text())) \
-        if results["tally"] is None else Counter(broken=1)
-    made = re.search(r"siommu: (\d+) flips", (folder / "simulation.log").read_text())
-    counts["flips"] = int(made[1]) if made else 0
-    return counts
+class Model:
+    """A simulation of the configuration ``config`` whose memories can be damaged.
 
+    ``text``: its Verilog, if it is another one than the generated; ``name`` is then its folder's.
 
-def total(verilog, number, options, label="flips"):
-    """The counts of all seeds."""
-    counts = Counter()
-    for seed in range(options.seed, options.seed + options.seeds):
-        counts += run(verilog, number, seed, options.period, label)
-    return counts
+    Attributes
+    ----------
+    memories : list of (int, Memory, Kind)
+        Those that answers depend on, with their numbers.
+    """
 
+    def __init__(self, config, text=None, name=None):
+        self._config, self._name = config, name or config
+        flipped, memories = with_flips(
+            text or simulator.verilog(config, checked=False).read_text())
+        self._path = FOLDER / self._name / "siommu.v"
+        write_whole(self._path, flipped)
+        simulator.build([self._path])
+        fail_stop = simulator.CONFIGS[config].fail_stop
+        self.memories = [(number, memory, kind) for number, memory in enumerate(memories, 1)
+                         if (kind := kind_of_memory(memory.place, fail_stop))]
 
-def model(text, name):
-    """Path of the Verilog ``text`` with flips, and its memories."""
-    flipped, memories = with_flips(text)
-    path = FOLDER / name / "siommu.v"
-    write_whole(path, flipped)
-    simulator.build([path])
-    return path, memories
+    def damage(self, number, seed, period):
+        """One simulation with flips in the memory ``number``; the counts, with ``flips``."""
+        results, folder = simulator.run(
+            "tests.soft_errors.flips", ["tally"], config=self._config, sources=[self._path],
+            label=f"{self._name}-{number}-{seed}", env={"SEED": str(seed)},
+            plusargs=[f"+memory={number}", f"+period={period}", f"+verilator+seed+{seed + 1}"])
+        counts = Counter(json.loads((folder / "tally.json").read_text())) \
+            if results["tally"] is None else Counter(broken=1)
+        made = re.search(r"siommu: (\d+) flips", (folder / "simulation.log").read_text())
+        counts["flips"] = int(made[1]) if made else 0
+        return counts
+
+    def total(self, number, options):
+        """The counts of all seeds."""
+        return sum((self.damage(number, seed, options.period)
+                    for seed in range(options.seed, options.seed + options.seeds)), Counter())
 
 
 def wrong(counts):
@@ -64,68 +76,93 @@ def wrong(counts):
     return sum(counts[each] for each in ("grant", "other", "lost", "broken"))
 
 
-def table(rows):
-    """Lines of Markdown for (memory, kind, counts)."""
-    lines = ["| memory | words × bits | holds | used | guard | flips | answers | wrong grants | "
-             "other wrong answers | hangs | rules broken |", "|---|--:|---|---|---|" + "--:|" * 6]
-    for memory, kind, counts in rows:
-        answers = sum(counts[each] for each in ("right", "grant", "other"))
-        lines.append(
-            f"| `{memory.place.removeprefix('control.core.')}` | {memory.words} × {memory.width} "
-            f"| {kind.holds} | {kind.stays} | {kind.guard or '–'} | {counts['flips']} | {answers} "
-            f"| {counts['grant']} | {counts['other']} | {counts['lost']} | {counts['broken']} |")
+def damaged(model, options, text):
+    """(memory, kind, counts) of every memory of a model whose place has ``text``."""
+    rows = [row for row in model.memories if text in row[1].place]
+    done = []
+    with ThreadPoolExecutor(options.jobs) as pool:
+        counted = pool.map(lambda row: model.total(row[0], options), rows)
+        for (_, memory, kind), counts in zip(rows, counted):
+            print(f"siommu: {memory.place}: {dict(counts)}", flush=True)
+            done.append((memory, kind, counts))
+    return done
+
+
+def table(plain, fail_stop):
+    """Lines of Markdown: a row for all memories of a kind, in both configurations."""
+    lines = ["| memories | bits | hold | used | flips | right answers | wrong grants | "
+             "other wrong answers | hangs | rules broken | with `fail_stop`: flips | stops | "
+             "wrong answers |", "|---|--:|---|---|" + "--:|" * 9]
+
+    def of(rows, kind):
+        found = [row for row in rows if row[1].holds == kind.holds and row[1].stays == kind.stays]
+        return found, sum((counts for _, _, counts in found), Counter())
+    kinds = list(dict.fromkeys((kind.holds, kind.stays) for _, kind, _ in fail_stop))
+    for holds, stays in kinds:
+        kind = next(kind for _, kind, _ in fail_stop if (kind.holds, kind.stays) == (holds, stays))
+        before, flipped = of(plain, kind)
+        after, guarded = of(fail_stop, kind)
+        bits = sum(memory.words * memory.width for memory, _, _ in after)
+        places = sorted({re.sub(r"^(control\.core\.)|(_\d+)\b", "", memory.place)
+                         for memory, _, _ in after})
+        shown = ", ".join(f"`{place}`" for place in places) if kind.holds != "parities" else ""
+        cells = [flipped[each] for each in ("flips", "right", "grant", "other", "lost", "broken")] \
+            if before else ["–"] * 6
+        lines.append("| " + " | ".join(map(str, (
+            shown, bits, f"{holds}{' (parity)' * (kind.guard == PARITY)}", stays, *cells,
+            guarded["flips"], guarded["stops"], wrong(guarded)))) + " |")
     return lines
 
 
 def twins(rows, options):
-    """The guarded memories whose guard is broken on purpose, and no answer was wrong."""
+    """The memories with parity whose parity is broken on purpose, and no answer was wrong."""
+    chosen = [(memory.place, fault) for memory, kind, _ in rows for begin, fault in TWINS.items()
+              if kind.guard == PARITY
+              and memory.place.removeprefix("control.core.").startswith(begin)]
     blind = []
-    for fault in sorted(set(TWINS.values())):
+    for fault in sorted({fault for _, fault in chosen}):
         with tempfile.TemporaryDirectory() as scratch:
             text = verilog_of(mutated_tree(fault, scratch), Path(scratch) / "siommu.v").read_text()
-        path, memories = model(text, fault)
-        for number, memory, kind in rows:
-            place = memory.place.removeprefix("control.core.")
-            if kind.guard and any(place.startswith(begin) and twin == fault
-                                  for begin, twin in TWINS.items()):
-                found = wrong(total(path, 1 + memories.index(memory), options, fault))
-                print(f"siommu: {place} with {fault} ({MUTATIONS[fault].text}): {found} wrong",
-                      flush=True)
-                blind += [f"{place} with {fault}"] * (not found)
+        model = Model(PLAIN, text, fault)
+        for number, memory, _ in model.memories:
+            if (memory.place, fault) in chosen:
+                found = wrong(model.total(number, options))
+                print(f"siommu: {memory.place} with {fault} ({MUTATIONS[fault].text}): "
+                      f"{found} wrong", flush=True)
+                blind += [f"{memory.place} with {fault}"] * (not found)
     return blind
+
+
+def parser():
+    """The command line's parser."""
+    made = argparse.ArgumentParser(prog="python -m tests.soft_errors", description=__doc__)
+    made.add_argument("--only", metavar="TEXT", default="", help="memories whose place has TEXT")
+    made.add_argument("--seeds", type=at_least(1), default=3, metavar="N",
+                      help="worlds for each memory (3)")
+    made.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="the first (0)")
+    made.add_argument("--period", type=at_least(2), default=20, metavar="N",
+                      help="cycles between a flip and its end, and to the next one (20)")
+    made.add_argument("--document", action="store_true",
+                      help="put the table into docs/verification.md")
+    made.add_argument("--jobs", type=at_least(1), default=os.cpu_count() or 1, metavar="N",
+                      help="at a time (all cores)")
+    return made
 
 
 @command
 def main(arguments=None):
     """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m tests.soft_errors", description=__doc__)
-    parser.add_argument("--only", metavar="TEXT", default="", help="memories whose place has TEXT")
-    parser.add_argument("--seeds", type=at_least(1), default=3, metavar="N",
-                        help="worlds for each memory (3)")
-    parser.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="the first (0)")
-    parser.add_argument("--period", type=at_least(2), default=40, metavar="N",
-                        help="cycles between a flip and its end, and to the next one (40)")
-    parser.add_argument("--document", action="store_true",
-                        help="put the table into docs/verification.md")
-    parser.add_argument("--jobs", type=at_least(1), default=os.cpu_count() or 1, metavar="N",
-                        help="at a time (all cores)")
-    options = parser.parse_args(arguments)
-    path, memories = model(simulator.verilog("default", checked=False).read_text(), "default")
-    rows = [(number, memory, kind) for number, memory in enumerate(memories, 1)
-            if (kind := kind_of_memory(memory.place)) and options.only in memory.place]
-    if not rows:
-        parser.error(f"no memory has {options.only!r} in its place")
-    done, seen = [], []
-    with ThreadPoolExecutor(options.jobs) as pool:
-        counted = pool.map(lambda row: total(path, row[0], options), rows)
-        for (number, memory, kind), counts in zip(rows, counted):
-            print(f"siommu: {number} {memory.place}: {dict(counts)}", flush=True)
-            done.append((memory, kind, counts))
-            seen += [memory.place] * bool(kind.guard and wrong(counts))
-    write_whole(FOLDER / "soft_errors.md", "\n".join(table(done)) + "\n")
+    options = parser().parse_args(arguments)
+    plain, fail_stop = (damaged(Model(config), options, options.only)
+                        for config in (PLAIN, FAIL_STOP))
+    if not fail_stop:
+        raise SystemExit(f"siommu: no memory has {options.only!r} in its place")
+    write_whole(FOLDER / "soft_errors.md", "\n".join(table(plain, fail_stop)) + "\n")
     if options.document:
-        replace(DOCUMENT, "soft errors", table(done))
-    blind = twins(rows, options)
+        replace(DOCUMENT, "soft errors", table(plain, fail_stop))
+    seen = [memory.place for memory, kind, counts in (*plain, *fail_stop)
+            if kind.guard and wrong(counts)]
+    blind = twins(plain, options)
     if seen:
         print(f"siommu: flips are seen in spite of their guard: {', '.join(seen)}")
     if blind:

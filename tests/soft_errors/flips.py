@@ -3,10 +3,11 @@
 import json
 import os
 import random
-from collections import Counter
+from collections import Counter, deque
 from pathlib import Path
 
 import cocotb
+from cocotb.triggers import First, RisingEdge
 
 from sim.model.responses import ResponseError, check_response
 from sim.model.worlds import Traffic, World
@@ -17,6 +18,20 @@ from ..regression.bench import HangError, Testbench
 __all__ = ["kind_of", "tally"]
 
 REQUESTS = 400          #: on each port
+LATEST = 6              #: requests that are made again: what is kept for long is used often
+SILENCE = 300           #: cycles in which a core that has stopped must be silent
+
+
+def grants_wrongly(answers, beats):
+    """Whether a beat grants what is not due: another page, another right, or anything at all."""
+    page = 0
+    for beat in beats:
+        if not beat.cause and not all(
+                index < len(answers) and _covers(beat, index - page, answers[index])
+                for index in range(page, page + beat.pages + 1)):
+            return True
+        page += beat.pages + 1
+    return False
 
 
 def kind_of(access, answers, beats):
@@ -25,14 +40,7 @@ def kind_of(access, answers, beats):
     try:
         check_response(access, answers, beats)
     except ResponseError:
-        page = 0
-        for beat in beats:
-            if not beat.cause and not all(
-                    index < len(answers) and _covers(beat, index - page, answers[index])
-                    for index in range(page, page + beat.pages + 1)):
-                return "grant"
-            page += beat.pages + 1
-        return "other"
+        return "grant" if grants_wrongly(answers, beats) else "other"
     return "right"
 
 
@@ -42,9 +50,41 @@ def _covers(beat, offset, answer):
         and beat.read <= answer.read and beat.write <= answer.write
 
 
+async def answer_all(tb, counts):
+    """Waits until every request is answered. A core that stops (``fail_stop``) is silent from then
+    on; it is reset, and goes on with the requests that no port had taken."""
+    while tb.config.fail_stop:
+        drained = cocotb.start_soon(tb.drain())
+        await First(drained, RisingEdge(tb.dut.irq_damage))
+        if drained.done():
+            return drained.result()
+        drained.cancel()
+        await _stopped(tb, counts)
+    await tb.drain()
+
+
+async def _stopped(tb, counts):
+    counts["stops"] += 1
+    await tb.cycles(1)
+    beats = [port.beats for port in tb.drivers]
+    await tb.cycles(SILENCE)
+    for port, before in zip(tb.drivers, beats):
+        counts["other"] += max(0, port.beats - before - 1)      # one was on offer
+    for port in tb.drivers:
+        counts["grant"] += sum(grants_wrongly(tb.answers(one.access), one.beats)
+                               for one in port.outstanding.values())
+    queues = [[one.access for one in port.queue] for port in tb.drivers]
+    golden = tb.golden.ddt_base, tb.golden.ddt_log2, tb.golden.mode, tb.golden.check_ad
+    await tb.reset()
+    await tb.enable(*golden)
+    for port, queue in zip(tb.drivers, queues):
+        for access in queue:
+            port.send(access)
+
+
 @cocotb.test(timeout_time=100, timeout_unit="ms")
 async def tally(dut):
-    """Counts the answers of each kind; ``lost``: the core hung."""
+    """Counts the answers of each kind; ``lost``: the core hung; ``stops``: it has stopped."""
     seed, counts = int(os.environ["SEED"]), Counter()
     world = World(seed, .5)
     folder = Path(os.environ["SIOMMU_RUN_FOLDER"])
@@ -54,11 +94,14 @@ async def tally(dut):
                 transaction.access, tb.answers(transaction.access), transaction.beats),))
             await tb.enable(world.directory.base, world.directory.log2, check_ad=world.check_ad)
             traffic, rng = Traffic(world, random.Random(seed + 1)), random.Random(seed + 2)
+            latest = deque([traffic.access()], maxlen=LATEST)
             for port in tb.drivers:
                 port.take_rate = rng.choice((1.0, .5))
                 for _ in range(REQUESTS):
-                    port.send(traffic.access())
-            await tb.drain()
+                    if rng.random() < .3:
+                        latest.append(traffic.access())
+                    port.send(rng.choice(latest))
+            await answer_all(tb, counts)
     except HangError as error:
         counts["lost"] += 1
         tb.log(str(error))

@@ -1,7 +1,7 @@
 """What the memories of the core hold, and what a flip in each can do."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 __all__ = ["KINDS", "Kind", "kind_of_memory"]
 
@@ -18,7 +18,8 @@ class Kind:
     stays : str
         For how long a word is used.
     guard : str
-        What notices a flip before it counts; nothing, if none does.
+        What notices a flip before it counts: parity, with which the word is no match; with
+        ``fail_stop``, the core stops. Nothing, if none does.
     """
 
     places: str
@@ -29,10 +30,11 @@ class Kind:
 
 _MISS = "a request's time in the miss path"
 _WALK = "a walk"
+PARITY, STOP = "parity", "stop"
 KINDS = (
-    Kind(r"second_level\.rows\.ram", "two pages of a line", "until it is replaced", "parity"),
-    Kind(r"second_level\.tags\.way_\d+\.ram", "tags of lines", "until it is replaced", "parity"),
-    Kind(r"walk_cache\.store\.way_\d+\.ram", "tables of regions", "until it is replaced", "parity"),
+    Kind(r"second_level\.rows\.ram", "two pages of a line", "until it is replaced", PARITY),
+    Kind(r"second_level\.tags\.way_\d+\.ram", "tags of lines", "until it is replaced", PARITY),
+    Kind(r"walk_cache\.store\.way_\d+\.ram", "tables of regions", "until it is replaced", PARITY),
     Kind(r"tlb\.hits\.ram_\d+", "pages of the first level", "until it is replaced"),
     Kind(r"contexts\.values", "contexts of processes", "until it is replaced"),
     Kind(r"devices\.values", "entries of devices", "until it is replaced"),
@@ -55,10 +57,14 @@ KINDS = (
 )
 #: Not on the way of an answer: the control plane's.
 CONTROL = re.compile(r"control\.(counters|fault_queue)\..*")
+#: Those that a core with ``fail_stop`` has beside the others.
+WATCHES = Kind(r".*\.watch\w*\.(parities|storage)", "parity of the words of a memory",
+               "as its words", STOP)
 
 
-def kind_of_memory(place):
-    """The kind of the memory at ``place``; None of one that no answer depends on.
+def kind_of_memory(place, fail_stop=False):
+    """The kind of the memory at ``place`` of a core, with ``fail_stop`` or without; None of one
+    that no answer depends on.
 
     Raises
     ------
@@ -67,8 +73,9 @@ def kind_of_memory(place):
     """
     if CONTROL.fullmatch(place):
         return None
-    found = [kind for kind in KINDS
+    kinds = [*KINDS, WATCHES] if fail_stop else KINDS
+    found = [kind for kind in kinds
              if re.fullmatch(kind.places, place.removeprefix("control.core."))]
     if len(found) != 1:
         raise LookupError(f"{place} is of {len(found)} kinds of memories; list it once")
-    return found[0]
+    return replace(found[0], guard=found[0].guard or STOP) if fail_stop else found[0]

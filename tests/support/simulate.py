@@ -3,7 +3,7 @@
 import os
 import random
 
-from amaranth.lib import memory
+from amaranth.lib import fifo, memory
 from amaranth.sim import Simulator
 
 __all__ = ["Running", "simulate", "seeded", "one_bit_off", "recorded_memories"]
@@ -98,4 +98,5 @@ def recorded_memories(monkeypatch):
             made.append(self)
 
     monkeypatch.setattr(memory, "Memory", Recorded)
+    monkeypatch.setattr(fifo, "Memory", Recorded)      # it has a name of its own for the class
     return made

@@ -57,6 +57,9 @@ class Config:
         Bits of ``m_axi_rdata`` and ``m_axi_wdata`` (64, 128, 256 or 512, §2.2).
     riscv_tables : bool
         Whether a memory table may be a RISC-V one: Sv39, Sv48, Sv57 (§3.4).
+    fail_stop : bool
+        Whether a flipped bit in a memory that answers depend on stops the core, until a reset
+        (§2.4); answers are three cycles later.
 
     Raises
     ------
@@ -75,6 +78,7 @@ class Config:
     walks: int = 8
     axi_data_width: int = 64
     riscv_tables: bool = True
+    fail_stop: bool = False
 
     def __post_init__(self):
         _between("device_ports", self.device_ports, 1, 8)
@@ -88,6 +92,7 @@ class Config:
         _between("walks", self.walks, 1, 16)
         _choice("axi_data_width", self.axi_data_width, (64, 128, 256, 512))
         _yes_or_no("riscv_tables", self.riscv_tables)
+        _yes_or_no("fail_stop", self.fail_stop)
 
     @classmethod
     def summary(cls, name):
@@ -117,6 +122,12 @@ class Config:
         """Prefixes of the request ports, in the order of their numbers (``dev0`` …, ``cpu``)."""
         names = tuple(f"dev{index}" for index in range(self.device_ports))
         return names + ("cpu",) if self.cpu_port else names
+
+    @property
+    def interrupts(self):
+        """Names of the interrupt lines (§2.4)."""
+        lines = ("irq_command", "irq_fault", "irq_counter")
+        return (*lines, "irq_damage") if self.fail_stop else lines
 
     @property
     def slots_of_a_port(self):

@@ -40,6 +40,10 @@ class ClockedRam(wiring.Component):
     registered : bool
         Nothing but a choice stands between ``answer`` and a register.
 
+    Attributes
+    ----------
+    in_luts : bool
+
     Members
     -------
     write : In(1), write_address : In, word : In(shape)
@@ -50,9 +54,9 @@ class ClockedRam(wiring.Component):
     """
 
     def __init__(self, shape, depth, *, registered=False):
-        self._in_luts = depth <= LUT_RAM_WORDS and not registered
+        self.in_luts = depth <= LUT_RAM_WORDS and not registered
         # A device without LUT RAM needs a choice for the small ones.
-        style = {} if self._in_luts else {"ram_style": "block"}
+        style = {} if self.in_luts else {"ram_style": "block"}
         self._ram = memory.Memory(shape=shape, depth=words_for(depth), init=[],
                                   attrs={"no_rw_check": 1, **style})
         bits = len(self._ram.read_port(domain="comb").addr)
@@ -71,7 +75,7 @@ class ClockedRam(wiring.Component):
         write, read = ram.write_port(), ram.read_port(domain="comb")
         m.d.comb += [write.en.eq(self.write), write.addr.eq(self.write_address),
                      write.data.eq(self.word)]
-        if self._in_luts:
+        if self.in_luts:
             address = Payload(len(self.address), name="address_held")
             with m.If(~self.stays):
                 m.d.sync += address.eq(self.address)

@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from .payload import payload_of
+from .watch import watch
 
 __all__ = ["FrontQueue", "PairQueue", "RingQueue"]
 
@@ -56,6 +57,7 @@ class PairQueue(wiring.Component):
             some.eq(self.stays | (some & ~pops)),
             both.eq(Mux(both, ~pops, some & pushes & ~pops)),
         ]
+        watch(m, "watch", write, read, counts=some)
         return m
 
 
@@ -102,6 +104,7 @@ class RingQueue(wiring.Component):
             m.d.sync += tail.eq(tail + 1)
         with m.If(pops):
             m.d.sync += head.eq(head + 1)
+        watch(m, "watch", write, read, counts=some)
         return m
 
 

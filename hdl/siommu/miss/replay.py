@@ -22,6 +22,7 @@ from ..lib.choose import RoundRobin, one_hot_index, one_of
 from ..lib.clocked_ram import ClockedRam, words_for
 from ..lib.cover import cover_pairs
 from ..lib.payload import Payload, payload_of
+from ..lib.watch import watch, watch_clocked
 from ..pipeline.boundaries import CreditUser, ReplaySource
 from ..pipeline.operation import Operation
 from ..pipeline.sizes import PORT_BITS, SLOT_BITS
@@ -211,6 +212,7 @@ class ReplayQueue(wiring.Component):
             read_from.eq(chosen), leaving.comes.eq(read_from.any()),
             leaving.port.eq(port_read), leaving.reserved.eq(read_from[ports:2 * ports].any()),
         ]
+        watch_clocked(m, "watch_elements", elements, counts=leaving.comes)
 
     def _joined(self, m, heads, tails, waiting, pushed, chosen, left):
         """Ports whose first JOINED operation may leave: known a few cycles after it became the
@@ -227,6 +229,7 @@ class ReplayQueue(wiring.Component):
                 write.addr.eq(tails[port][:-1]), write.data.eq(self.waits.slot),
                 read.addr.eq(heads[port][:-1]),
             ]
+            watch(m, f"watch_slots_{port}", write, read, counts=waiting[port])
             m.d.sync += [slot.eq(read.data), ready.eq((self.settled >> slot)[0])]
             m.d.sync += may[port].eq((ready | self.overdue[port]) & known.all()
                                      & waiting[port] & ~chosen[port] & ~left[port])

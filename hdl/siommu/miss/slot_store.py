@@ -10,6 +10,7 @@ from ..lib.clocked_ram import ClockedRam, words_for
 from ..lib.contract import require
 from ..lib.event import Event
 from ..lib.structs import assign
+from ..lib.watch import watch, watch_clocked
 from ..pipeline.grants import Outcome, Rights
 from ..pipeline.keys import WalkKey, walk_key
 from ..pipeline.lines import MeasuredRun, WalkOfLine
@@ -121,6 +122,8 @@ class SlotStore(wiring.Component):
         m.d.sync += [half.eq(~half), passes.eq(owners.write_address)]
         require(m, self.owner_comes | (owners.write_address != owners.address),
                 "the place of an operation is not written while it is read")
+        watch_clocked(m, "watch_owners", owners, written=True)
+        watch(m, "watch_halves", write, read, counts=self.owner_comes, written=True)
 
     def _outcomes(self, m):
         m.submodules.outcomes = outcomes = ClockedRam(KeptOutcome, self._slots)
@@ -137,6 +140,8 @@ class SlotStore(wiring.Component):
             measure.data.eq(self.measured.payload.extent),
             follows.addr.eq(self.slot), self.extent.eq(follows.data),
         ]
+        watch_clocked(m, "watch_outcomes", outcomes, written=True)
+        watch(m, "watch_extents", measure, follows, written=True)
 
     def _keys(self, m):
         lines, finished = self.lines, self.finished.payload
@@ -153,5 +158,7 @@ class SlotStore(wiring.Component):
             leaves.address.eq(lines.coming), lines.rights.eq(leaves.answer.rights),
             lines.pfn.eq(leaves.answer.pfn),
         ]
+        watch_clocked(m, "watch_keys", keys, written=True)
+        watch_clocked(m, "watch_leaves", leaves, written=True)
         # A line cannot wait. Who joined meanwhile may look up again.
         m.d.sync += self.joined_known.eq(~lines.reads)

@@ -10,6 +10,7 @@ from ..lib.clocked_ram import ClockedRam
 from ..lib.contract import require
 from ..lib.cover import cover
 from ..lib.payload import Payload, payload_of
+from ..lib.watch import watch, watch_clocked
 
 __all__ = ["BeatQueue", "BeatRing"]
 
@@ -86,13 +87,15 @@ class BeatRing(wiring.Component):
         cover(m, self.comes.hit & self.comes.miss, "beats_of_a_port", "hit", "miss")
 
         # What may come has a place, so that this may be written whether it does or not.
-        for path, comes, beat, answer in (("misses", self.miss.valid, self.miss, self.misses),
-                                          ("hits", self.listens, self.hit, self.hits)):
+        for path, comes, beat, answer, there in (
+                ("misses", self.miss.valid, self.miss, self.misses, self.order.miss),
+                ("hits", self.listens, self.hit, self.hits, self.order.hit)):
             m.submodules[path] = ram = ClockedRam(Response, self._depth, registered=True)
             m.d.comb += [
                 ram.write.eq(comes), ram.write_address.eq(tail), ram.word.eq(beat.payload),
                 ram.address.eq(front), ram.stays.eq(~self.reads), answer.eq(ram.answer),
             ]
+            watch_clocked(m, f"watch_{path}", ram, counts=self.shown & there)
         m.submodules.orders = orders = memory.Memory(shape=Beats, depth=self._depth, init=[])
         write, read = orders.write_port(), orders.read_port(domain="comb")
         m.d.comb += [write.en.eq(self.listens | self.miss.valid), write.addr.eq(tail),
@@ -101,6 +104,7 @@ class BeatRing(wiring.Component):
             m.d.sync += [self.shown.eq(waits), self.order.eq(read.data)]
         with m.Elif(self.hit_leaves):
             m.d.sync += self.order.hit.eq(0)
+        watch(m, "watch_orders", write, read, counts=taken)
         return m
 
 

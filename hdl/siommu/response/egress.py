@@ -11,6 +11,7 @@ from ..lib.payload import Payload
 from ..pipeline.events import BeatMark
 from .beat_queue import BeatQueue
 from .credits import CreditAccount, Credits
+from .hold import Hold
 
 __all__ = ["Egress", "MarkedBeats", "PortEgress", "ReleasedFaults", "SoftwareEgress"]
 
@@ -67,6 +68,8 @@ class PortEgress(wiring.Component):
     ----------
     depth : int
         Beats that may be held or promised.
+    fail_stop : bool
+        Beats wait in :class:`.hold.Hold` before they are offered, and there is a member ``stop``.
 
     Attributes
     ----------
@@ -76,11 +79,13 @@ class PortEgress(wiring.Component):
     Members
     -------
     Those of :class:`Egress`.
+    stop : In(1)
+        With ``fail_stop``: the core offers nothing any more.
     """
 
-    def __init__(self, depth):
-        self._depth, self.queue = depth, BeatQueue(depth)
-        super().__init__(Egress())
+    def __init__(self, depth, fail_stop=False):
+        self._depth, self._fail_stop, self.queue = depth, fail_stop, BeatQueue(depth)
+        super().__init__({**Egress().members, **({"stop": In(1)} if fail_stop else {})})
 
     def elaborate(self, platform):
         m = Module()
@@ -91,14 +96,17 @@ class PortEgress(wiring.Component):
         leaves, returned, ready = Signal(), Signal(), Signal()
         connect(m, flipped(self.hit), queue.hit)
         connect(m, flipped(self.miss), queue.miss)
+        some, beat, enters = ready, queue.beat, leaves
+        if self._fail_stop:
+            some, beat, enters = self._hold(m, ready, queue.beat)
         m.d.comb += [
             queue.listens.eq(self.listens),
             ready.eq(queue.some & (~queue.fault | released.some)),
-            self.port.valid.eq(ready & self.enable), self.port.payload.eq(queue.beat),
-            leaves.eq(ready & (self.port.ready | ~self.enable)),
-            queue.leaves.eq(leaves),
+            self.port.valid.eq(some & self.enable), self.port.payload.eq(beat),
+            leaves.eq(some & (self.port.ready | ~self.enable)),
+            queue.leaves.eq(enters),
 
-            released.recorded.eq(self.recorded), released.leaves.eq(leaves & queue.fault),
+            released.recorded.eq(self.recorded), released.leaves.eq(enters & queue.fault),
             marked.hit.eq(self.hit.valid), marked.miss.eq(self.miss.valid),
             marked.returned.eq(returned), credits.returned.eq(returned),
         ]
@@ -106,6 +114,16 @@ class PortEgress(wiring.Component):
         connect(m, flipped(self.credits), credits.account)
         connect(m, flipped(self.mark), marked.mark)
         return m
+
+    def _hold(self, m, ready, beat):
+        """Returns what is behind the hold: whether there is a beat, and which one; and whether the
+        one before it enters."""
+        m.submodules.hold = hold = Hold()
+        m.d.comb += [
+            hold.beats.valid.eq(ready), hold.beats.payload.eq(beat), hold.stop.eq(self.stop),
+            hold.port.ready.eq(self.port.ready | ~self.enable),
+        ]
+        return hold.port.valid, hold.port.payload, ready & hold.beats.ready
 
 
 class MarkedBeats(wiring.Component):

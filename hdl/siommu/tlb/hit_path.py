@@ -13,6 +13,7 @@ from ..arch.formats import PFN_BITS, Cause
 from ..lib.arithmetic import small_sum
 from ..lib.choose import one_hot_index, one_of
 from ..lib.payload import Payload, payload_of
+from ..lib.watch import watch
 from ..pipeline.grants import Outcome, Rights
 from ..pipeline.keys import TlbKey
 from ..pipeline.sizes import LINE_BITS
@@ -123,6 +124,7 @@ class HitPath(wiring.Component):
     def _read(self, m):
         """The row of the entry that matches."""
         matches, found = self.compared.matches, Signal(EntryRow)
+        hits = matches & self.compared.allows & (~self.changes).replicate(self._entries)
         matching, rows = [], []
         for number, bank in enumerate(bank_ranges(self._entries)):
             ram = memory.Memory(shape=EntryRow, depth=len(bank), init=[])
@@ -135,5 +137,6 @@ class HitPath(wiring.Component):
             ]
             matching.append(matches[bank.start:bank.stop].any())
             rows.append(read.data)
+            watch(m, f"watch_{number}", write, read, counts=hits[bank.start:bank.stop].any())
         m.d.comb += found.eq(one_of(matching, rows))
         return found

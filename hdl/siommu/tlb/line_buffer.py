@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
 from ..lib.clocked_ram import ClockedRam
+from ..lib.watch import watch_clocked
 from ..pipeline.lines import LeafPage, LineWords
 from ..pipeline.sizes import LINE_BITS, LINE_ROWS, SLOT_BITS
 
@@ -49,4 +50,5 @@ class LineBuffer(wiring.Component):
                 ram.word.eq(words.pages[half]),
                 ram.address.eq(Cat(self.row, self.slot[:slot_bits])), page.eq(ram.answer),
             ]
+            watch_clocked(m, f"watch_{half}", ram, written=True)
         return m

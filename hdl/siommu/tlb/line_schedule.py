@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from ..lib.contract import require
 from ..lib.cover import cover
 from ..lib.payload import Payload
+from ..lib.watch import watch_queue
 from ..pipeline.lines import GrantedWalk
 from ..pipeline.sizes import LINE_ROWS, SLOT_BITS
 from ..pipeline.timetable import LINE_CYCLES, LINE_TAGS_MEET, Line
@@ -72,6 +73,7 @@ class LineSchedule(wiring.Component):
         m = Module()
         m.submodules.waiting = waiting = fifo.SyncFIFO(
             width=len(self.next.as_value()), depth=self._walk_slots)
+        watch_queue(m, "watch", waiting)
         arrived, arrives = Payload(GrantedWalk, name="arrived"), Signal()
         next_, present = Payload(GrantedWalk, name="next_held"), Signal()
         following, begins, blocks = Signal(GrantedWalk), self.since[Line.BEGIN], Signal()

@@ -10,6 +10,7 @@ from ..lib.contract import require
 from ..lib.cover import cover_pairs
 from ..lib.event import Event
 from ..lib.payload import Payload, payload_of
+from ..lib.watch import watch
 
 __all__ = ["ContextCache", "FILL_CYCLES"]
 
@@ -95,6 +96,7 @@ class ContextCache(wiring.Component):
             with m.If(writes & (row == index)):
                 m.d.sync += [tag.eq(key), valid[index].eq(1)]
         m.d.sync += [write.en.eq(writes), write.addr.eq(row), written.eq(value)]
+        watch(m, "watch", write, read, counts=self.hit)
         with m.If(self.flush):
             m.d.sync += valid.eq(0)
         return m

@@ -21,6 +21,7 @@ from ..lib.clocked_ram import words_for
 from ..lib.contract import require
 from ..lib.event import Event
 from ..lib.payload import Payload
+from ..lib.watch import watch
 from ..pipeline.sizes import LINE_BITS, SLOT_BITS
 from .state import Beat, NextRead, turns
 
@@ -99,6 +100,10 @@ class ReadTracker(wiring.Component):
         under_way = (asks_before.data - ends_before.data)[:2]
         require(m, ~asked.valid | asked.payload.first | (under_way <= 1),
                 "A slot asks for a read while it has at most one under way, which is skipped.")
+        for name, port, reads in (("asks", ask, (asks_now, asks_before)),
+                                  ("ends", end, (ends_now, ends_before))):
+            for when, read in zip(("now", "before"), reads):
+                watch(m, f"watch_{name}_{when}", port, read, written=True)
         return ours
 
     def _follow_lines(self, m, takes, ours):
@@ -119,6 +124,7 @@ class ReadTracker(wiring.Component):
             enter.addr.eq(Mux(self.occupied, identity, self.starting_slot)),
             enter.data.eq(self.occupied & Mux(ours, of_line & ~last, in_line)),
         ]
+        watch(m, "watch_inside", enter, was_inside, written=True)
         return in_line, of_line
 
     def _count_beats(self, m, takes, in_line):
@@ -134,6 +140,7 @@ class ReadTracker(wiring.Component):
             count.eq(Mux(in_line, before.data, 0)),
             after.data.eq(Mux(count.all(), count, count + 1)),
         ]
+        watch(m, "watch_counts", after, before, counts=takes & in_line, written=True)
         return count
 
     def _hold(self, m, *, ours, of_line, count):

@@ -8,6 +8,7 @@ from ..arch.config import Config
 from ..lib.clocked_ram import words_for
 from ..lib.contract import require
 from ..lib.event import Event
+from ..lib.watch import watch
 from ..pipeline.sizes import SLOT_BITS
 from ..pipeline.tables import WalkStart
 from .state import (
@@ -90,4 +91,6 @@ class WalkRecords(wiring.Component):
             record.progress.eq(Mux(follows, word.payload.progress.as_value(),
                                    reads["progress"].data.as_value())),
         ]
+        for name, read in reads.items():
+            watch(m, f"watch_{name}", writes[name], read, written=True)
         return m
