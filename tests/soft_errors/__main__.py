@@ -88,6 +88,12 @@ def damaged(model, options, text):
     return done
 
 
+def _plain(place):
+    """A memory's place without numbers: that of all ports is one."""
+    place = place.removeprefix("control.core.")
+    return re.sub(r"^(?:cpu|dev\d+)_", "…_", re.sub(r"_\d*\b", "", place))
+
+
 def table(plain, fail_stop):
     """Lines of Markdown: a row for all memories of a kind, in both configurations."""
     lines = ["| memories | bits | hold | used | flips | right answers | wrong grants | "
@@ -103,9 +109,8 @@ def table(plain, fail_stop):
         before, flipped = of(plain, kind)
         after, guarded = of(fail_stop, kind)
         bits = sum(memory.words * memory.width for memory, _, _ in after)
-        places = sorted({re.sub(r"^(control\.core\.)|(_\d+)\b", "", memory.place)
-                         for memory, _, _ in after})
-        shown = ", ".join(f"`{place}`" for place in places) if kind.holds != "parities" else ""
+        places = sorted({_plain(memory.place) for memory, _, _ in after})
+        shown = ", ".join(f"`{place}`" for place in places) if before else "those of `fail_stop`"
         cells = [flipped[each] for each in ("flips", "right", "grant", "other", "lost", "broken")] \
             if before else ["–"] * 6
         lines.append("| " + " | ".join(map(str, (
