@@ -14,11 +14,15 @@ from sim.model.worlds import Traffic, World
 from siommu.generate.files import write_whole
 
 from ..regression.bench import HangError, Testbench
+from ..regression.scene import Scene
 
 __all__ = ["kind_of", "tally"]
 
-REQUESTS = 400          #: on each port
-LATEST = 6              #: requests that are made again: what is kept for long is used often
+REQUESTS = int(os.environ.get("REQUESTS", 400))      #: on each port
+#: Requests that are made again, so that what is kept is used: few, which the first level holds, and
+#: many, for which it is too small.
+FEW, MANY = 6, 80
+PAGE = 1 << 12
 SILENCE = 300           #: cycles in which a core that has stopped must be silent
 
 
@@ -83,25 +87,51 @@ async def _stopped(tb, counts):
             port.send(access)
 
 
+async def random_world(tb, rng, world):
+    """Enables the core on a random world; returns what draws a request of it: nearly all are
+    refused, or answered by contexts alone."""
+    await tb.enable(world.directory.base, world.directory.log2, check_ad=world.check_ad)
+    return Traffic(world, random.Random(rng.random())).access
+
+
+async def many_pages(tb, rng):
+    """Enables the core with processes that have more pages than the first level holds, in many
+    regions; returns what draws a request: one in twenty is refused."""
+    scene = Scene(tb)
+    spaces = [scene.space(device, 3, devid=device) for device in range(1, 5)]
+    places = [region << 21 | page << 12 for region in range(12) for page in (0, 1, 9, 40)]
+    for space in spaces:
+        for ft in (0, 1):
+            for place in places:
+                space.map(ft, place, paddr=rng.randrange(1 << 20) << 12)
+    await scene.enable()
+
+    def access():
+        return rng.choice(spaces).access(rng.randrange(2), rng.randrange(2), rng.choice(places)
+                                         + 2 * PAGE * (rng.random() < .05))
+    return access
+
+
 @cocotb.test(timeout_time=100, timeout_unit="ms")
 async def tally(dut):
-    """Counts the answers of each kind; ``lost``: the core hung; ``stops``: it has stopped."""
+    """Counts the answers of each kind; ``lost``: the core hung; ``stops``: it has stopped. Every
+    third seed has a random world, the others many pages."""
     seed, counts = int(os.environ["SEED"]), Counter()
-    world = World(seed, .5)
+    rng = random.Random(seed)
+    world = None if seed % 3 else World(seed, .5)
     folder = Path(os.environ["SIOMMU_RUN_FOLDER"])
     try:
-        async with Testbench(dut, seed, world.memory) as tb:
+        async with Testbench(dut, seed, world and world.memory) as tb:
             tb.expect = lambda transaction: counts.update((kind_of(
                 transaction.access, tb.answers(transaction.access), transaction.beats),))
-            await tb.enable(world.directory.base, world.directory.log2, check_ad=world.check_ad)
-            traffic, rng = Traffic(world, random.Random(seed + 1)), random.Random(seed + 2)
-            latest = deque([traffic.access()], maxlen=LATEST)
+            access = await (random_world(tb, rng, world) if world else many_pages(tb, rng))
+            latest = deque([access()], maxlen=MANY)
             for port in tb.drivers:
                 port.take_rate = rng.choice((1.0, .5))
                 for _ in range(REQUESTS):
                     if rng.random() < .3:
-                        latest.append(traffic.access())
-                    port.send(rng.choice(latest))
+                        latest.append(access())
+                    port.send(latest[-rng.randint(1, min(rng.choice((FEW, MANY)), len(latest)))])
             await answer_all(tb, counts)
     except HangError as error:
         counts["lost"] += 1

@@ -3,7 +3,11 @@
 import re
 from dataclasses import dataclass, replace
 
-__all__ = ["KINDS", "Kind", "kind_of_memory"]
+__all__ = ["KINDS", "PARITY", "STOP", "Kind", "kind_of_memory"]
+
+
+PARITY, STOP = "parity", "stop"
+KEPT = "until it is replaced"
 
 
 @dataclass(frozen=True)
@@ -27,17 +31,21 @@ class Kind:
     stays: str
     guard: str = ""
 
+    @property
+    def kept(self):
+        """Whether a word is used again and again."""
+        return self.stays == KEPT
+
 
 _MISS = "a request's time in the miss path"
 _WALK = "a walk"
-PARITY, STOP = "parity", "stop"
 KINDS = (
-    Kind(r"second_level\.rows\.ram", "two pages of a line", "until it is replaced", PARITY),
-    Kind(r"second_level\.tags\.way_\d+\.ram", "tags of lines", "until it is replaced", PARITY),
-    Kind(r"walk_cache\.store\.way_\d+\.ram", "tables of regions", "until it is replaced", PARITY),
-    Kind(r"tlb\.hits\.ram_\d+", "pages of the first level", "until it is replaced"),
-    Kind(r"contexts\.values", "contexts of processes", "until it is replaced"),
-    Kind(r"devices\.values", "entries of devices", "until it is replaced"),
+    Kind(r"second_level\.rows\.ram", "two pages of a line", KEPT, PARITY),
+    Kind(r"second_level\.tags\.way_\d+\.ram", "tags of lines", KEPT, PARITY),
+    Kind(r"walk_cache\.store\.way_\d+\.ram", "tables of regions", KEPT, PARITY),
+    Kind(r"tlb\.hits\.ram_\d+", "pages of the first level", KEPT),
+    Kind(r"contexts\.values", "contexts of processes", KEPT),
+    Kind(r"devices\.values", "entries of devices", KEPT),
     Kind(r"\w+_ingress\.waiting\.entries", "requests that a port has taken", "some cycles"),
     Kind(r"\w+_egress\.queue\.ring\.(hits|misses)_2", "answers", "until the port takes them"),
     Kind(r"\w+_egress\.queue\.ring\.orders", "the order of answers", "until the port takes them"),

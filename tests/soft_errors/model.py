@@ -1,8 +1,9 @@
 """The exported Verilog with flips in its memories.
 
-``+memory=n`` chooses the nth memory, ``+period=n`` how many cycles are between two events: a bit of
-a word, both drawn, flips; at the next event it flips back, unless the word was written meanwhile,
-so that there is one wrong bit at most. ``+verilator+seed`` chooses the draws.
+``+memory=n`` chooses the nth memory, ``+period=n`` how many cycles are between two events: a bit,
+which is drawn, flips in several words, which are drawn too, if possible among those that are not 0
+and so were used; at the next event it flips back, unless the word was written meanwhile, so that
+there is one wrong bit in a word at most. ``+verilator+seed`` chooses the draws.
 """
 
 import re
@@ -34,22 +35,35 @@ _EVENTS = """\
 """
 # One bit is written, so that whatever else is written in that cycle counts.
 _FLIP = """\
-  reg [{bits}:0] flip_word_{number};
-  integer flip_at_{number}, flip_bit_{number};
+  integer flip_bit_{number};
+{words_declared}
   always @(posedge clk) if (flipped_memory == {number} && flip_now) begin
-    if (flip_held) begin
-      if ({name}[flip_at_{number}] == flip_word_{number})
-        {name}[flip_at_{number}][flip_bit_{number}]
-          <= ~{name}[flip_at_{number}][flip_bit_{number}];
-    end else begin
-      flip_at_{number} = $urandom % {words};
-      flip_bit_{number} = $urandom % {width};
-      {name}[flip_at_{number}][flip_bit_{number}] <= ~{name}[flip_at_{number}][flip_bit_{number}];
-      flip_word_{number} = {name}[flip_at_{number}];
-      flip_word_{number}[flip_bit_{number}] = ~flip_word_{number}[flip_bit_{number}];
-    end
+    if (~flip_held) flip_bit_{number} = $urandom % {width};
+{words_flipped}
   end
 """
+_DECLARED = """\
+  reg [{bits}:0] flip_word_{number}_{word};
+  integer flip_at_{number}_{word}, flip_tries_{number}_{word};"""
+_FLIPPED = """\
+    if (flip_held) begin
+      if ({name}[flip_at_{number}_{word}] == flip_word_{number}_{word})
+        {name}[flip_at_{number}_{word}][flip_bit_{number}]
+          <= ~{name}[flip_at_{number}_{word}][flip_bit_{number}];
+    end else begin
+      flip_at_{number}_{word} = {first} + $urandom % {share};
+      flip_tries_{number}_{word} = 0;
+      while (flip_tries_{number}_{word} < {share} && {name}[flip_at_{number}_{word}] == 0) begin
+        flip_at_{number}_{word} = {first} + $urandom % {share};
+        flip_tries_{number}_{word} = flip_tries_{number}_{word} + 1;
+      end
+      {name}[flip_at_{number}_{word}][flip_bit_{number}]
+        <= ~{name}[flip_at_{number}_{word}][flip_bit_{number}];
+      flip_word_{number}_{word} = {name}[flip_at_{number}_{word}];
+      flip_word_{number}_{word}[flip_bit_{number}]
+        = ~flip_word_{number}_{word}[flip_bit_{number}];
+    end"""
+SHARES = 16         #: words of a memory that flip at once: one of each 16th of it
 
 
 @dataclass(frozen=True)
@@ -70,7 +84,18 @@ def with_flips(verilog):
     for number, found in enumerate(_MEMORY.finditer(text), 1):
         bits, name, last = int(found[1]), found[2], int(found[3])
         memories.append(Memory(name[1:].removesuffix(".words"), last + 1, bits + 1))
-        blocks.append(_FLIP.format(number=number, bits=bits, width=bits + 1, words=last + 1,
-                                   name=f"{name} "))      # an escaped name ends with a space
+        blocks.append(_flip(number, f"{name} ", bits, last + 1))    # an escaped name's end: a space
     body, end, rest = text.rpartition("endmodule")
     return body + "".join(blocks) + end + rest, memories
+
+
+def _flip(number, name, bits, words):
+    """The statements that flip bits of one memory."""
+    count = min(words, SHARES)
+    share = words // count
+    each = [{"number": number, "name": name, "bits": bits, "word": word, "first": word * share,
+             "share": share} for word in range(count)]
+    return _FLIP.format(
+        number=number, width=bits + 1,
+        words_declared="\n".join(_DECLARED.format(**fields) for fields in each),
+        words_flipped="\n".join(_FLIPPED.format(**fields) for fields in each))
