@@ -102,6 +102,13 @@ def _plain(place):
     return re.sub(r"^(?:cpu|dev\d+)_", "…_", re.sub(r"_\d*\b", "", place))
 
 
+def _named(places):
+    """The places, and where several are in one module, that module."""
+    modules = Counter(place.rpartition(".")[0] for place in places)
+    return sorted({module if modules[module := place.rpartition(".")[0]] > 1 else place
+                   for place in places})
+
+
 def table(plain, fail_stop):
     """Lines of Markdown: a row for all memories of a kind, in both configurations."""
     lines = ["| memories | bits | hold | used | flips | right answers | wrong grants | "
@@ -117,7 +124,7 @@ def table(plain, fail_stop):
         before, flipped = of(plain, kind)
         after, guarded = of(fail_stop, kind)
         bits = sum(memory.words * memory.width for memory, _, _ in after)
-        places = sorted({_plain(memory.place) for memory, _, _ in after})
+        places = _named({_plain(memory.place) for memory, _, _ in after})
         shown = ", ".join(f"`{place}`" for place in places) if before else "those of `fail_stop`"
         cells = [flipped[each] for each in ("flips", "right", "grant", "other", "lost", "broken")] \
             if before else ["–"] * 6
