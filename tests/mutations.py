@@ -406,8 +406,8 @@ MUTATIONS = {
         "for_one.eq(remain(1))"),
     "offer-withdrawn": Mutation(
         "an offered response is withdrawn while another one is written", "response/egress",
-        "self.port.valid.eq(ready & self.enable)",
-        "self.port.valid.eq(ready & self.enable & ~self.hit.valid)"),
+        "self.port.valid.eq(some & self.enable)",
+        "self.port.valid.eq(some & self.enable & ~self.hit.valid)"),
     "run-too-long": Mutation(
         "a run found in the first level goes one page beyond its end", "response/resolve",
         "(known.end[:LINE_BITS] <= last)", "(known.end[:LINE_BITS] <= last + 1)"),

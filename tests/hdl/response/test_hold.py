@@ -175,7 +175,7 @@ def test_a_damaged_row_of_the_first_level_is_not_answered(monkeypatch):
 
     async def scenario(ctx, bench):
         rows = memory_of(memories, EntryRow, CONFIG.tlb_entries)
-        for bit in rng.sample(range(EntryRow.as_shape().size), 12):
+        for bit in rng.sample(range(EntryRow.as_shape().size), 6):
             await bench.restart(ctx)
             for _ in range(3):      # what its port's registers and its queue of two show now
                 await bench.page(ctx, 0, rest=20)
@@ -198,7 +198,7 @@ def test_a_damaged_beat_is_not_offered(monkeypatch):
         port = bench.dut.responses[0]
         beats = [memory.data for memory in memories
                  if memory.shape == Response and memory.depth == CONFIG.port_depth]
-        for bit in rng.sample(range(Response.as_shape().size), 8):
+        for bit in rng.sample(range(Response.as_shape().size), 5):
             await bench.restart(ctx)
             ctx.set(port.ready, 0)
             for _ in range(CONFIG.port_depth):
