@@ -73,10 +73,7 @@ class ControlPlane(wiring.Component):
             "aw": Out(stream.Signature(WriteAddress(ids))),
             "w": Out(stream.Signature(WriteData(width))),
             "b": In(stream.Signature(WriteResponse(ids), always_ready=True)),
-            "irq_command": Out(1),
-            "irq_fault": Out(1),
-            "irq_counter": Out(1),
-            **({"irq_damage": Out(1)} if config.fail_stop else {}),
+            **{name: Out(1) for name in config.interrupts},
             **lite,
         })
 

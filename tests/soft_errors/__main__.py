@@ -56,26 +56,26 @@ class Model:
         self.memories = [(number, memory, kind) for number, memory in enumerate(memories, 1)
                          if (kind := kind_of_memory(memory.place, fail_stop))]
 
-    def damage(self, number, seed, period):
-        """One simulation with flips in the memory ``number``; the counts, with ``flips``. One that
-        keeps its words has more time for them to be used."""
-        (kind,) = (kind for each, _, kind in self.memories if each == number)
-        requests = LONGER * 400 if kind.kept else 400
-        period *= LONGER if kind.kept else 1
+    def damage(self, row, seed, period):
+        """One simulation with flips in the memory of ``row``, one of ``memories``; the counts, with
+        ``flips``. One that keeps its words has more time for them to be used."""
+        number, _, kind = row
+        longer = LONGER if kind.kept else 1
         results, folder = simulator.run(
             "tests.soft_errors.flips", ["tally"], config=self._config, sources=[self._path],
             label=f"{self._name}-{number}-{seed}",
-            env={"SEED": str(seed), "REQUESTS": str(requests)},
-            plusargs=[f"+memory={number}", f"+period={period}", f"+verilator+seed+{seed + 1}"])
+            env={"SEED": str(seed), "LONGER": str(longer)},
+            plusargs=[f"+memory={number}", f"+period={period * longer}",
+                      f"+verilator+seed+{seed + 1}"])
         counts = Counter(json.loads((folder / "tally.json").read_text())) \
             if results["tally"] is None else Counter(broken=1)
         made = re.search(r"siommu: (\d+) flips", (folder / "simulation.log").read_text())
         counts["flips"] = int(made[1]) if made else 0
         return counts
 
-    def total(self, number, options):
+    def total(self, row, options):
         """The counts of all seeds."""
-        return sum((self.damage(number, seed, options.period)
+        return sum((self.damage(row, seed, options.period)
                     for seed in range(options.seed, options.seed + options.seeds)), Counter())
 
 
@@ -89,7 +89,7 @@ def damaged(model, options, text):
     rows = [row for row in model.memories if text in row[1].place]
     done = []
     with ThreadPoolExecutor(options.jobs) as pool:
-        counted = pool.map(lambda row: model.total(row[0], options), rows)
+        counted = pool.map(lambda row: model.total(row, options), rows)
         for (_, memory, kind), counts in zip(rows, counted):
             print(f"siommu: {memory.place}: {dict(counts)}", flush=True)
             done.append((memory, kind, counts))
@@ -115,21 +115,21 @@ def table(plain, fail_stop):
              "other wrong answers | hangs | rules broken | with `fail_stop`: flips | stops | "
              "wrong answers |", "|---|--:|---|---|" + "--:|" * 9]
 
-    def of(rows, kind):
-        found = [row for row in rows if row[1].holds == kind.holds and row[1].stays == kind.stays]
-        return found, sum((counts for _, _, counts in found), Counter())
-    kinds = list(dict.fromkeys((kind.holds, kind.stays) for _, kind, _ in fail_stop))
-    for holds, stays in kinds:
-        kind = next(kind for _, kind, _ in fail_stop if (kind.holds, kind.stays) == (holds, stays))
-        before, flipped = of(plain, kind)
-        after, guarded = of(fail_stop, kind)
-        bits = sum(memory.words * memory.width for memory, _, _ in after)
-        places = _named({_plain(memory.place) for memory, _, _ in after})
+    def of(rows, what):
+        found = [(memory, counts) for memory, kind, counts in rows
+                 if (kind.holds, kind.stays) == what]
+        return [memory for memory, _ in found], sum((counts for _, counts in found), Counter())
+    for holds, stays, guard in dict.fromkeys((kind.holds, kind.stays, kind.guard)
+                                             for _, kind, _ in fail_stop):
+        before, flipped = of(plain, (holds, stays))
+        after, guarded = of(fail_stop, (holds, stays))
+        bits = sum(memory.words * memory.width for memory in after)
+        places = _named({_plain(memory.place) for memory in after})
         shown = ", ".join(f"`{place}`" for place in places) if before else "those of `fail_stop`"
         cells = [flipped[each] for each in ("flips", "right", "grant", "other", "lost", "broken")] \
             if before else ["–"] * 6
         lines.append("| " + " | ".join(map(str, (
-            shown, bits, f"{holds}{' (parity)' * (kind.guard == PARITY)}", stays, *cells,
+            shown, bits, f"{holds}{' (parity)' * (guard == PARITY)}", stays, *cells,
             guarded["flips"], guarded["stops"], wrong(guarded)))) + " |")
     return lines
 
@@ -144,12 +144,13 @@ def twins(rows, options):
         with tempfile.TemporaryDirectory() as scratch:
             text = verilog_of(mutated_tree(fault, scratch), Path(scratch) / "siommu.v").read_text()
         model = Model(PLAIN, text, fault)
-        for number, memory, _ in model.memories:
-            if (memory.place, fault) in chosen:
-                found = wrong(model.total(number, options))
-                print(f"siommu: {memory.place} with {fault} ({MUTATIONS[fault].text}): "
-                      f"{found} wrong", flush=True)
-                blind += [f"{memory.place} with {fault}"] * (not found)
+        for row in model.memories:
+            place = row[1].place
+            if (place, fault) in chosen:
+                found = wrong(model.total(row, options))
+                print(f"siommu: {place} with {fault} ({MUTATIONS[fault].text}): {found} wrong",
+                      flush=True)
+                blind += [f"{place} with {fault}"] * (not found)
     return blind
 
 

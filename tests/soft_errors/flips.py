@@ -18,7 +18,7 @@ from ..regression.scene import Scene
 
 __all__ = ["kind_of", "tally"]
 
-REQUESTS = int(os.environ.get("REQUESTS", 400))      #: on each port
+REQUESTS = 400 * int(os.environ.get("LONGER", 1))    #: on each port
 #: Requests that are made again, so that what is kept is used: few, which the first level holds, and
 #: many, for which it is too small.
 FEW, MANY = 6, 80

@@ -13,10 +13,10 @@ PLACES = ("tlb.hits.ram_0", "contexts.values", "miss.store.outcomes", "walker.re
 def test_no_flip_makes_an_answer_wrong():
     """The core stops instead, and works again behind a reset."""
     model, counts = Model("small+fail_stop=1"), Counter()
-    chosen = [number for number, memory, kind in model.memories if kind.guard == STOP
-              and memory.place.removeprefix("control.core.").startswith(PLACES)]
+    chosen = [row for row in model.memories if row[2].guard == STOP
+              and row[1].place.removeprefix("control.core.").startswith(PLACES)]
     assert len(chosen) == len(PLACES)
-    for number in chosen:
-        counts += model.damage(number, 0, 12)
+    for row in chosen:
+        counts += model.damage(row, 0, 12)
     assert not wrong(counts), counts
     assert counts["stops"] > len(chosen) and counts["right"] > 100 * len(chosen), counts
