@@ -38,6 +38,7 @@ SWEEPS = {
     "l2": {entries: {"l2_entries": entries} for entries in (0, 1024, 4096, 16384)},
     "walks": {walks: {"walks": walks} for walks in (1, 4, 8, 16)},
     "riscv": {0: {"riscv_tables": False}},
+    "fail_stop": {1: {"fail_stop": True}},
 }
 #: Configurations of which one seed would say too little: they are compared.
 SEEDED = {*PRESETS, "riscv-0"}
@@ -89,9 +90,10 @@ def _chosen(only):
 def _before(known, config):
     """The results that a configuration begins with: the ``known`` ones, if they are of the same
     Verilog."""
-    if known and known["sha256"] == hashlib.sha256(verilog(config).encode()).hexdigest():
+    made = hashlib.sha256(verilog(config).encode()).hexdigest()
+    if known and known.get("sha256") == made:
         return copy.deepcopy(known)
-    return {"config": dataclasses.asdict(config), "runs": []}
+    return {"config": dataclasses.asdict(config), "sha256": made, "runs": []}
 
 
 class Bench:
@@ -163,7 +165,7 @@ class Bench:
                             self.options.router)
         path, mhz = paths.slowest_path(report), paths.fmax(report)
         entry = self.results[name]
-        entry["harness_luts"], entry["sha256"] = made.harness_luts, made.sha256
+        entry["harness_luts"] = made.harness_luts
         entry["runs"].append({"speed": speed, "seed": seed, "fmax": mhz, "path": path,
                               "luts": report["utilization"]["TRELLIS_COMB"]["used"]})
         entry["runs"].sort(key=lambda run: (-run["speed"], run["seed"]))
@@ -211,7 +213,7 @@ def parser():
     parser = argparse.ArgumentParser(prog="python -m fpga.synth",
                                      description=__doc__.split("\n")[0])
     parser.add_argument("--only", metavar="NAMES", help="presets, sweeps (ports, l1, l2, walks, "
-                        "riscv) or points of them (walks-16), separated by commas")
+                        "riscv, fail_stop) or points of them (walks-16), separated by commas")
     parser.add_argument("--seeds", type=at_least(1), default=3, metavar="N",
                         help="place and route presets and riscv-0 with seeds 1 to N (3)")
     parser.add_argument("--speed", type=int, choices=(6, 7, 8),

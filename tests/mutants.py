@@ -4,8 +4,9 @@ For each fault of ``tests/mutations.py`` the unit tests of ``hdl/`` and the regr
 exported Verilog (default configuration, of the bridge for a fault in it) run until the first
 failure; the test that docs/verification.md names runs before the others. A fault that no test
 notices makes the run fail. The table goes to ``build/mutants.md``. What was found is kept while the
-Verilog with the fault and the files of the tests that noticed it stay as they are, so a broken run
-goes on; ``--document`` puts it into docs/verification.md and beside it.
+module and the Verilog with the fault stay as they are, and the files of the tests that noticed it
+(where none did, all of that group), so a broken run goes on; ``--document`` puts it into
+docs/verification.md and beside it.
 """
 
 import argparse
@@ -23,7 +24,8 @@ from siommu.generate.files import command, write_whole
 
 from .bench.document import replace
 from .mutations import MUTATIONS, mutated_tree, verilog_of
-from .support.kept import Kept, digest_of_tests
+from .regression import simulator
+from .support.kept import REGRESSION, Kept, digest_of_tests
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / "build" / "mutants"
@@ -33,7 +35,7 @@ MEASURED = ROOT / "docs" / "verification" / "mutants.json"
 #: A row of the table: a fault, and the tests that notice it.
 _ROW = re.compile(r"^\| ([\w-]+) \|.*\| ([^|]+) \| ([^|]+) \|$", re.M)
 
-REGRESSION = ("causes", "riscv", "runs", "caching", "isolation", "random_worlds", "registers",
+MODULES = ("causes", "riscv", "runs", "caching", "isolation", "random_worlds", "registers",
               "figures", "commands", "faults", "counting", "revocation", "speculation")
 
 
@@ -109,8 +111,14 @@ def _regression(name, tree, folder):
         return ["tests/regression/bridge/test_bridge.py", "-k", "traffic-default"], \
             {"SIOMMU_BRIDGE_VERILOG": str(verilog)}
     return ["tests/regression/test_regression.py", "-k",
-            " or ".join(f"{test}-default" for test in REGRESSION)], \
+            " or ".join(f"{test}-default" for test in MODULES)], \
         {"SIOMMU_VERILOG": str(verilog)}
+
+
+def _without_fault(environment):
+    """The Verilog that the tests would run on if ``environment`` gave them no other."""
+    bridge = "SIOMMU_BRIDGE_VERILOG" in environment
+    return (simulator.bridge_verilog() if bridge else simulator.verilog()).read_bytes()
 
 
 def file_of(test):
@@ -121,10 +129,11 @@ def file_of(test):
 
 
 def tests_of(result):
-    """A digest of the tests that a result rests on: those that noticed; of all, if one of the two
-    groups noticed nothing."""
-    found = [result["unit"], result["regression"]]
-    return digest_of_tests(map(file_of, found) if all(found) else ())
+    """A digest of the tests that a result rests on: those that noticed, and all of a group that did
+    not."""
+    groups = {"unit": ("tests/hdl",), "regression": REGRESSION}
+    return digest_of_tests(path for group, all_of_it in groups.items()
+                           for path in ([file_of(result[group])] if result[group] else all_of_it))
 
 
 def noticed(name, kept, hints=("", "")):
@@ -132,15 +141,18 @@ def noticed(name, kept, hints=("", "")):
     with tempfile.TemporaryDirectory() as scratch:
         tree = mutated_tree(name, scratch)
         tests, environment = _regression(name, tree, Path(scratch) / name)
-        (verilog,) = environment.values()
-        inputs = hashlib.sha256(Path(verilog).read_bytes()).hexdigest()
+        (verilog,) = (Path(path).read_bytes() for path in environment.values())
+        # The module's text as well: not all of it is in the Verilog of every configuration.
+        text = (tree / "siommu" / f"{MUTATIONS[name].module}.py").read_bytes()
+        inputs = hashlib.sha256(verilog + text).hexdigest()
         found = kept.result(name, inputs)
         if found:
             return found
         units = [*_unit_tests(MUTATIONS[name].module), "-o", f"pythonpath={tree} ."]
         unit = _first_failure(units, {}, hints[0])
         hint = hints[1] and f"{Path(tests[0]).stem}[{hints[1]}]"    # a file's one test has its name
-        regression = _first_failure(tests, environment, hint)
+        regression = None if verilog == _without_fault(environment) else \
+            _first_failure(tests, environment, hint)
     return kept.keep(name, inputs, {"unit": unit, "regression": regression})
 
 

@@ -282,6 +282,15 @@ def test_what_was_measured_before_is_not_measured_again(monkeypatch):
         assert [text for text, _ in bench(monkeypatch, stale, *again[1]).jobs()] == everything
 
 
+def test_a_size_alone_is_kept_too(monkeypatch):
+    monkeypatch.setattr(synth.flow, "core_size", lambda config: {"LUT4": 1})
+    first = bench(monkeypatch, {})
+    dict(first.jobs())["small: size"]()
+    assert "small: size" not in dict(bench(monkeypatch, first.results).jobs())
+    del first.results["small"]["sha256"]        # nobody knows what it was measured on
+    assert "small: size" in dict(bench(monkeypatch, first.results).jobs())
+
+
 def test_another_recipe_measured_something_else(tmp_path, monkeypatch):
     path = tmp_path / "synth.json"
     assert synth.measured(path) == {}

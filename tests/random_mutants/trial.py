@@ -4,7 +4,7 @@ import importlib
 
 from ..regression import simulator
 from ..regression.collected import cocotb_tests
-from ..support.kept import digest_of_tests
+from ..support.kept import REGRESSION, digest_of_tests
 
 __all__ = ["QUICK", "SLOW", "first_failure", "tests_of"]
 
@@ -36,4 +36,5 @@ def tests_of(result):
     if result["equivalent"]:
         return ""
     noticed = result["noticed"]
-    return digest_of_tests([f"tests/regression/{noticed.partition('.')[0]}.py"] if noticed else ())
+    return digest_of_tests([f"tests/regression/{noticed.partition('.')[0]}.py"] if noticed
+                           else REGRESSION)

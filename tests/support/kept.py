@@ -6,16 +6,19 @@ from pathlib import Path
 from sim.folders import digest
 from siommu.generate.files import write_whole
 
-__all__ = ["Kept", "digest_of_tests"]
+__all__ = ["REGRESSION", "Kept", "digest_of_tests"]
 
 ROOT = Path(__file__).resolve().parents[2]
+#: What a run of the whole regression rests on: its tests, the golden model and the emulations.
+REGRESSION = ("tests/regression", "sim")
 
 
-def digest_of_tests(files=()):
-    """A digest of these files of tests; without any, of all tests and what they rest on."""
-    found = [ROOT / file for file in files] or [
-        path for folder in ("tests", "sim") for path in sorted((ROOT / folder).rglob("*"))
-        if path.suffix in (".py", ".cpp")]
+def digest_of_tests(paths):
+    """A digest of these files, and of the sources in these folders."""
+    found = []
+    for path in (ROOT / each for each in paths):
+        found += [each for each in sorted(path.rglob("*")) if each.suffix in (".py", ".cpp")] \
+            if path.is_dir() else [path]
     return digest(*(path.read_bytes() for path in found))
 
 
@@ -23,7 +26,7 @@ class Kept:
     """Results, dictionaries, by name.
 
     A result holds while what was tested is the same, and the tests that it rests on are: where a
-    test noticed a fault, its own file; where none did, all tests.
+    test noticed a fault, its own file; where none did, all that were run.
 
     Parameters
     ----------

@@ -26,5 +26,6 @@ def test_results_that_came_with_the_tree(tmp_path):
 
 
 def test_digests_of_tests():
-    one = digest_of_tests(["tests/tools/test_kept.py"])
-    assert one != digest_of_tests(["tests/tools/test_forms.py"]) and one != digest_of_tests()
+    one, folder = (digest_of_tests([path]) for path in ("tests/tools/test_kept.py", "tests/tools"))
+    assert one != digest_of_tests(["tests/tools/test_forms.py"]) and one != folder
+    assert folder != digest_of_tests(["tests/tools", "sim"])
