@@ -1,6 +1,6 @@
 """Campaigns: thousands of independent jobs of minutes, on the cores of one machine or on a cluster.
 
-    jobs ──> engine ──> work, on some node ──> kept ──> page
+    jobs ──> engine ──> work, on some node ──> archive, page
       ^                                          │
       └────────── what has a result is not done again
 

@@ -12,9 +12,9 @@ from dataclasses import replace
 from sim.arguments import at_least
 from siommu.generate.files import command
 
+from .archive import FOLDER, Archive
 from .engine import SITES, SiteError, run, site_of
 from .jobs import KINDS, jobs_of, sources_digest
-from .kept import FOLDER, Kept
 
 __all__ = ["main"]
 
@@ -46,9 +46,9 @@ def _options(arguments):
 def main(arguments=None):
     """The command line; returns the exit status."""
     options, site = _options(arguments)
-    sources, kept = sources_digest(), Kept()
+    sources, archive = sources_digest(), Archive()
     jobs = {job.key(sources): job for job in jobs_of(options.kind, options)}
-    results = {job: found for key, job in jobs.items() if (found := kept.result(key))
+    results = {job: found for key, job in jobs.items() if (found := archive.result(key))
                and (found["status"] == "passed" or not options.again)}
     before, keys = len(results), {job: key for key, job in jobs.items()}
     print(f"siommu: {len(jobs)} jobs, {before} of them have their result; {site.name}, "
@@ -57,7 +57,7 @@ def main(arguments=None):
         for job, result in run({key: job for key, job in jobs.items() if job not in results}, site):
             results[job] = result
             if result["status"] != "lost":
-                kept.keep(keys[job], job, result)
+                archive.keep(keys[job], job, result)
             print(f"siommu: [{len(results)}/{len(jobs)}] {job.name}: {result['status']} "
                   f"[{result['seconds']} s, {result['node']}]", flush=True)
     except KeyboardInterrupt:
@@ -66,7 +66,7 @@ def main(arguments=None):
         if result["status"] != "passed":
             print(f"siommu: {job.name}: {result['status']}: {result['said'][-1:]}; replay it with "
                   f"`{job.replay}`")
-    now = kept.close(options.kind, site.name, sources, jobs, results, before)
+    now = archive.close(options.kind, site.name, sources, jobs, results, before)
     print(f"siommu: {now['passed']} passed, {now['failed']} failed, {now['left']} left; "
           f"the page is {FOLDER / 'index.html'}")
     return int(now["passed"] != len(jobs))

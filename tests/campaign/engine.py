@@ -12,8 +12,8 @@ from parsl.executors import HighThroughputExecutor
 from parsl.launchers import SimpleLauncher
 from parsl.providers import LocalProvider, LSFProvider, SlurmProvider
 
+from .archive import FOLDER
 from .jobs import ROOT
-from .kept import FOLDER
 from .work import execute
 
 __all__ = ["SITES", "Site", "SiteError", "run", "site_of"]

@@ -1,21 +1,12 @@
 """The page about coverage: one HTML file."""
 
-import jinja2
+from ..support.page import rendered
 
 __all__ = ["page"]
 
 SHOWN = 40      #: signals of a module with bits that never changed, at most
 
 PAGE = """\
-<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>SIOMMU: coverage</title>
-<meta name="viewport" content="width=device-width">
-<style>
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 80rem; margin: 2rem auto; padding: 0 1rem }
-table { border-collapse: collapse; display: block; overflow-x: auto }
-td, th { border: 1px solid #ccc; padding: .2rem .6rem; text-align: left; vertical-align: top }
-td.number { text-align: right } .bad { color: #b00020; font-weight: bold } pre { overflow-x: auto }
-</style></head><body>
 <h1>Coverage</h1>
 <p>{{ date }}, configuration <code>{{ config }}</code>{% if commit %}, commit
 {{ commit }}{% endif %}, {{ simulations }} simulations.</p>
@@ -52,9 +43,7 @@ in a direction</summary>{% for name, bits in (each.still | dictsort)[:shown] %}
 <table><tr><th>cover</th><th>times</th></tr>
 {% for name, count in covers.items() %}<tr{% if not count %} class="bad"{% endif %}>
 <td>{{ name }}</td><td class="number">{{ count }}</td></tr>
-{% endfor %}</table>{% endfor %}
-</body></html>
-"""
+{% endfor %}</table>{% endfor %}"""
 
 
 def page(measured, **facts):
@@ -69,6 +58,7 @@ def page(measured, **facts):
         to counts).
     """
     total = measured.total
-    return jinja2.Environment(autoescape=True).from_string(PAGE).render(
+    return rendered(
+        PAGE, title="coverage",
         ratios=(("lines", total.line), ("branches", total.branch), ("toggles", total.toggle)),
         used=measured.used, modules=measured.modules, shown=SHOWN, **facts)

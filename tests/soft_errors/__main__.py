@@ -51,7 +51,6 @@ class Model:
             text or simulator.verilog(config, checked=False).read_text())
         self._path = FOLDER / self._name / "siommu.v"
         write_whole(self._path, flipped)
-        simulator.build([self._path])
         fail_stop = simulator.CONFIGS[config].fail_stop
         self.memories = [(number, memory, kind) for number, memory in enumerate(memories, 1)
                          if (kind := kind_of_memory(memory.place, fail_stop))]
@@ -174,10 +173,10 @@ def parser():
 def main(arguments=None):
     """The command line; returns the exit status."""
     options = parser().parse_args(arguments)
-    plain, fail_stop = (damaged(Model(config), options, options.only)
-                        for config in (PLAIN, FAIL_STOP))
-    if not fail_stop:
+    models = [Model(config) for config in (PLAIN, FAIL_STOP)]
+    if not any(options.only in memory.place for _, memory, _ in models[1].memories):
         raise SystemExit(f"siommu: no memory has {options.only!r} in its place")
+    plain, fail_stop = (damaged(model, options, options.only) for model in models)
     write_whole(FOLDER / "soft_errors.md", "\n".join(table(plain, fail_stop)) + "\n")
     if options.document:
         replace(DOCUMENT, "soft errors", table(plain, fail_stop))

@@ -6,8 +6,8 @@ import pytest
 
 from tests.campaign import __main__ as campaign
 from tests.campaign import jobs as kinds
+from tests.campaign.archive import Archive
 from tests.campaign.engine import SiteError, run, site_of
-from tests.campaign.kept import Kept
 from tests.support.jobs import ENDINGS, jobs_in
 
 
@@ -38,7 +38,7 @@ def test_a_campaign_goes_on(tmp_path, monkeypatch, capsys):
                         "said": ["a grant <that> was none"]}
     monkeypatch.setattr(campaign, "run", one_ending)
     monkeypatch.setattr(campaign, "jobs_of", lambda kind, options: jobs)
-    monkeypatch.setattr(campaign, "Kept", lambda: Kept(tmp_path / "kept"))
+    monkeypatch.setattr(campaign, "Archive", lambda: Archive(tmp_path / "kept"))
     monkeypatch.setattr(campaign, "sources_digest", lambda: "one")
     assert campaign.main(["worlds"]) == 1
     assert done == ["fine", "wrong"]
@@ -50,7 +50,7 @@ def test_a_campaign_goes_on(tmp_path, monkeypatch, capsys):
     assert campaign.main(["worlds"]) == 1 and done[3:] == ["fine", "wrong"]
     page = (tmp_path / "kept" / "index.html").read_text()
     assert ".venv/bin/python -m wrong" in page and "a grant &lt;that&gt; was none" in page
-    history = Kept(tmp_path / "kept").history()
+    history = Archive(tmp_path / "kept").history()
     assert [each["sources"] for each in history] == ["another", "one", "one", "one"]
     assert history[0]["passed"] == 1 and history[0]["hours"] == 0.02
 

@@ -4,27 +4,17 @@ import json
 from collections import Counter
 from datetime import UTC, datetime
 
-import jinja2
-
 from siommu.generate.files import write_whole
 
 from ..support.commit import commit
+from ..support.page import rendered
 from .jobs import ROOT
 
-__all__ = ["FOLDER", "Kept"]
+__all__ = ["FOLDER", "Archive"]
 
 FOLDER = ROOT / "build" / "campaign"
 
 PAGE = """\
-<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>SIOMMU: campaigns</title>
-<meta name="viewport" content="width=device-width">
-<style>
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem }
-table { border-collapse: collapse; display: block; overflow-x: auto }
-td, th { border: 1px solid #ccc; padding: .2rem .6rem; text-align: left }
-td.number { text-align: right } .bad { color: #b00020; font-weight: bold } pre { overflow-x: auto }
-</style></head><body>
 <h1>Campaigns</h1>
 <h2>{{ now.kind }}, {{ now.date }}</h2>
 <p>{{ now.jobs }} jobs on the sources {{ now.sources }}{% if now.commit %}, commit
@@ -43,11 +33,10 @@ work, by {{ now.site }}.</p>
 <td class="number">{{ each.jobs }}</td><td class="number">{{ each.passed }}</td>
 <td class="number{% if each.failed %} bad{% endif %}">{{ each.failed }}</td>
 <td class="number">{{ each.left }}</td><td class="number">{{ each.hours }}</td></tr>
-{% endfor %}</table></body></html>
-"""
+{% endfor %}</table>"""
 
 
-class Kept:
+class Archive:
     """The results of a folder, one file each.
 
     Parameters
@@ -89,9 +78,8 @@ class Kept:
                "left": len(jobs) - len(results),
                "hours": round(sum(each["seconds"] for each in results.values()) / 3600, 2)}
         history = self.history()
-        page = jinja2.Environment(autoescape=True).from_string(PAGE)
-        write_whole(self.folder / "index.html", page.render(
-            now=now, history=history,
+        write_whole(self.folder / "index.html", rendered(
+            PAGE, title="campaigns", now=now, history=history,
             failures=[(job, result) for job, result in results.items()
                       if result["status"] != "passed"]))
         write_whole(self.folder / "history.json", json.dumps([now, *history], indent=1) + "\n")
