@@ -169,6 +169,7 @@ waves: $(STAMP) ## waves of one test for GTKWave (TEST=name)
 #: What is shown, and by what
 
 formal: $(STAMP) ## the proofs, and twins with planted faults that must fail
+	@sh scripts/check_tools.sh abc
 	@$(PY) -m tests.formal
 
 coverage: $(STAMP) ## lines, branches, toggles and named covers of the regression; build/coverage/index.html

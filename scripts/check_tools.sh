@@ -3,7 +3,7 @@
 # may be done without asking: by root, with apt-get. Otherwise the last line is the one to type.
 #
 # Usage: check_tools.sh NEED...   with NEED one of: python, compiler, libpython, e2fsprogs, riscv,
-# slurm; and `tools`, which are not needed: some tests are skipped without them.
+# abc, slurm; and `tools`, which are not needed: some tests are skipped without them.
 # PYTHON names the interpreter to check; SIOMMU_INSTALL=no installs nothing.
 set -u
 
@@ -45,6 +45,10 @@ look() {
             # Compiles the firmware of `make soc`. It has no C library, and the firmware needs none.
             command -v riscv64-unknown-elf-gcc >/dev/null 2>&1 ||
                 need "riscv64-unknown-elf-gcc is missing." gcc-riscv64-unknown-elf ;;
+        abc)
+            # Unrolls the whole core for the proofs `stranger-…`; PyPI has none.
+            command -v berkeley-abc >/dev/null 2>&1 ||
+                need "berkeley-abc is missing." berkeley-abc ;;
         slurm)
             # A cluster of one node, for the test of campaigns. The daemons lie in /usr/sbin.
             for tool in slurmctld:slurmctld slurmd:slurmd sbatch:slurm-client munged:munge; do

@@ -219,13 +219,14 @@ def test_what_is_only_wished_for(tmp_path):
     assert host.check("tools") == (0, []), "they are there now"
 
 
-def test_the_cross_compiler(tmp_path):
-    """`make soc` cannot do without it."""
+@pytest.mark.parametrize(("need", "tool", "package"), [
+    ("riscv", "riscv64-unknown-elf-gcc", "gcc-riscv64-unknown-elf"),
+    ("abc", "berkeley-abc", "berkeley-abc")])
+def test_what_one_target_cannot_do_without(tmp_path, need, tool, package):
     host = Host(tmp_path, 1000)
-    assert host.check("riscv") == (1, ["siommu: riscv64-unknown-elf-gcc is missing.",
-                                       TYPE + "gcc-riscv64-unknown-elf"])
-    host.stub("riscv64-unknown-elf-gcc")
-    assert host.check("riscv") == (0, [])
+    assert host.check(need) == (1, [f"siommu: {tool} is missing.", TYPE + package])
+    host.stub(tool)
+    assert host.check(need) == (0, [])
 
 
 def test_a_wish_that_cannot_be_met_stops_nothing(tmp_path):
