@@ -10,6 +10,7 @@ import re
 import pytest
 from amaranth.lib import data
 
+from fpga.synth import variants
 from sim.board.protocol import OPERATIONS
 from siommu import Config
 from siommu.arch import formats
@@ -164,7 +165,7 @@ def test_hyphenated_names(document):
     configuration, is a planted fault, a proof, or a kind of campaign."""
     wrong = [(place, f"the planted fault or proof `{place.text}`") for place in code(document)
              if re.fullmatch(r"[a-z]\w*(-[a-z0-9]+)+", place.text)
-             and not re.fullmatch(r"(l1|l2|walks)-\d+|bench-synth|siommu-host", place.text)
+             and place.text not in {*variants(), "bench-synth", "siommu-host"}
              and place.text.partition("-")[0] not in MODULES     # a row of the table below
              and place.text not in {*MUTATIONS, *MODULE_FAULTS, *PROOFS, *KINDS}]
     _report(wrong)

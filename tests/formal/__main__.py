@@ -87,7 +87,7 @@ PROOFS = {
         StrangersProof.REACHES) for name, twins in (
             ("Files", ("ft-unchecked", "tag-without-ft")),
             ("Device", ("tag-without-device",)),
-            ("Process", ("tag-without-pasid", "context-without-key")))},
+            ("Process", ("context-without-key",)))},
     "neighbours": Proof("neighbours", "NeighboursProof", "prove", 5, 6, (
         "neighbour-error-ignored", "napot-neighbour-of-another-line")),
     "turns": Proof("turns", "TurnsProof", "prove", 4, 8, ("turns-not-taken", "turns-known-late")),

@@ -261,9 +261,9 @@ def test_variants_differ_from_the_default_in_one_parameter():
     assert known["ports-4"].ports == 4 and not known["riscv-0"].riscv_tables
 
 
-def bench(monkeypatch, known, *arguments):
+def bench(monkeypatch, known, *arguments, only="small"):
     """A ``Bench`` of `small`, whose Verilog is of one letter, where ``known`` was measured."""
-    options = synth.parser().parse_args(["--only", "small", "--seeds", "2", *arguments])
+    options = synth.parser().parse_args(["--only", only, "--seeds", "2", *arguments])
     monkeypatch.setattr(synth, "verilog", lambda config: "v")
     monkeypatch.setattr(synth, "measured", lambda: known)
     return synth.Bench(options)
@@ -289,6 +289,15 @@ def test_a_size_alone_is_kept_too(monkeypatch):
     assert "small: size" not in dict(bench(monkeypatch, first.results).jobs())
     del first.results["small"]["sha256"]        # nobody knows what it was measured on
     assert "small: size" in dict(bench(monkeypatch, first.results).jobs())
+
+
+def test_what_cannot_be_routed_is_placed_if_it_is_asked_for(monkeypatch):
+    (name,) = synth.UNROUTED
+    sweep, _, _ = name.partition("-")
+    for only, placed in ((sweep, False), (name, True)):
+        texts = [text for text, _ in bench(monkeypatch, {}, only=only).jobs()]
+        assert f"{name}: size" in texts
+        assert (f"{name}: placing and routing, speed 8, seed 1" in texts) == placed
 
 
 def test_another_recipe_measured_something_else(tmp_path, monkeypatch):
