@@ -5,16 +5,16 @@ from amaranth.hdl import Assert, Assume, Fragment
 from amaranth.lib import data
 from amaranth.lib.wiring import Component, In
 
-from siommu.arch.config import Config
 from siommu.arch.formats import Cause, ContextRoot, DeviceWord0, Mode, Request, Size, TableEntry
 from siommu.bus.axi import ReadData
 from siommu.core import Core
 from siommu.lib.contract import contracts
 
+from .streams import TINY
+from .temporal import assume_recorded
+
 __all__ = ["DeviceProof", "FilesProof", "ProcessProof"]
 
-TINY = Config(device_ports=1, cpu_port=False, port_depth=4, tlb_entries=2, device_entries=1,
-              context_entries=1, l2_entries=0, walk_entries=4, walks=1)
 CONTEXTS = 1 << 19      #: Page of the contexts of the stranger's device.
 REQUESTS = 2
 
@@ -88,9 +88,7 @@ class StrangersProof(Component):
             core.settings.ddt_log2.eq(16), core.settings.port_enable.eq(1),
             core.responses[0].ready.eq(1), core.faults.recorded.eq(self.recorded),
         ]
-        unrecorded = Signal(range(TINY.port_depth + 1))
-        m.d.sync += unrecorded.eq(unrecorded + core.faults.fault.valid - self.recorded)
-        m.d.sync += Assume(~self.recorded | unrecorded.any())
+        assume_recorded(m, core.faults.fault.valid, self.recorded, TINY.port_depth)
         first, kept, stranger = Signal(init=1), Signal(Request), Signal(Request)
         m.d.comb += stranger.eq(Mux(first, self.stranger.as_value(), kept.as_value()))
         m.d.sync += [first.eq(0), kept.eq(stranger)]

@@ -11,10 +11,11 @@ from siommu.control.registers import RegisterBlock
 from siommu.core import Core
 from siommu.response.egress import PortEgress
 
-from .temporal import assert_stream, assume_stream
+from .temporal import assert_stream, assume_recorded, assume_stream
 
-__all__ = ["EgressProof", "CoreStreamsProof", "RegisterStreamsProof"]
+__all__ = ["TINY", "EgressProof", "CoreStreamsProof", "RegisterStreamsProof"]
 
+#: The smallest whole core.
 TINY = Config(device_ports=1, cpu_port=False, port_depth=4, tlb_entries=2, device_entries=1,
               context_entries=1, l2_entries=0, walk_entries=4, walks=1)
 
@@ -55,10 +56,8 @@ class EgressProof(Component):
         m.d.sync += Assume(~self.hit | self.listens)
         m.d.sync += Assume(self.listens + self.miss <= promised)
         # Each fault is recorded once, after it was written.
-        unrecorded = Signal(range(depth + 3))
         fails = self.miss & (self.miss_beat.cause != Cause.OK)
-        m.d.sync += unrecorded.eq(unrecorded + fails - self.recorded)
-        m.d.sync += Assume(~self.recorded | unrecorded.any())
+        assume_recorded(m, fails, self.recorded, depth + 2)
         # Credits are taken as the core and the parking do it: of what waits, it is known before.
         admitted, rested, waited, credited = (Signal() for _ in range(4))
         m.d.sync += [
@@ -114,9 +113,7 @@ class CoreStreamsProof(Component):
         m.d.sync += Assume(~asked.valid | (outstanding < 2))
         m.d.sync += Assert(~heard.valid | outstanding.any())
         m.d.sync += Cover(answers & (outstanding == 2))
-        unrecorded = Signal(range(TINY.port_depth + 1))
-        m.d.sync += unrecorded.eq(unrecorded + core.faults.fault.valid - self.recorded)
-        m.d.sync += Assume(~self.recorded | unrecorded.any())
+        assume_recorded(m, core.faults.fault.valid, self.recorded, TINY.port_depth)
         assume_stream(m, self.request)
         assume_stream(m, self.asked)
         assert_stream(m, responses)

@@ -2,7 +2,7 @@
 
 from amaranth.hdl import Assert, Assume, Signal, Value
 
-__all__ = ["delayed", "assume_stream", "assert_stream"]
+__all__ = ["delayed", "assume_recorded", "assume_stream", "assert_stream"]
 
 
 def delayed(m, value, cycles):
@@ -13,6 +13,13 @@ def delayed(m, value, cycles):
         m.d.sync += later.eq(value)
         value = later
     return value
+
+
+def assume_recorded(m, fault, recorded, most):
+    """The fault queue records each ``fault`` once, some time later; ``most`` wait for it."""
+    unrecorded = Signal(range(most + 1), name="unrecorded")
+    m.d.sync += unrecorded.eq(unrecorded + fault - recorded)
+    m.d.sync += Assume(~recorded | unrecorded.any())
 
 
 def _rules(m, stream, what):
