@@ -47,15 +47,17 @@ def _known():
             for name, *cells in _ROW.findall(table)}
 
 
-def _first_failure(arguments, environment, hint=""):
-    """Runs pytest; the first test that fails, or None when all pass. The test ``hint``, if there is
-    such a one, runs first."""
-    if hint:
-        found = _run(["-k", hint, *arguments] if re.fullmatch(r"\w+", hint) else
-                     [f"{arguments[0]}::{hint}"], environment, True)
-        if found:
-            return found
-    return _run(arguments, environment, False)
+def _first_failure(arguments, environment, hinted=()):
+    """Runs pytest; the first test that fails, or None when all pass. With the arguments ``hinted``,
+    if there are any, it runs first."""
+    return hinted and _run(hinted, environment, True) or _run(arguments, environment, False)
+
+
+def _tests_named(name):
+    """The unit tests of this name, wherever they are, as arguments; none if it is of no test."""
+    files = [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("tests/hdl/**/test_*.py"))
+             if name and f"def {name}(" in path.read_text()]
+    return ["-k", name, *files] if files else []
 
 
 def _run(arguments, environment, may_be_none):
@@ -148,11 +150,13 @@ def noticed(name, kept, hints=("", "")):
         found = kept.result(name, inputs)
         if found:
             return found
-        units = [*_unit_tests(MUTATIONS[name].module), "-o", f"pythonpath={tree} ."]
-        unit = _first_failure(units, {}, hints[0])
-        hint = hints[1] and f"{Path(tests[0]).stem}[{hints[1]}]"    # a file's one test has its name
+        path, hinted = ["-o", f"pythonpath={tree} ."], _tests_named(hints[0])
+        unit = _first_failure([*_unit_tests(MUTATIONS[name].module), *path], {},
+                              hinted and [*hinted, *path])
+        # A file of the regression has one test, of its own name.
+        hinted = hints[1] and [f"{tests[0]}::{Path(tests[0]).stem}[{hints[1]}]"]
         regression = None if verilog == _without_fault(environment) else \
-            _first_failure(tests, environment, hint)
+            _first_failure(tests, environment, hinted)
     return kept.keep(name, inputs, {"unit": unit, "regression": regression})
 
 

@@ -169,10 +169,10 @@ MUTATIONS = {
         "was_valid.eq(self.valid[index])",
         "was_valid.eq(1)"),
     "joins-other-write": Mutation(
-        "a write joins the walk of a read", "pipeline/keys",
+        "a write and a read of a page have equal partial tags", "pipeline/keys",
         '"write": key.write, "line"', '"write": 0, "line"'),
     "joins-other-pasid": Mutation(
-        "a request joins the walk of another process", "pipeline/keys",
+        "a page has equal partial tags in all processes", "pipeline/keys",
         "key.pasid[:PARTIAL_BITS][::-1], key.pasid[PARTIAL_BITS:],", ""),
     "joins-stale": Mutation(
         "a request joins a walk that began before a flush", "miss/slot_look_up",

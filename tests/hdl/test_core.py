@@ -14,7 +14,7 @@ from siommu.arch.formats import Cause, Mode, Request, Response
 from siommu.core import Core
 
 from ..support.read_slave import ReadSlave
-from ..support.simulate import seeded, simulate
+from ..support.simulate import compiled, seeded
 from ..support.soup import Soup
 from .walk.test_walker import random_key
 
@@ -42,10 +42,15 @@ class Bench:
 
     def __init__(self, memory, config=SMALL, *, rng=None, latency=(2, 2), mode=Mode.TRANSLATE):
         self.config, self.memory, self.mode = config, memory, mode
-        self.dut = self.top = Core(config)
+        self.dut, self.running = self.simulated(config)
         self.slave = ReadSlave(self.dut, memory, width=config.axi_data_width, rng=rng,
                                latency=latency)
         self.now = 0
+
+    def simulated(self, config):
+        """The core, and the simulation of it."""
+        running = compiled(Core, config)
+        return running.dut, running
 
     def run(self, scenario, cycles):
         async def bench(ctx):
@@ -56,7 +61,7 @@ class Bench:
             ctx.set(dut.settings.port_enable, (1 << config.ports) - 1)
             await self.idle(ctx, config.walk_entries // 2 + config.l2_entries // 32 + 4)
             await scenario(ctx, self)
-        simulate(self.top, bench, cycles=cycles)
+        self.running.alone(bench, cycles)
 
     def surroundings(self, ctx):
         """A cycle of the memory, and of a fault queue that records at once."""

@@ -2,11 +2,12 @@
 
 import os
 import random
+from functools import cache
 
 from amaranth.lib import fifo, memory
 from amaranth.sim import Simulator
 
-__all__ = ["Running", "simulate", "seeded", "one_bit_off", "recorded_memories"]
+__all__ = ["Running", "compiled", "simulate", "seeded", "one_bit_off", "recorded_memories"]
 
 
 def simulate(dut, *testbenches, cycles=None):
@@ -42,17 +43,19 @@ class Running:
     examples: to compile it for each of them would take longer than the examples.
 
     Called with a testbench, it runs it to its end, for at most ``cycles`` cycles. What the
-    testbench raises is raised to the caller; the next call finds the state that it left.
+    testbench raises is raised to the caller; the next call finds the state that it left. After one
+    that did not end in time there is no next call.
     """
 
     def __init__(self, dut, cycles=10_000):
-        self._simulator, self._cycles = Simulator(dut), cycles
+        self.dut, self._simulator, self._cycles = dut, Simulator(dut), cycles
         self._simulator.add_clock(1e-6)
         self._simulator.add_testbench(self._serve)
         self._testbench = self._error = None
+        self._ends = self._ended = False
 
     async def _serve(self, ctx):
-        while True:
+        while not self._ends:
             if self._testbench is not None:
                 try:
                     await self._testbench(ctx)
@@ -60,17 +63,40 @@ class Running:
                     self._error = error
                 self._testbench = None
             await ctx.tick()
+        self._ended = True
 
-    def __call__(self, testbench):
+    def alone(self, testbench, cycles):
+        """Runs ``testbench`` for at most ``cycles`` cycles, with every signal and memory at its
+        initial value. After one that failed, ``compiled`` makes all of its simulations anew."""
+        try:
+            self._ends = True       # what waits for a tick would wait for it after the reset, too
+            while not self._ended:
+                self._simulator.advance()
+            self._simulator.reset()
+            self._ends = self._ended = False
+            self(testbench, cycles)
+        except BaseException:
+            compiled.cache_clear()
+            raise
+
+    def __call__(self, testbench, cycles=None):
         self._testbench, self._error = testbench, None
-        for _ in range(4 * self._cycles):       # steps are changes of the clock and of delays
+        cycles = cycles or self._cycles
+        for _ in range(4 * cycles):             # steps are changes of the clock and of delays
             self._simulator.advance()
             if self._testbench is None:
                 break
         else:
-            raise AssertionError(f"not finished after {self._cycles} cycles")
+            raise AssertionError(f"not finished after {cycles} cycles")
         if self._error is not None:
             raise self._error
+
+
+@cache
+def compiled(component, *parameters):
+    """A simulation of ``component(*parameters)``, for all tests of it: they take turns by
+    ``alone``, since to compile it takes longer than most of them."""
+    return Running(component(*parameters))
 
 
 def seeded(name):

@@ -68,3 +68,14 @@ def test_what_a_result_rests_on(monkeypatch):
                      ["tests/hdl/tlb/test_lines.py", "tests/regression", "sim"],
                      ["tests/hdl", "tests/regression/runs.py"]]
     assert all((Path(__file__).parents[2] / path).exists() for path in paths[1])
+
+
+def test_the_test_that_noticed_before_is_found_wherever_it_is(monkeypatch):
+    """It may be in the file of another module."""
+    name, run = "test_every_bit_of_the_key_counts", []
+    assert mutants._tests_named(name) == ["-k", name, "tests/hdl/miss/test_walk_slots.py"]
+    assert mutants._tests_named("") == mutants._tests_named("test_of_nothing") == []
+    monkeypatch.setattr(mutants, "_run", lambda arguments, *rest: run.append(arguments))
+    mutants._first_failure(["all"], {}, [])
+    mutants._first_failure(["all"], {}, ["named"])
+    assert run == [["all"], ["named"], ["all"]]

@@ -10,13 +10,14 @@ from amaranth import Fragment, Module, ResetInserter, Signal
 from sim.model.golden import Access
 from siommu.arch.formats import Response
 from siommu.control.fail_stop import FailStop
+from siommu.core import Core
 from siommu.lib.watch import watching
 from siommu.pipeline.sizes import LINE_BITS
 from siommu.response.egress import PortEgress
 from siommu.response.hold import HOLD, Hold
 from siommu.tlb.entry import EntryRow
 
-from ...support.simulate import recorded_memories, seeded, simulate
+from ...support.simulate import Running, recorded_memories, seeded, simulate
 from ..test_core import SMALL, SWEEP, Bench, as_payload, tables
 
 PATIENCE = 40           #: cycles in which an answer would have come
@@ -123,12 +124,14 @@ class Stopping(Bench):
 
     def __init__(self):
         super().__init__(tables(), CONFIG)
-        m, self.reset = Module(), Signal()
+
+    def simulated(self, config):
+        m, core, self.reset = Module(), Core(config), Signal()
         with watching() as damaged:
-            m.submodules.core = Fragment.get(self.dut, None)
+            m.submodules.core = Fragment.get(core, None)
         m.submodules.fail_stop = self.fail_stop = FailStop(damaged)
-        m.d.comb += self.dut.stop.eq(self.fail_stop.stop)
-        self.top = ResetInserter(self.reset)(m)
+        m.d.comb += core.stop.eq(self.fail_stop.stop)
+        return core, Running(ResetInserter(self.reset)(m))
 
     async def restart(self, ctx):
         """A reset, and the page that is asked for in the first level."""

@@ -12,7 +12,7 @@ from siommu.pipeline.sizes import LINE_PAGES
 from siommu.walk.walker import TableWalker
 
 from ...support.read_slave import INCR, WRAP, ReadSlave
-from ...support.simulate import seeded, simulate
+from ...support.simulate import compiled, seeded, simulate
 from ...support.soup import Soup, known_of, reach_of
 
 WIDTHS = pytest.mark.parametrize("width", [64, 128, 256, 512])
@@ -123,8 +123,8 @@ def region_of(key):
 
 def walk_all(name, *, width=64, walks=4, count=350, errors=.015, check_ad=0):
     config = Config(walks=walks, axi_data_width=width)
-    dut = TableWalker(config)
-    rng = seeded(name)
+    running = compiled(TableWalker, config)
+    dut, rng = running.dut, seeded(name)
     memory = Soup(rng, wrong=.06, errors=errors, grain=width // 8)
     golden = GoldenModel(memory, Mode.TRANSLATE, check_ad, Soup.ddt_base, 5)
     slave = ReadSlave(dut, memory, width=width, rng=rng)
@@ -196,7 +196,7 @@ def walk_all(name, *, width=64, walks=4, count=350, errors=.015, check_ad=0):
             await driver.cycle(ctx)
             assert not driver.finished and not driver.over and not ctx.get(dut.reading)
 
-    simulate(dut, bench, cycles=count * 200)
+    running.alone(bench, count * 200)
     return seen
 
 
@@ -233,15 +233,15 @@ REGION = {"region_hit": 1, "region": {"table": 0x403, "write": 1, "devid": 5}}
 
 
 def run(scenario, *, width=64, walks=2, beats=None, latency=2, cycles=3000):
-    config = Config(walks=walks, axi_data_width=width)
-    dut, memory = TableWalker(config), tables()
+    running = compiled(TableWalker, Config(walks=walks, axi_data_width=width))
+    dut, memory = running.dut, tables()
     slave = ReadSlave(dut, memory, width=width, latency=(latency, latency), beats=beats)
 
     async def bench(ctx):
         ctx.set(dut.ddt_base, Soup.ddt_base >> 12)
         ctx.set(dut.ddt_log2, 5)
         await scenario(ctx, Driver(dut, slave), memory)
-    simulate(dut, bench, cycles=cycles)
+    running.alone(bench, cycles)
 
 
 @WIDTHS
