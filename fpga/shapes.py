@@ -1,4 +1,4 @@
-"""Shapes of the first-level TLB, each by itself: ``python -m fpga.shapes``.
+"""Shapes of the first-level TLB, and the bridge, each by itself: ``python -m fpga.shapes``.
 
 The product's is fully associative, of any number of entries. The other is small sets of LUT RAM for
 what lies in one line, and 16 fully associative entries for what is larger. It is here to be
@@ -6,6 +6,7 @@ measured, and not part of the core. Each is synthesised and routed in a frame of
 (``harness``), as the core is: cells, and the frequency with seed 1 at speed grade 8.
 """
 
+import argparse
 import hashlib
 import json
 from functools import reduce
@@ -15,8 +16,9 @@ from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, connect, flipped
 
-from siommu.arch.config import Config
+from siommu.arch.config import BridgeConfig, Config
 from siommu.arch.formats import Cause
+from siommu.bridge.top import SiommuAxiBridge
 from siommu.generate.export import component_verilog
 from siommu.generate.files import command
 from siommu.lib.choose import lowest, one_of
@@ -234,7 +236,8 @@ SHAPES = {
     **{f"{entries} entries": lambda entries=entries: FirstLevelTlb(Config(tlb_entries=entries))
        for entries in (16, 32, 64)},
     **{f"{ROWS * ways} in sets, {ENTRIES} entries": lambda ways=ways: SetsAndEntries(Config(), ways)
-       for ways in (1, 2, 4)}}
+       for ways in (1, 2, 4)},
+    "bridge": lambda: SiommuAxiBridge(BridgeConfig())}
 
 
 def measure(component):
@@ -253,10 +256,14 @@ def measure(component):
 
 @command
 def main():
-    """Measures every shape; a table."""
-    print("| first level | LUT4 | carry | FF | LUT RAM | MHz |\n|---|--:|--:|--:|--:|--:|")
-    for name, make in SHAPES.items():
-        found = measure(make())
+    """Measures every shape, or one; a table."""
+    parser = argparse.ArgumentParser(prog="python -m fpga.shapes",
+                                     description=__doc__.split("\n")[0])
+    parser.add_argument("--only", choices=SHAPES, help="this one alone")
+    only = parser.parse_args().only
+    print("| by itself | LUT4 | carry | FF | LUT RAM | MHz |\n|---|--:|--:|--:|--:|--:|")
+    for name in [only] if only else SHAPES:
+        found = measure(SHAPES[name]())
         print(f"| {name} | {found['LUT4']:,} | {found['carry']:,} | {found['FF']:,} "
               f"| {found['LUT RAM']:,} | {found['fmax']} |", flush=True)
 

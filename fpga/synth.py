@@ -200,6 +200,9 @@ class Bench:
                 except (tools.FlowError, WriteError) as error:
                     failures.append(str(error))
                     self.say(f"[{index}/{len(started)}] {error}")
+        if not started:
+            self.say("all of it was measured of this Verilog before; --again measures it anew")
+            self.write()
         return failures
 
     def write(self):

@@ -21,6 +21,8 @@ __all__ = ["main"]
 
 #: What the command line calls the modules, to the declarations of their parameters.
 MODULES = {"core": Config, "bridge": BridgeConfig}
+#: The files of the default configurations: what `make verilog` writes, and others use.
+FILES_OF_DEFAULT = {"core": Path("build/siommu.v"), "bridge": Path("build/siommu_axi_bridge.v")}
 
 
 def _parser():
@@ -33,8 +35,7 @@ def _parser():
         description="Write the Verilog module `siommu` of one configuration. The same "
                     "configuration always gives the same bytes.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    generate.add_argument("--output", "-o", type=Path, default=Path("build/siommu.v"),
-                          help="the file to write")
+    _add_output(generate, "core")
     generate.add_argument("--checked", action="store_true",
                           help="with the contracts between modules as SystemVerilog assertions, "
                                "for simulation")
@@ -54,6 +55,12 @@ def _parser():
 def _option(name):
     """What the parameter ``name`` is called on the command line."""
     return "--" + name.replace("_", "-")
+
+
+def _add_output(parser, module):
+    parser.add_argument("--output", "-o", type=Path, default=argparse.SUPPRESS,
+                        help=f"the file to write (default: {FILES_OF_DEFAULT[module]}, for the "
+                             "default configuration alone)")
 
 
 def _add_parameters(parser):
@@ -93,8 +100,7 @@ def _add_bridge(commands):
         description="Write the Verilog module `siommu_axi_bridge` (§9 of the specification), which "
                     "stands between a device that speaks plain AXI4 and memory.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    bridge.add_argument("--output", "-o", type=Path, default=Path("build/siommu_axi_bridge.v"),
-                        help="the file to write")
+    _add_output(bridge, "bridge")
     bridge.add_argument("--checked", action="store_true",
                         help="with the contracts between modules as SystemVerilog assertions, "
                              "for simulation")
@@ -109,7 +115,7 @@ def _add_template(commands):
     wrapper.add_argument("--language", choices=LANGUAGES, required=True)
     wrapper.add_argument("--module", choices=MODULES, default="core",
                          help="the core or the translating bridge (default: core)")
-    wrapper.add_argument("--output", "-o", type=Path,
+    wrapper.add_argument("--output", "-o", type=Path, default=argparse.SUPPRESS,
                          help="the file to write (default: build/MODULE_wrapper.v or .vhd)")
     _add_parameters(wrapper)
     _add_bridge_parameters(wrapper)
@@ -150,14 +156,32 @@ def _configuration(module, options):
 
 
 def _text(command, config, options):
-    """What a command writes, and where."""
+    """What a command writes."""
     if command == "template":
-        language = options["language"]
-        default = Path(f"build/{module_of(config)}_wrapper.{LANGUAGES[language][1]}")
-        return template(config, language), options["output"] or default
+        return template(config, options["language"])
     if command == "bridge":
-        return bridge_verilog(config, options["checked"]), options["output"]
-    return verilog(config, options["checked"], options["covered"]), options["output"]
+        return bridge_verilog(config, options["checked"])
+    return verilog(config, options["checked"], options["covered"])
+
+
+def _output(command, module, config, options):
+    """The file to write. That of the default configuration gets no other one by oversight: make
+    would not notice, and everything that uses it would have the wrong core.
+
+    Raises
+    ------
+    ConfigError
+        None was named, and it is not the default configuration.
+    """
+    if "output" in options:
+        return options["output"]
+    if command == "template":
+        return Path(f"build/{module_of(config)}_wrapper.{LANGUAGES[options['language']][1]}")
+    default = FILES_OF_DEFAULT[module]
+    if config != MODULES[module]() or options["checked"] or options.get("covered"):
+        raise ConfigError(f"{default} is the file of the default configuration; choose another "
+                          "one for this with --output")
+    return default
 
 
 @command
@@ -173,10 +197,11 @@ def main(arguments=None):
     module = options.get("module", "bridge" if options["command"] == "bridge" else "core")
     try:
         config = _configuration(module, options)
+        output = _output(options["command"], module, config, options)
     except ConfigError as error:
         parser.exit(2, f"siommu: {error}\n")
     try:
-        text, output = _text(options["command"], config, options)
+        text = _text(options["command"], config, options)
     except YosysError as error:         # it writes temporary files, for instance on a full disk
         reason = str(error).strip().splitlines() or ["no reason given"]
         parser.exit(1, f"siommu: Yosys cannot make the Verilog: {reason[-1]}\n")

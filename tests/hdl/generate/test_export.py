@@ -165,6 +165,21 @@ def test_refuses_the_impossible_with_a_sentence(capsys, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("words, file", [
+    (["generate", "--walks", "4"], "siommu.v"), (["generate", "--checked"], "siommu.v"),
+    (["bridge", "--id-width", "2"], "siommu_axi_bridge.v")])
+def test_the_file_of_the_default_configuration_gets_no_other(words, file, capsys, tmp_path,
+                                                             monkeypatch):
+    """`make verilog` would call it up to date."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert stop.value.code == 2
+    assert capsys.readouterr().err == f"siommu: build/{file} is the file of the default " \
+        "configuration; choose another one for this with --output\n"
+    assert not list(tmp_path.iterdir())
+
+
 def test_cannot_write(capsys, tmp_path):
     (tmp_path / "file").write_text("")
     assert main(["generate", "--preset", "small", "-o", str(tmp_path / "file" / "x.v")]) == 1
