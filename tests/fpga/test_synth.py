@@ -282,6 +282,15 @@ def test_what_was_measured_before_is_not_measured_again(monkeypatch):
         assert [text for text, _ in bench(monkeypatch, stale, *again[1]).jobs()] == everything
 
 
+def test_a_report_is_written_when_nothing_is_left_to_measure(monkeypatch, tmp_path, capsys):
+    known = results(sha256=hashlib.sha256(b"v").hexdigest())
+    done = bench(monkeypatch, known)
+    monkeypatch.setattr(done, "jobs", list)
+    monkeypatch.setattr(synth.tools, "BUILD", tmp_path)
+    assert not done.run() and (tmp_path / "synth.md").exists()
+    assert "--again measures it anew" in capsys.readouterr().out
+
+
 def test_a_size_alone_is_kept_too(monkeypatch):
     monkeypatch.setattr(synth.flow, "core_size", lambda config: {"LUT4": 1})
     first = bench(monkeypatch, {})
