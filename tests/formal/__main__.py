@@ -134,7 +134,7 @@ def export(name, reach):
 
 
 def run(task, folder, tree):
-    """Run one task of a proof against the RTL in ``tree``; returns whether it passed."""
+    """Run one task of a proof against the RTL in ``tree``; returns what the solver says."""
     name, proof = task.proof, PROOFS[task.proof]
     folder.mkdir(parents=True)
     source = folder / "top.il"
@@ -161,7 +161,11 @@ def run(task, folder, tree):
     if verdict[0] not in ("PASS", "FAIL", "UNKNOWN"):
         raise SystemExit(f"siommu: the proof {name} could not be run; "
                          f"see {folder / 'log.txt'}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    return verdict[0] == "PASS"
+    return verdict[0]
+
+
+#: The solver's verdicts in words.
+SAYS = {"PASS": "passes", "FAIL": "fails", "UNKNOWN": "remains open"}
 
 
 @dataclass(frozen=True)
@@ -190,14 +194,15 @@ def tasks_of(name):
 
 
 def done_with(task):
-    """Does a task; returns whether it passed, and how many seconds it took."""
+    """Does a task; returns what the solver says, PASS, FAIL or UNKNOWN, and how many seconds it
+    took."""
     folder = ROOT / "build" / "formal" / task.proof / task.name.replace(" ", "-")
     subprocess.run(["rm", "-rf", folder], check=True)
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
         tree = mutated_tree(task.twin, scratch) if task.twin else ROOT / "hdl"
-        passed = run(task, folder, tree)
-    return passed, time.monotonic() - began
+        verdict = run(task, folder, tree)
+    return verdict, time.monotonic() - began
 
 
 @command
@@ -221,11 +226,11 @@ def main():
     with ThreadPoolExecutor(options.jobs) as pool:
         done = pool.map(done_with, tasks)       # in this order, whichever is done first
         failed = []
-        for task, (passed, seconds) in zip(tasks, done):
-            right = passed == task.expected
+        for task, (verdict, seconds) in zip(tasks, done):
+            right = verdict == ("PASS" if task.expected else "FAIL")    # a twin is found, no less
             wanted = "" if right else "  <-- WRONG"
             text = f" ({MUTATIONS[task.twin].text})" if task.twin else ""
-            print(f"siommu: proof {task.proof}: {task.name}: {'passes' if passed else 'fails'} "
+            print(f"siommu: proof {task.proof}: {task.name}: {SAYS[verdict]} "
                   f"[{task.mode} {task.depth}, {seconds:.0f} s]{wanted}{text}", flush=True)
             if not right:
                 failed.append(f"{task.proof}/{task.name}")

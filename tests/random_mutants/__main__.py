@@ -133,7 +133,8 @@ def main(arguments=None):
         found = run.try_one(options.only)
         _say(options.only, run.mutants[options.only - 1], found, began)
         return int(found["noticed"] is None and not found["equivalent"])
-    simulator.build(run.model())        # once, before two want it
+    if not run.sound():                 # else any mutant would be noticed; and the model is built
+        return 1
     results = {}
     with ThreadPoolExecutor(options.jobs) as pool:
         for number, found in pool.map(run.try_beside, range(1, len(run.mutants) + 1)):

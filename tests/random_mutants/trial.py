@@ -18,17 +18,26 @@ def first_failure(verilog, number, modules=(*QUICK, *SLOW)):
     """The first test that fails on the mutant ``number`` of the file ``verilog``: ``module.test``,
     or ``module`` alone if its simulation broke down; None if all pass. 0 is no mutant."""
     for name in modules:
-        module = importlib.import_module(f"tests.regression.{name}")
         try:
-            results, _ = simulator.run(
-                module.__name__, cocotb_tests(module), label=f"{name}-{number}", sources=[verilog],
-                plusargs=[f"+mutant={number}"], until_failure=True)
-        except simulator.SimulationError:
-            return name
+            results = _run(verilog, number, name)
+        except simulator.SimulationError:       # of the machine, perhaps: then not again
+            try:
+                results = _run(verilog, number, name)
+            except simulator.SimulationError:
+                return name
         failed = [test for test, failure in results.items() if failure is not None]
         if failed:
             return f"{name}.{failed[0]}"
     return None
+
+
+def _run(verilog, number, name):
+    """The failures of a module of the regression on a mutant, None for a test that passes."""
+    module = importlib.import_module(f"tests.regression.{name}")
+    results, _ = simulator.run(
+        module.__name__, cocotb_tests(module), label=f"{name}-{number}", sources=[verilog],
+        plusargs=[f"+mutant={number}"], until_failure=True)
+    return results
 
 
 def tests_of(result):

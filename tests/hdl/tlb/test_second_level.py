@@ -175,7 +175,7 @@ def test_lines_are_replaced_under_continuous_look_ups():
                 ctx.set(dut.look_up.page, asked[-3][1])
             if len(asked) > 8:
                 line, page = asked[-6]
-                if hit_of[now - 2] and ctx.get(dut.look_up.outcome).pfn:
+                if hit_of[now - 2]:
                     pfn = ctx.get(dut.look_up.outcome).pfn
                     hits[line["line"]] += 1
                     assert not ctx.get(dut.look_up.damaged)
