@@ -7,8 +7,6 @@ measured, and not part of the core. Each is synthesised and routed in a frame of
 """
 
 import argparse
-import hashlib
-import json
 from functools import reduce
 from operator import xor
 
@@ -38,8 +36,8 @@ from siommu.tlb.fill_path import Drop, Fill
 from siommu.tlb.first_level import FirstLevelTlb
 from siommu.tlb.hit_path import FirstLookUp
 
-from . import tools
-from .flow import CELLS, SYNTH, Netlist, place
+from . import flow, tools
+from .flow import SYNTH, Netlist, place
 from .harness import harness_verilog
 from .paths import fmax
 
@@ -48,6 +46,9 @@ __all__ = ["LineSets", "SetsAndEntries", "main"]
 ROWS = 16                           #: as deep as LUT RAM is
 INDEX = range(ROWS)
 ENTRIES = 16                        #: beside the sets
+#: What both parts of the second shape have.
+MEMBERS = {"look_up": In(FirstLookUp()), "fill": In(Fill()), "drop": In(Drop()), "flush": In(1),
+           "row": In(INDEX)}
 
 
 def row_of(key):
@@ -70,21 +71,17 @@ class LineSets(wiring.Component):
 
     Members
     -------
-    look_up : In(FirstLookUp)
-    fill : In(Fill), drop : In(Drop)
-        As those of ``FirstLevelTlb``.
+    MEMBERS
+        As those of ``SetsAndEntries``, but each operation takes one cycle.
     keeps : In(1)
         The fill is written here. Otherwise it only drops what overlaps.
-    scan : In(1), row : In(INDEX)
-        The operation is for this row, and not for that of its key.
-    flush : In(1)
+    scan : In(1)
+        The operation is for ``row``, and not for the row of its key.
     """
 
     def __init__(self, config, ways):
         self._config, self._ways = config, ways
-        super().__init__({
-            "look_up": In(FirstLookUp()), "fill": In(Fill()), "drop": In(Drop()),
-            "keeps": In(1), "scan": In(1), "row": In(INDEX), "flush": In(1)})
+        super().__init__({**MEMBERS, "keeps": In(1), "scan": In(1)})
 
     def elaborate(self, platform):
         m = Module()
@@ -169,7 +166,6 @@ class LineSets(wiring.Component):
         return m
 
 
-
 class SetsAndEntries(wiring.Component):
     """A first level of ``LineSets`` and ``ENTRIES`` fully associative entries: what lies in one
     line goes to the sets, and is dropped from the entries; what is larger goes to the entries, and
@@ -191,8 +187,7 @@ class SetsAndEntries(wiring.Component):
 
     def __init__(self, config, ways):
         self._config, self._ways = config.with_(tlb_entries=ENTRIES), ways
-        super().__init__({"look_up": In(FirstLookUp()), "fill": In(Fill()), "drop": In(Drop()),
-                          "flush": In(1), "row": In(INDEX)})
+        super().__init__(MEMBERS)
 
     def elaborate(self, platform):
         m = Module()
@@ -246,12 +241,11 @@ def measure(component):
     files = {"siommu.v": text, "harness.v": harness_verilog(text)}
     alone = tools.yosys(f"read_verilog siommu.v; {SYNTH} -top siommu; "
                         "tee -q -o stat.json stat -json", {"siommu.v": text}, ["stat.json"])
-    counts = json.loads((alone / "stat.json").read_text())["design"]["num_cells_by_type"]
     framed = tools.yosys(f"read_verilog siommu.v harness.v; {SYNTH} -top top -json netlist.json",
                          files, ["netlist.json"])
-    made = Netlist(framed / "netlist.json", {}, 0, hashlib.sha256(text.encode()).hexdigest())
-    return {**{label: counts.get(cell, 0) for cell, label in CELLS.items()},
-            "fmax": round(fmax(place(made, 8, 1, 200)), 1)}
+    cells = flow._cells(alone)
+    report = place(Netlist(framed / "netlist.json", cells, 0, ""), speed=8, seed=1, freq=200)
+    return {**cells, "fmax": round(fmax(report), 1)}
 
 
 @command

@@ -133,7 +133,8 @@ def main(arguments=None):
         found = run.try_one(options.only)
         _say(options.only, run.mutants[options.only - 1], found, began)
         return int(found["noticed"] is None and not found["equivalent"])
-    if not run.sound():                 # else any mutant would be noticed; and the model is built
+    left = [number for number in range(1, len(run.mutants) + 1) if run.result(number) is None]
+    if left and not run.sound():        # else any of them would be noticed; and the model is built
         return 1
     results = {}
     with ThreadPoolExecutor(options.jobs) as pool:

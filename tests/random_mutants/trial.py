@@ -16,15 +16,11 @@ SLOW = ("faults", "registers", "riscv", "counting", "isolation", "speculation", 
 
 def first_failure(verilog, number, modules=(*QUICK, *SLOW)):
     """The first test that fails on the mutant ``number`` of the file ``verilog``: ``module.test``,
-    or ``module`` alone if its simulation broke down; None if all pass. 0 is no mutant."""
+    or ``module`` alone if its simulation broke down twice; None if all pass. 0 is no mutant."""
     for name in modules:
-        try:
-            results = _run(verilog, number, name)
-        except simulator.SimulationError:       # of the machine, perhaps: then not again
-            try:
-                results = _run(verilog, number, name)
-            except simulator.SimulationError:
-                return name
+        results = _run(verilog, number, name) or _run(verilog, number, name)
+        if results is None:
+            return name
         failed = [test for test, failure in results.items() if failure is not None]
         if failed:
             return f"{name}.{failed[0]}"
@@ -32,11 +28,15 @@ def first_failure(verilog, number, modules=(*QUICK, *SLOW)):
 
 
 def _run(verilog, number, name):
-    """The failures of a module of the regression on a mutant, None for a test that passes."""
+    """The failures of a module of the regression on a mutant, None for a test that passes; None if
+    the simulation broke down, which may be the machine's fault."""
     module = importlib.import_module(f"tests.regression.{name}")
-    results, _ = simulator.run(
-        module.__name__, cocotb_tests(module), label=f"{name}-{number}", sources=[verilog],
-        plusargs=[f"+mutant={number}"], until_failure=True)
+    try:
+        results, _ = simulator.run(
+            module.__name__, cocotb_tests(module), label=f"{name}-{number}", sources=[verilog],
+            plusargs=[f"+mutant={number}"], until_failure=True)
+    except simulator.SimulationError:
+        return None
     return results
 
 

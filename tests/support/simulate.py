@@ -30,12 +30,17 @@ def simulate(dut, *testbenches, cycles=None):
     if cycles is None:
         simulator.run()
     else:
-        for now in range(100, cycles + 100, 100):   # not to the bound when they have ended before
-            simulator.run_until(min(now, cycles) * 1e-6)
-            if len(finished) == len(testbenches):
-                break
+        _run_until(simulator, lambda: len(finished) == len(testbenches), cycles)
     missing = [testbench.__name__ for testbench in testbenches if testbench not in finished]
     assert not missing, f"not finished after {cycles} cycles: {', '.join(missing)}"
+
+
+def _run_until(simulator, over, cycles):
+    """Runs from time 0 until ``over()``, for at most ``cycles`` cycles."""
+    for now in range(100, cycles + 100, 100):       # not to the bound when it is over before
+        simulator.run_until(min(now, cycles) * 1e-6)
+        if over():
+            break
 
 
 class Running:
@@ -74,19 +79,23 @@ class Running:
                 self._simulator.advance()
             self._simulator.reset()
             self._ends = self._ended = False
-            self(testbench, cycles)
+            self._testbench, self._error = testbench, None
+            _run_until(self._simulator, lambda: self._testbench is None, cycles)
+            self._check(cycles)
         except BaseException:
             compiled.cache_clear()
             raise
 
-    def __call__(self, testbench, cycles=None):
+    def __call__(self, testbench):
         self._testbench, self._error = testbench, None
-        cycles = cycles or self._cycles
-        for _ in range(4 * cycles):             # steps are changes of the clock and of delays
+        for _ in range(4 * self._cycles):       # steps are changes of the clock and of delays
             self._simulator.advance()
             if self._testbench is None:
                 break
-        else:
+        self._check(self._cycles)
+
+    def _check(self, cycles):
+        if self._testbench is not None:
             raise AssertionError(f"not finished after {cycles} cycles")
         if self._error is not None:
             raise self._error

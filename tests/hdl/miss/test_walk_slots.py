@@ -378,6 +378,8 @@ def test_random_lives():
         for name in pulses:                 # the clock goes on
             ctx.set(signals(dut)[name], 0)
         assert taken > 200 and gone + len(lives) == taken
+        done = sum(not life["todo"] and not life["claims"] for life in lives.values())
+        assert sum(free_again) <= done, "released while it is in use, or twice"
         for slot, life in lives.items():    # what they wait for comes
             for _ in range(life["claims"]):
                 await pulse(ctx, dut, leave=1 << slot)
