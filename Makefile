@@ -78,7 +78,7 @@ check: $(STAMP) ## a short tour (3 minutes): lint, fast tests, one random world 
 	@SEED=$(or $(SEED),0) $(PYTEST) $(PARALLEL) -q $(ELSEWHERE) -m "not slow and not synthesis" $(ARGS)
 	@echo "siommu: the short tour passed; make test runs everything"
 
-test: $(STAMP) ## unit tests and regression (SEED=n replays one random world)
+test: $(STAMP) ## unit tests and regression (SEED=n: of its random tests)
 	@sh scripts/check_tools.sh compiler libpython e2fsprogs tools
 	@echo "siommu: running the tests (ARGS=-n0 runs them one after the other)"
 	@$(PYTEST) $(PARALLEL) $(ELSEWHERE) -m "not synthesis" $(ARGS)
@@ -121,7 +121,7 @@ linux-shell: $(VERILOG) ## a shell in that Linux (ARGS="--image FILE": the SSD's
 
 #: Parts of the tests, and long runs of them
 
-regress: $(STAMP) ## the regression alone with many random worlds (SEEDS=20)
+regress: $(STAMP) ## the regression alone, many seeds of each random test (SEEDS=20)
 	@sh scripts/check_tools.sh compiler libpython
 	@echo "siommu: running the regression with $(SEEDS) seeds"
 	@SEEDS=$(SEEDS) $(PYTEST) $(PARALLEL) tests/regression $(ARGS)

@@ -188,8 +188,8 @@ def _check_fault(fail, where, page, answer, beat):
              f"but it must be {answer.disposition.name}")
     if beat.addr != answer.addr:
         fail(f"{where} reports the fault address {beat.addr:#x}, but it must be {answer.addr:#x}")
-    if beat.pages or beat.read or beat.write:
-        fail(f"{where} is a fault and must have pages = read = write = 0")
+    if beat.pages or beat.read or beat.write or beat.size:
+        fail(f"{where} is a fault and must have pages = read = write = size = 0")
     if beat.last != 1:
         fail(f"{where} is a fault and must be the last beat")
 

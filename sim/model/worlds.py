@@ -60,6 +60,7 @@ class World:
         kept = memory and memory.alloc_pages(2)     # for the garbage
         self.check_ad = int(rng.random() < .35)
         self.areas, self._tables, self._files = [], [], []
+        self._users = []            # (table, space, FT): whose table it is
         self.devices, self.pasids = [], []
         self._entries = []          # addresses of entries worth breaking
         for _ in range(rng.randint(1, 3)):
@@ -161,6 +162,7 @@ class World:
         self._entries += [context + 8 * index for index in range(4)]
         self._entries += [pasids.entry_address(pasid, level)
                           for level in range(1, pasids.levels + 1)]
+        self._users += [(table, (device, pasid), ft) for ft, table in enumerate(tables) if table]
         for ft, table in enumerate(tables):
             for _ in range(self.rng.randint(2, 5) if table else 0):
                 self._area((device, pasid), ft, table)
@@ -273,9 +275,9 @@ class World:
                     addr = index << shift
                     if index >> 8:                  # the upper half is negative
                         addr |= ALL << shift + 9 & ALL
-                    for space, ft, *_ in list(self.areas):
-                        self.areas.append((space, ft, addr | rng.getrandbits(shift) & -PAGE, 8))
-                        break
+                    space, ft = rng.choice([(space, ft) for user, space, ft in self._users
+                                            if user is table])
+                    self.areas.append((space, ft, addr | rng.getrandbits(shift) & -PAGE, 8))
 
     def _noise(self, targets):
         """An entry of a page of garbage."""

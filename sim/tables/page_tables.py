@@ -79,7 +79,7 @@ class PageTable:
         # Permissions are AND over the levels, so the levels above grant everything.
         return pack(TableEntry, p=1, w=1, u=1, a=1, pfn=page >> 12)
 
-    def _target(self, entry):
+    def target(self, entry):
         """The table that an entry points to."""
         return entry & ADDR
 
@@ -125,7 +125,7 @@ class PageTable:
                     self.memory.write(base, (entry & 6).to_bytes(8, "little") * 512)
                 self.memory.write_u64(addr, self._pointer(base))
             else:
-                base = self._target(entry)
+                base = self.target(entry)
                 if create and base not in self._own:
                     raise TableError(f"{vaddr:#x} lies in a shared file table; "
                                      f"change the file table instead")

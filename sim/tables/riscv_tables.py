@@ -45,7 +45,7 @@ class RiscvTable(PageTable):
     def _pointer(self, page):
         return pack(RiscvEntry, v=1, pfn=page >> 12)
 
-    def _target(self, entry):
+    def target(self, entry):
         return (entry >> 10 & (1 << 40) - 1) << 12
 
     def map(self, vaddr, paddr, n_pages=1, *, size=0, read=True, write=True, execute=False,

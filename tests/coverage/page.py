@@ -12,7 +12,8 @@ PAGE = """\
 {{ commit }}{% endif %}, {{ simulations }} simulations.</p>
 {% if wrong %}<h2 class="bad">What is wrong</h2>
 <ul>{% for each in wrong %}<li class="bad">{{ each }}</li>{% endfor %}</ul>
-{% else %}<p>All covers were seen, and {{ limit }} % of the lines or more.</p>{% endif %}
+{% else %}<p>All covers were seen, all lines, and {{ limits.branch }} % of the branches or more.</p>
+{%- endif %}
 <table><tr><th>of</th><th>covered</th><th>all</th><th>%</th></tr>
 {% for name, ratio in ratios %}<tr><td>{{ name }}</td><td class="number">{{ ratio.hit }}</td>
 <td class="number">{{ ratio.all }}</td>
@@ -53,7 +54,7 @@ def page(measured, **facts):
     ----------
     measured : Measured
     facts
-        What else it says: ``date``, ``config``, ``commit``, ``simulations``, ``limit``, ``wrong``
+        What else it says: ``date``, ``config``, ``commit``, ``simulations``, ``limits``, ``wrong``
         (sentences), ``source`` (place to Python module), ``tables`` (title to covers, and those
         to counts).
     """

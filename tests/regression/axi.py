@@ -184,7 +184,7 @@ class TableMemory:
 
     def _step_address(self):
         valid = self._is["arvalid"]()
-        if valid or "ar" in self._held:
+        if valid or self._held.get("ar"):
             got = self._sample("ar", valid, self._ar, self._arready)
             if got:
                 self._accept(got)
@@ -277,18 +277,28 @@ class TableMemory:
 
     def _step_write(self):
         valid = self._is["awvalid"]()
-        if valid or "aw" in self._held:
+        if valid or self._held.get("aw"):
             got = self._sample("aw", valid, self._aw, self._awready)
             if got:
                 self._check("AW", got["addr"], got["len"] + 1, got["size"], got["burst"])
                 self._write_bursts.append(got)
         valid = self._is["wvalid"]()
-        if valid or "w" in self._held:
+        if valid or self._held.get("w"):
             got = self._sample("w", valid, self._w, self._wready)
             if got:
                 self._write_data.append(got)
         if self._write_bursts and len(self._write_data) > self._write_bursts[0]["len"]:
             self._store(self._write_bursts.popleft())
+        if self._answers:
+            self._step_answer()
+        rate, ready = self.accept_rate, self.rng.random
+        self._awready = rate >= 1.0 or ready() < rate
+        self._wready = rate >= 1.0 or ready() < rate
+        self._drive["awready"](int(self._awready))
+        self._drive["wready"](int(self._wready))
+
+    def _step_answer(self):
+        """The answers to writes, of which there is one at least."""
         if self._bvalid and self._is["bready"]():
             self._answers.popleft()
             self._bvalid = False
@@ -298,10 +308,6 @@ class TableMemory:
             self._drive["bresp"](response)
             self._bvalid = True
         self._drive["bvalid"](int(self._bvalid))
-        self._awready, self._wready = (
-            self.accept_rate >= 1.0 or self.rng.random() < self.accept_rate for _ in range(2))
-        self._drive["awready"](int(self._awready))
-        self._drive["wready"](int(self._wready))
 
     def _store(self, burst):
         length = burst["len"] + 1

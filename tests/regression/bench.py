@@ -311,7 +311,6 @@ class Testbench:
         """
         access, beats = transaction.access, transaction.beats
         answers = self.answers(access)
-        self.coverage.transaction(access, answers)
         self.grants += sum(beat.pages + 1 for beat in beats if not beat.cause)
         self.pages += sum(beat.pages + 1 for beat in beats)
         if any(beat.pages for beat in beats):
@@ -324,7 +323,8 @@ class Testbench:
                                     f"{self.seed}: {error}") from None
             self.explained += 1
             self.coverage.hit("injected error answered TABLE_ERROR")
-        else:
+        else:       # what an error answered was not what the golden model says
+            self.coverage.transaction(access, answers)
             if self.axi.injected and self._was_hit(transaction, answers[-1]):
                 self.coverage.hit("injected error survived")
 

@@ -11,6 +11,7 @@ from sim.model.golden import Access
 from siommu.arch.formats import Cause, Disposition, Mode, Size
 
 from .bench import Testbench
+from .queues import Queues, record_of
 from .scene import Scene
 
 BASE = 0x1234_5678_9000     # every level's index differs
@@ -48,7 +49,10 @@ def bits(*ranges):
 
 
 async def run_case(tb, case, good):
-    """Cold, again, warm, repaired. Every answer is checked against the golden model as well."""
+    """Cold, again, warm, repaired. Every answer is checked against the golden model as well, and
+    every fault's record, with its level and entry."""
+    wanted, queues = [], await _recorded(tb)
+
     async def ask(access, cause, level=None):
         tb.forget()
         answer = tb.answers(access)[-1]
@@ -60,6 +64,8 @@ async def run_case(tb, case, good):
             ports = tb.drivers
         for transaction in [port.send(access) for port in ports]:
             await transaction.wait()
+            if answer.cause is not Cause.OK and not answer.quiet:
+                wanted.append(record_of(tb, transaction, tb.drivers.index(transaction.port)))
 
     await tb.invalidate()
     case.do()
@@ -71,6 +77,19 @@ async def run_case(tb, case, good):
         case.undo()
         await ask(case.access, Cause.OK)
         await ask(case.access, Cause.OK)
+    found = await queues.records_until(len(wanted))
+    for port in range(len(tb.drivers)):     # of one port they are in order
+        of_port = [[{**each, "cycles": 0} for each in records if each["port"] == port]
+                   for records in (found, wanted)]
+        assert of_port[0] == of_port[1], case.name
+
+
+async def _recorded(tb):
+    """The queues of a simulation, whose faults are recorded from the first case on."""
+    if not hasattr(tb, "recorded"):
+        tb.recorded = Queues(tb)
+        await tb.recorded.start(commands=False)
+    return tb.recorded
 
 
 def context_cases(tb, space, ft, write, addr):
@@ -294,6 +313,29 @@ async def dispositions(dut):
                 read = await tb.port(0).request(space.access(ft, 0, BASE + 0x1000))
                 assert read.beats[0].cause == (Cause.READ_DENIED.value if ft else 0)
                 assert read.beats[0].disposition == (expected % 3 if ft else 0)
+
+
+@cocotb.test(timeout_time=5, timeout_unit="ms")
+@cocotb.parametrize(riscv=[0, 3])
+async def absent_pages(dut, riscv):
+    """The disposition of NOT_PRESENT: the entry's, but for FT = 0 where MEM_ABSENT says another."""
+    async with Testbench(dut) as tb:
+        scene, addr = Scene(tb), 0x12_3456_7000         # of three levels as well
+        spaces = [scene.space(device=20 + absent, riscv=riscv) for absent in range(4)]
+        for absent, space in enumerate(spaces):
+            space.pasids.set(space.pasid, mem=space.tables[0], sto=space.tables[1],
+                             mem_absent=absent)
+            for table in space.tables:
+                for says in range(4):
+                    table.set_disposition(addr + 0x1000 * says, 1, says)
+        await scene.enable()
+        for absent, space in enumerate(spaces):
+            for ft in (0, 1):
+                for says in range(4):
+                    done = await tb.port(says).request(space.access(ft, 0, addr + 0x1000 * says))
+                    assert done.beats[0].cause == Cause.NOT_PRESENT.value
+                    wanted = says if ft or not absent else absent
+                    assert done.beats[0].disposition == wanted % 3, (absent, ft, says)
 
 
 @cocotb.test(timeout_time=5, timeout_unit="ms")

@@ -14,6 +14,7 @@ from siommu.arch.register_map import REGISTERS
 from .bench import Testbench
 from .queues import Queues, fence, inval_tlb, offset
 from .random_worlds import set_weather
+from .seeds import seeds
 
 #: They decide about answers, or about where records are written: among the tables, perhaps.
 SPARED = ("CTRL", "PORT_ENABLE", "FQ_BASE_HIGH")
@@ -34,7 +35,7 @@ def random_command(rng):
 
 
 @cocotb.test(timeout_time=200, timeout_unit="ms")
-@cocotb.parametrize(seed=[0, 1, 2])
+@cocotb.parametrize(seed=seeds(3))
 async def random_bytes(dut, seed):
     """Every request is answered as the tables say; the queues work again afterwards."""
     made = World(1000 + seed)

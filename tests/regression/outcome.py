@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 
 from .coverage import empty_covers
+from .seeds import DEFAULT_SEEDS
 
 __all__ = ["Outcome", "choose_seeds"]
-
-DEFAULT_SEEDS = 3
 
 
 def _number(name, low):

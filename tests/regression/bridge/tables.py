@@ -218,6 +218,7 @@ async def revocation_under_traffic(dut, seed):
         grants = sum(bool(burst.granted) and (burst.addr >> 12) == BASE + 100
                      for burst in bench.device.order[False])
         assert grants >= REVOCATIONS / 2
+        assert revoked.late_grants, "no decision fell between a change and its fence"
         print(f"revocation_under_traffic/seed={seed}: {REVOCATIONS} revocations, "
               f"{bench.device.answered} bursts, {grants} of the page granted, "
               f"{revoked.late_grants} of them between the change and its fence; replay with "

@@ -74,6 +74,7 @@ async def random_bursts(dut, seed):
         bench.watch.check_end()
         bench.check_memory(world.before)
         behind, before = world.situations()
+        assert behind and before, "bursts of both fates met under one id"
         print(f"random_bursts/seed={seed}: {bench.device.answered} bursts, "
               f"{bench.watch.refused} refused, {behind} granted behind refused ones of their id, "
               f"{before} refused behind granted ones, {bench.cycle} cycles; replay with "
