@@ -46,6 +46,7 @@ class RiscvTable(PageTable):
         return pack(RiscvEntry, v=1, pfn=page >> 12)
 
     def target(self, entry):
+        """The table that an entry points to."""
         return (entry >> 10 & (1 << 40) - 1) << 12
 
     def map(self, vaddr, paddr, n_pages=1, *, size=0, read=True, write=True, execute=False,

@@ -92,7 +92,7 @@ def test_one_process_builds(tmp_path, monkeypatch):
     monkeypatch.setattr(simulator, "BUILD", tmp_path / "build")
     building, go, built = threading.Event(), threading.Event(), []
 
-    def build(files, folder, args, waves, top):
+    def build(files, folder, args, versions, waves, top):
         built.append(folder)
         building.set()
         assert go.wait(30)

@@ -77,8 +77,8 @@ def broken(index, **fields):
     (broken(3, cause=8), "it must be NOT_PRESENT"),
     (broken(3, disposition=2), "disposition 2"),
     (broken(3, addr=VA + 0x5010), "fault address"),
-    (broken(3, pages=1), "must have pages = read = write = 0"),
-    (broken(3, read=1), "must have pages = read = write = 0"),
+    *[(broken(3, **{field: 1}), "must have pages = read = write = size = 0")
+      for field in ("pages", "read", "write", "size")],
 ])
 def test_broken_responses(model, beats, sentence):
     with pytest.raises(ResponseError, match=sentence):

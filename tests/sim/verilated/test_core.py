@@ -62,7 +62,7 @@ def ask(core, accesses):
     return pending
 
 
-@pytest.mark.parametrize("seed", [3, 5, 6, 8, 9, 11])      # these worlds grant something
+@pytest.mark.parametrize("seed", [3, 5, 6, 8, 10, 11])      # these worlds grant something
 def test_random_worlds(core, seed):
     """Every answer is the golden model's, by the rules of §2.1, and the judge agrees."""
     made = World(seed)
