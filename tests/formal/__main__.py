@@ -46,7 +46,7 @@ PROOFS = {
     "tlb": Proof("tlb", "TlbPresenceProof", "prove", 10, 12, (
         "tag-without-ft", "tag-without-device", "tag-without-pasid", "tag-without-canonical",
         "tag-without-size", "tag-without-mask", "tlb-keeps-overlaps", "tlb-ignores-rights",
-        "tlb-ignores-dirty", "flush-keeps-tlb")),
+        "tlb-ignores-dirty", "flush-keeps-tlb", "invalidation-keeps-tlb")),
     "tlb-content": Proof("tlb", "TlbContentProof", "bmc", 13, 12, ("tlb-early-data",)),
     "sets": Proof("sets", "SetStoreProof", "prove", 8, 14, (
         "set-without-key", "set-without-valid", "flush-without-sweep", "flush-keeps-look-ups",
@@ -76,7 +76,10 @@ PROOFS = {
         "region-no-read-of-one-level", "neighbour-without-levels-above",
         "neighbour-of-another-device", "neighbour-supervisor", "riscv-write-without-read",
         "napot-index-forgotten", "pointer-with-accessed", "misaligned-riscv-leaf",
-        "riscv-rights-of-above", "run-behind-a-larger-leaf")),
+        "riscv-rights-of-above", "run-behind-a-larger-leaf", "cached-fault", "absent-by-entry")),
+    "walk-entries": Proof("walk_entries", "UpperEntryProof", "bmc", 2, 2, (
+        "format-of-the-storage-root", "cached-fault", "absent-of-files", "canonical-of-4-levels",
+        "context-bits")),
     "egress": Proof("streams", "EgressProof", "bmc", 16, 12, (
         "offer-withdrawn", "offer-replaced", "last-credit-twice")),
     "registers": Proof("streams", "RegisterStreamsProof", "prove", 6, 10, ("response-changes",)),

@@ -58,6 +58,16 @@ def answer(m, bridge, responds, verdict, write):
     ]
 
 
+def legal(address):
+    """Whether AXI4 allows a burst on this bus (IHI 0022, A3.4.1), counted in bytes."""
+    size, offset, beats = address.size, address.addr[:12], address.len + 1
+    within_a_beat = (1 << size) - 1
+    end = (offset & ~within_a_beat)[:12] + (beats << size)
+    rounds = Cat(beats == each for each in (2, 4, 8, 16)).any()
+    return (size <= 3) & Array([        # FIXED, INCR, WRAP, reserved
+        beats <= 16, end <= 4096, rounds & ~(offset & within_a_beat).any(), C(0, 1)])[address.burst]
+
+
 def taken(stream):
     """Whether an offer is taken in this cycle."""
     return stream.valid & stream.ready
@@ -116,6 +126,7 @@ class Chosen:
                          Assert(request.payload.pages == 0)]
         with m.If(ours):
             m.d.sync += [self.asked.eq(1), tag.eq(request.payload.tag), Assert(self.accepted),
+                         Assert(legal(self.payload.address)),
                          Assert(request.payload.addr == self.payload.address.addr),
                          Assert(request.payload.pasid == self.payload.pasid)]
         with m.If(taken(response) & self.asked & ~self.answered & (response.payload.tag == tag)):
@@ -127,14 +138,13 @@ class Chosen:
         sent = self.payload.address
         went = Signal()
         ours = address.valid & (address.payload.qos == MARK)
-        last = Cat(sent.addr[3:12], 0) + sent.len       # the last beat's number, of 8 bytes each
         with m.If(ours):
             m.d.sync += [
                 Assert(self.answered & self.granted & ~went),
                 Assert(address.payload.addr == Cat(sent.addr[:12], self.page)),
                 *(Assert(address.payload[name] == sent[name])
                   for name in ("id", "len", "size", "burst", "lock", "cache", "prot", "region")),
-                Assert((sent.burst != 1) | (sent.size != 3) | (last < 512)),
+                Assert(legal(sent)),
             ]
         with m.If(ours & address.ready):
             m.d.sync += went.eq(1)
@@ -143,12 +153,12 @@ class Chosen:
 
 class BridgeReadsProof(Component):
     """Reads, with a free device, SIOMMU and memory. Memory answers what it was asked for, in any
-    order of ids; bursts other than the chosen one may have any number of beats."""
+    order of ids, with errors; bursts other than the chosen one may have any number of beats."""
 
     s_ar: In(stream.Signature(Free))
     responds: In(1)
     response: In(Verdict)
-    m_r: In(stream.Signature(data.StructLayout({"id": 1, "last": 1})))
+    m_r: In(stream.Signature(data.StructLayout({"id": 1, "last": 1, "resp": 2})))
     request_ready: In(1)
     m_ar_ready: In(1)
     s_r_ready: In(1)
@@ -160,6 +170,7 @@ class BridgeReadsProof(Component):
             bridge.m_r.valid.eq(self.m_r.valid), self.m_r.ready.eq(bridge.m_r.ready),
             bridge.m_r.payload.id.eq(self.m_r.payload.id),
             bridge.m_r.payload.last.eq(self.m_r.payload.last),
+            bridge.m_r.payload.resp.eq(self.m_r.payload.resp),
             bridge.request.ready.eq(self.request_ready), bridge.m_ar.ready.eq(self.m_ar_ready),
             bridge.s_r.ready.eq(self.s_r_ready),
         ]
@@ -173,12 +184,12 @@ class BridgeReadsProof(Component):
         beat = bridge.s_r.payload
         chosen = Chosen(m, bridge, bridge.s_ar, taken(bridge.s_r) & beat.last, beat.id, 0)
         went = chosen.check_address(m, bridge.m_ar)
-        self._memory(m, bridge, chosen)
-        self._answers(m, bridge, chosen, went)
+        self._answers(m, bridge, chosen, went, self._memory(m, bridge, chosen))
         return m
 
     def _memory(self, m, bridge, chosen):
-        """Answers bursts that it has; those of one id in their order."""
+        """Answers bursts that it has; those of one id in their order. What it says of the chosen
+        one's beats, this cycle's included."""
         counts = Array(Signal(4, name=f"in_memory_{id_}") for id_ in range(2))
         ahead, inside, beat = Signal(4), Signal(), Signal(3)
         address, answer = bridge.m_ar.payload, self.m_r.payload
@@ -199,8 +210,16 @@ class BridgeReadsProof(Component):
             m.d.sync += ahead.eq(ahead - 1)
         with m.Elif(ours & taken(bridge.m_r)):
             m.d.sync += [beat.eq(beat + 1), inside.eq(~answer.last)]
+        said = []
+        for index in range(4):
+            before, now = (Signal(2, name=f"{name}_{index}") for name in ("said", "says"))
+            comes = self.m_r.valid & ours & (beat == index)
+            m.d.comb += now.eq(Mux(comes, answer.resp, before))
+            m.d.sync += before.eq(now)
+            said.append(now)
+        return Array(said)
 
-    def _answers(self, m, bridge, chosen, went):
+    def _answers(self, m, bridge, chosen, went, said):
         answer, beat, over = bridge.s_r.payload, Signal(3), Signal()
         sent = chosen.payload.address
         ours = bridge.s_r.valid & chosen.accepted & ~over & (answer.id == sent.id) & (
@@ -212,12 +231,12 @@ class BridgeReadsProof(Component):
             m.d.sync += [
                 Assert(answer.last == (beat == sent.len)),
                 Assert(went == chosen.granted),
-                Assert(answer.resp == Mux(chosen.granted, Resp.OKAY.value, Resp.SLVERR.value)),
+                Assert(answer.resp == Mux(chosen.granted, said[beat[:2]], Resp.SLVERR.value)),
                 Assert(answer.data == Mux(chosen.granted, OURS, 0)),
             ]
         with m.If(ours & bridge.s_r.ready):
             m.d.sync += [beat.eq(beat + 1), over.eq(answer.last)]
-        m.d.sync += Cover(ours & answer.last & chosen.granted & (sent.len == 1))
+        m.d.sync += Cover(ours & answer.last & chosen.granted & (sent.len == 1) & answer.resp[1])
         m.d.sync += Cover(ours & answer.last & chosen.answered & ~chosen.granted & (sent.len == 1))
         m.d.sync += Cover(over & bridge.s_r.valid & bridge.fault)
 
@@ -230,7 +249,7 @@ class BridgeWritesProof(Component):
     s_w: In(stream.Signature(data.StructLayout({"ours": 1, "last": 1})))
     responds: In(1)
     response: In(Verdict)
-    m_b: In(stream.Signature(1))
+    m_b: In(stream.Signature(data.StructLayout({"id": 1, "resp": 2})))
     request_ready: In(1)
     m_aw_ready: In(1)
     m_w_ready: In(1)
@@ -246,7 +265,8 @@ class BridgeWritesProof(Component):
             bridge.s_w.payload.data.eq(Mux(self.s_w.payload.ours, OURS, OTHERS)),
             bridge.s_w.payload.last.eq(self.s_w.payload.last),
             bridge.m_b.valid.eq(self.m_b.valid), self.m_b.ready.eq(bridge.m_b.ready),
-            bridge.m_b.payload.id.eq(self.m_b.payload),
+            bridge.m_b.payload.id.eq(self.m_b.payload.id),
+            bridge.m_b.payload.resp.eq(self.m_b.payload.resp),
             bridge.request.ready.eq(self.request_ready), bridge.m_aw.ready.eq(self.m_aw_ready),
             bridge.m_w.ready.eq(self.m_w_ready), bridge.s_b.ready.eq(self.s_b_ready),
         ]
@@ -261,8 +281,8 @@ class BridgeWritesProof(Component):
         chosen = Chosen(m, bridge, bridge.s_aw, taken(bridge.s_b), bridge.s_b.payload.id, 1)
         went = chosen.check_address(m, bridge.m_aw)
         complete = self._device(m, bridge)
-        self._memory(m, bridge, chosen)
-        self._answers(m, bridge, chosen, went, complete)
+        said = self._memory(m, bridge, chosen)
+        self._answers(m, bridge, chosen, went, complete, said)
         return m
 
     def _device(self, m, bridge):
@@ -290,7 +310,8 @@ class BridgeWritesProof(Component):
         return beats >= end
 
     def _memory(self, m, bridge, chosen):
-        """Answers each burst once it has its address and all of its data."""
+        """Answers each burst once it has its address and all of its data. What it says of the
+        chosen one, this cycle included."""
         address, data = bridge.m_aw, bridge.m_w
         headers = Array(Signal(3, name=f"header_{index}") for index in range(4))   # AWLEN and id
         addressed, written, beat, done = Signal(3), Signal(3), Signal(2), Signal(3)
@@ -311,10 +332,31 @@ class BridgeWritesProof(Component):
         m.d.sync += done.eq(done + whole)
         for own, credit in enumerate(credits):
             m.d.sync += credit.eq(credit + (whole & (id_ == own))
-                                  - (taken(bridge.m_b) & (self.m_b.payload == own)))
-        m.d.sync += Assume(~self.m_b.valid | credits[self.m_b.payload].any())
+                                  - (taken(bridge.m_b) & (self.m_b.payload.id == own)))
+        m.d.sync += Assume(~self.m_b.valid | credits[self.m_b.payload.id].any())
+        return self._said(m, bridge, chosen)
 
-    def _answers(self, m, bridge, chosen, went, complete):
+    def _said(self, m, bridge, chosen):
+        """Memory's answer to the chosen burst: those of an id come in the order of its addresses.
+        """
+        there = Array(Signal(3, name=f"there_{id_}") for id_ in range(2))
+        ahead, inside, before, now = Signal(3), Signal(), Signal(2), Signal(2)
+        address, answer = bridge.m_aw.payload, self.m_b.payload
+        for id_, count in enumerate(there):
+            m.d.sync += count.eq(count + (taken(bridge.m_aw) & (address.id == id_))
+                                 - (taken(bridge.m_b) & (answer.id == id_)))
+        sent = chosen.payload.address
+        same = taken(bridge.m_b) & (answer.id == sent.id)
+        ours = self.m_b.valid & inside & (answer.id == sent.id) & (ahead == 0)
+        with m.If(taken(bridge.m_aw) & (address.qos == MARK)):
+            m.d.sync += [inside.eq(1), ahead.eq(there[sent.id] - same)]
+        with m.Elif(same & inside):
+            m.d.sync += [inside.eq(ahead.any()), ahead.eq(ahead - ahead.any())]
+        m.d.comb += now.eq(Mux(ours, answer.resp, before))
+        m.d.sync += before.eq(now)
+        return now
+
+    def _answers(self, m, bridge, chosen, went, complete, said):
         answer, over = bridge.s_b.payload, Signal()
         ours = bridge.s_b.valid & chosen.accepted & ~over & (
             answer.id == chosen.payload.address.id) & (chosen.ahead == 0)
@@ -323,12 +365,12 @@ class BridgeWritesProof(Component):
         with m.If(ours):
             m.d.sync += [
                 Assert(complete), Assert(went == chosen.granted),
-                Assert(answer.resp == Mux(chosen.granted, Resp.OKAY.value, Resp.SLVERR.value)),
+                Assert(answer.resp == Mux(chosen.granted, said, Resp.SLVERR.value)),
             ]
         with m.If(ours & bridge.s_b.ready):
             m.d.sync += over.eq(1)
         sent = chosen.payload.address
-        m.d.sync += Cover(ours & chosen.granted & (sent.len == 1))
+        m.d.sync += Cover(ours & chosen.granted & (sent.len == 1) & answer.resp[1])
         m.d.sync += Cover(ours & chosen.answered & ~chosen.granted & (sent.len == 1))
         m.d.sync += Cover(over & bridge.s_b.valid & bridge.fault)
 

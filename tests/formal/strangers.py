@@ -20,8 +20,10 @@ REQUESTS = 2
 
 
 class Place(data.Struct):
-    """What of the stranger's a read of the tables begins at."""
+    """What a read of the tables begins at: somewhere in the device directory; the stranger's entry
+    there; its context."""
 
+    directory: 1
     device: 1
     context: 1
 
@@ -128,6 +130,7 @@ class StrangersProof(Component):
         slots, asked, beat = [], core.ar.payload, core.r.payload
         where = Signal(Place)
         m.d.comb += [
+            where.directory.eq(asked.addr[20:] == 0),
             where.device.eq(asked.addr[4:] == stranger.device),
             where.context.eq(asked.addr[5:] == Cat(stranger.pasid[:7], Const(CONTEXTS, 52))),
         ]
@@ -148,14 +151,16 @@ class StrangersProof(Component):
 
 
 class FilesProof(StrangersProof):
-    """Whoever asks for files, while no entry is one of a file and no device bypasses."""
+    """Whoever asks for files, while no entry is one of a file and no device bypasses: bit 10 of all
+    words is 0, and bit 4 of the first word of what is read in the device directory."""
 
     def strange(self, request, stranger):
         return request.ft
 
     def withhold(self, m, word, place, first):
-        m.d.comb += [data.View(TableEntry, word).ft.eq(0),
-                     data.View(DeviceWord0, word).sto_bypass.eq(0)]
+        m.d.comb += data.View(TableEntry, word).ft.eq(0)
+        with m.If(place.directory & first):
+            m.d.comb += data.View(DeviceWord0, word).sto_bypass.eq(0)
 
 
 class DeviceProof(StrangersProof):

@@ -1,10 +1,11 @@
-"""The TLB, for one arbitrary fixed key and every history of look-ups, fills and flushes.
+"""The TLB, for one arbitrary fixed key and every history of look-ups, fills, drops and flushes.
 
 For all time, by induction over the tags (:class:`TlbPresenceProof`):
 
 * at most one entry ever matches;
-* it hits only if a fill that covers the key was committed after the last flush and before the
-  look-up compared, and only if the newest such fill allows what is asked.
+* it hits only if a fill that covers the key was committed after the last flush, and the last
+  invalidation that matches the key (§6), and before the look-up compared; and only if the newest
+  such fill allows what is asked.
 
 Up to a bound that lets every entry be replaced several times (:class:`TlbContentProof`):
 
@@ -16,6 +17,7 @@ from amaranth.lib.wiring import Component, In
 
 from siommu.arch.config import Config
 from siommu.arch.formats import PFN_BITS, Size
+from siommu.pipeline.events import Invalidation
 from siommu.pipeline.grants import Translation
 from siommu.pipeline.keys import TlbKey
 from siommu.pipeline.sizes import LINE_BITS
@@ -42,6 +44,15 @@ def _contains(key, mask, rights, fixed):
         Mux(rights.size == Size.PAGE_2M, same_2m, same_1g)))
 
 
+def _matches(invalidation, key, fixed):
+    """Whether an invalidation, whose device, PASID, FT and first page are in ``key``, is one of the
+    page of ``fixed`` (§6): in all fields that are selected."""
+    pages = (key.canonical == fixed.canonical) & ((key.vpn ^ fixed.vpn) >> invalidation.n == 0)
+    return Cat(~invalidation[f"by_{name}"] | same for name, same in (
+        ("ft", key.ft == fixed.ft), ("device", key.device == fixed.device),
+        ("pasid", key.pasid == fixed.pasid), ("addr", pages))).all()
+
+
 class TlbPresenceProof(Component):
     """A TLB of two entries with free inputs. ``fixed`` is any key, always the same."""
 
@@ -53,6 +64,8 @@ class TlbPresenceProof(Component):
     fill: In(1)
     translation: In(Translation)
     commit: In(1)
+    drop: In(1)
+    invalidation: In(Invalidation)
     flush: In(1)
 
     def elaborate(self, platform):
@@ -64,16 +77,16 @@ class TlbPresenceProof(Component):
             look_up.key.eq(self.key), look_up.far_key.eq(self.key), look_up.write.eq(self.write),
             fill.valid.eq(self.fill), fill.translation.eq(self.translation),
             fill.commit.eq(self.commit), tlb.flush.eq(self.flush),
+            tlb.drop.valid.eq(self.drop), tlb.drop.invalidation.eq(self.invalidation),
         ]
         fixed = self.fixed
 
         # The environment's part of the contract.
         started, before = Signal(), Signal(TlbKey)
-        recent_fills = Signal(FILL_SPACING - 1)
-        m.d.sync += [started.eq(1), before.eq(fixed), recent_fills.eq(Cat(self.fill,
-                                                                          recent_fills))]
+        changes, recent = self.fill | self.drop, Signal(FILL_SPACING - 1)
+        m.d.sync += [started.eq(1), before.eq(fixed), recent.eq(Cat(changes, recent))]
         m.d.sync += Assume(~started | (before.as_value() == fixed.as_value()))
-        m.d.sync += Assume(~(self.fill & recent_fills.any()))
+        m.d.sync += [Assume(~(changes & recent.any())), Assume(~(self.fill & self.drop))]
 
         # Of a larger mapping, every page of the line is there.
         filled = self.translation
@@ -87,11 +100,12 @@ class TlbPresenceProof(Component):
         present, content = Signal(), Signal(Translation)
         with m.If(written):
             m.d.sync += [present.eq(1), content.eq(translation)]
-        with m.If(self.flush):
+        dropped = delayed(m, self.drop & _matches(self.invalidation, self.key, fixed), 2)
+        with m.If(self.flush | dropped):
             m.d.sync += present.eq(0)
 
         # A look-up of the key, two cycles after its compare.
-        asked = delayed(m, ~self.fill & (self.key.as_value() == fixed.as_value()), 2)
+        asked = delayed(m, ~changes & (self.key.as_value() == fixed.as_value()), 2)
         then_present, then = delayed(m, present, 2), delayed(m, content, 2)
         then_write = delayed(m, self.write, 2)
         page = fixed.vpn[:LINE_BITS]
@@ -109,12 +123,12 @@ class TlbPresenceProof(Component):
                     Assert(look_up.outcome.pfn == where),
                     Assert(look_up.outcome.extent == behind),
                 ]
-        m.d.sync += Cover(asked & look_up.hit & then_write & (recent_fills != 0))
-
         # Of the state: never two entries for one page, and none that was not filled.
         held = Cat(valid & _contains(tag.key, tag.mask, tag.rights, fixed)
                    for valid, tag in zip(tlb.tags.valid, tlb.tags.tags))
         m.d.sync += [Assert(~held.all()), Assert(~held.any() | present)]
+        m.d.sync += [Cover(asked & look_up.hit & then_write & recent.any()),
+                     Cover(dropped & held.any() & ~self.flush)]
         for valid, tag in zip(tlb.tags.valid, tlb.tags.tags):
             with m.If(valid):
                 m.d.sync += [Assert(tag.spans[name] == value)

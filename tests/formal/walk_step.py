@@ -4,7 +4,8 @@ specification's text with literal bit positions; only the order of the steps is 
 
 A speculative walk, which no request waits for, differs in three things: it is content with either
 right, it does not look at D, and if it read a line, what ends it without a bus error is told as a
-grant of no rights."""
+grant of no rights. A walk that a cache led to its entry denies nothing (§4): it is made again from
+the device entry, or is of a device out of the directory's range."""
 
 from amaranth.hdl import Assert, Assume, Cat, Const, Cover, Module, Mux, Signal
 from amaranth.lib.wiring import Component, In
@@ -92,11 +93,10 @@ class TableEntryProof(Component):
         m.d.sync += [
             Assume(state.table == Table.PAGE_TABLE),
             Assume((level >= 1) & (level <= 5)),
-            Assume(~state.cached),
             # what was gathered on the way for FT = 0 holds no NR
             Assume(ft | ~state.no_read),
-            # a RISC-V table is for memory, and no right is gathered in it
-            Assume(~riscv | (~ft & state.write)),
+            # no right is gathered in a RISC-V table
+            Assume(~riscv | (state.write & ~state.no_read)),
         ]
 
         says = {}
@@ -134,10 +134,17 @@ class TableEntryProof(Component):
         with m.Elif(leaf & self.check_ad & key.write & ~says["dirty"] & ~state.speculative):
             ends(Cause.ACCESS_FLAG, 2)
 
-        outcome, empty = step.outcome, Signal()
-        m.d.comb += empty.eq(state.speculative & state.line & (cause != 0) & ~self.error)
-        m.d.sync += Assert(step.finish == (leaf | (cause != 0)))
-        m.d.sync += Assert(step.read == ~step.finish)
+        outcome, empty, led, again = step.outcome, Signal(), Signal(), Signal()
+        m.d.comb += [
+            empty.eq(state.speculative & state.line & (cause != 0) & ~self.error),
+            led.eq(state.cached & (cause != 0)),
+            again.eq(led & ~state.speculative & ~out_of_range(key, 0)),
+        ]
+        m.d.sync += [
+            Assert(step.finish == ((leaf | (cause != 0)) & ~again)),
+            Assert(step.read == ~step.finish), Assert(step.restart == (led & ~state.speculative)),
+            Assert(~again | ~step.region.valid), Cover(again), Cover(led & step.finish & ~empty),
+        ]
         m.d.sync += Assert(~step.context.valid & ~step.device.valid)
         with m.If(step.finish):
             with m.If(empty):
@@ -145,11 +152,12 @@ class TableEntryProof(Component):
                              Assert(~outcome.rights.write)]
             with m.Else():
                 m.d.sync += [
-                    Assert(outcome.cause.as_value() == cause),
-                    Assert(outcome.disposition.as_value() == disposition),
+                    Assert(outcome.cause.as_value() == Mux(led, Cause.DEVICE_INVALID.value, cause)),
+                    Assert(outcome.disposition.as_value() == Mux(led, 0, disposition)),
                 ]
             with m.If(cause != 0):
-                m.d.sync += [Assert(outcome.level == level), Assert(outcome.entry == state.entry)]
+                m.d.sync += [Assert(outcome.level == Mux(led, 0, level)),
+                             Assert(outcome.entry == Mux(led, 0, state.entry))]
             with m.Else():
                 m.d.sync += [
                     Assert(outcome.pfn == says["number"] | says["given"]),
@@ -158,7 +166,7 @@ class TableEntryProof(Component):
                     Assert(outcome.rights.write == write_all),
                     Assert(outcome.rights.dirty == (says["dirty"] | ~self.check_ad)),
                 ]
-        with m.Else():
+        with m.Elif(~again):
             index = Signal(9)
             with m.Switch(level - 1):
                 for below in range(1, 5):
@@ -175,7 +183,7 @@ class TableEntryProof(Component):
                 Assert(following.deny == state.deny),
                 Assert(following.absent == state.absent),
                 Assert(words_minus_one(following.table) == 0),
-                Assert(~step.restart),
+                Assert(following.cached == state.cached),
                 Assert(following.line == (level == 2)),
                 Assert(step.region.valid == (level == 2)),
             ]
