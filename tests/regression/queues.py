@@ -89,7 +89,7 @@ def compare(tb, failed, records):
     assert sum(map(len, failed)) == len(records)
 
 
-FAR = 0xF000 << 32      #: a page's address with four bits that those of tables do not have
+FAR = 0xF0 << 32     #: a page's address, below every limit, with four bits that tables do not have
 
 
 class Queues:
