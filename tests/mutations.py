@@ -601,6 +601,12 @@ MUTATIONS = {
     "bridge-crosses-page": Mutation(
         "an INCR burst may end a beat behind its page", "bridge/legal",
         "last < PAGE_BYTES >> step", "last <= PAGE_BYTES >> step"),
+    "bridge-wrap-of-any-length": Mutation(
+        "a WRAP burst of three beats is let through", "bridge/legal",
+        "whole & aligned", "aligned"),
+    "bridge-reserved-burst": Mutation(
+        "the reserved AxBURST is let through", "bridge/legal",
+        "(address.burst == Burst.FIXED.value) & short", "short"),
     "bridge-answer-of-another": Mutation(
         "an answer goes to the slot beside its own", "bridge/request_share",
         "response.tag[:self._config.slot_bits]", "response.tag[:self._config.slot_bits] ^ 1"),
@@ -622,6 +628,9 @@ MUTATIONS = {
     "bridge-refused-okay": Mutation(
         "a refused read is answered with OKAY", "bridge/merge",
         "Mux(ours, Resp.SLVERR.value", "Mux(ours, Resp.OKAY.value"),
+    "bridge-error-hidden": Mutation(
+        "an error of memory is answered with OKAY", "bridge/merge",
+        "Mux(ours, Resp.SLVERR.value, memory.payload.resp)", "Mux(ours, Resp.SLVERR.value, 0)"),
     "bridge-tears-bursts": Mutation(
         "beats of a refused read come between those of a burst", "bridge/merge",
         "refused.valid & Mux(moves, beat.last, ~within)", "refused.valid"),

@@ -101,7 +101,8 @@ PROOFS = {
     "bridge-reads": Proof("bridge", "BridgeReadsProof", "bmc", 12, 12, (
         "bridge-refused-passes", "bridge-answer-overtakes", "bridge-overtakes-answer",
         "bridge-low-bits", "bridge-crosses-page", "bridge-stale-grant", "bridge-refused-okay",
-        "bridge-one-beat"), "memory_map\nopt -full"),
+        "bridge-one-beat", "bridge-wrap-of-any-length", "bridge-reserved-burst",
+        "bridge-error-hidden"), "memory_map\nopt -full"),
     "bridge-writes": Proof("bridge", "BridgeWritesProof", "bmc", 11, 11, (
         "bridge-refused-passes", "bridge-asks-for-reads", "bridge-answer-of-another",
         "bridge-refused-data", "bridge-data-first", "bridge-wlast-believed",

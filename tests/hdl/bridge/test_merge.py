@@ -15,7 +15,7 @@ def test_bursts_stay_whole():
     refused = [(8 + n % 3, beat == n % 4) for n in range(60) for beat in range(n % 4 + 1)]
 
     async def of_memory(ctx):
-        await feed(ctx, dut.memory, [{"id": id_, "data": data + 1, "resp": 0, "last": last}
+        await feed(ctx, dut.memory, [{"id": id_, "data": data + 1, "resp": data % 4, "last": last}
                                      for id_, data, last in memory], lambda: rng.choice((0, 0, 2)))
 
     async def of_bridge(ctx):       # a burst's beats come without a gap, as they do
@@ -40,7 +40,7 @@ def test_bursts_stay_whole():
                 ends.append(id_)
     simulate(dut, of_memory, of_bridge, device, count_ends, cycles=5000)
     assert [beat for beat in found if beat[0] < 8] == [
-        (id_, data + 1, 0, last) for id_, data, last in memory]
+        (id_, data + 1, data % 4, last) for id_, data, last in memory]
     assert [beat for beat in found if beat[0] >= 8] == [(id_, 0, 2, last) for id_, last in refused]
     assert ends == [id_ for id_, _, last in memory if last]
     within = None
