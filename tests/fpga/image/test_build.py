@@ -11,6 +11,7 @@ from fpga.image.build import main, sources, summary
 from fpga.image.clocks import Pll
 from fpga.image.config import ImageConfig
 from fpga.image.families import Made
+from fpga.image.simulated import with_loops
 from siommu.arch.config import PRESETS, Config, ConfigError
 
 
@@ -136,3 +137,17 @@ def test_files_are_whole(tmp_path):
         (tmp_path / name).write_bytes(content)
         assert tools.is_complete(tmp_path / name) == whole, name
     assert not tools.is_complete(tmp_path / "absent.bit")
+
+
+def test_zeros_become_a_loop():
+    """The first rows of a memory, as many as begin as 0; no others."""
+    def rows(name, *values):
+        return "".join(f"    {name}[{row}] = {value};\n" for row, value in enumerate(values))
+
+    kept = rows("a", "8'h01", "8'h00", "8'h00") + rows("b", "4'h0")
+    assert with_loops(kept) == kept
+    text = with_loops(kept + rows("words", *["72'h000"] * 3) + rows("c", "1'h0", "1'h0"))
+    assert text == kept + "    for (int row = 0; row < 3; row = row + 1) words[row] = 72'h000;\n" \
+        "    for (int row = 0; row < 2; row = row + 1) c[row] = 1'h0;\n"
+    assert with_loops(rows("d", "2'h0", "2'h0", "2'h1")) == \
+        "    for (int row = 0; row < 2; row = row + 1) d[row] = 2'h0;\n    d[2] = 2'h1;\n"
