@@ -23,7 +23,8 @@ PRESET ?= small
 PYTEST := $(PY) -m pytest
 PARALLEL := -n auto --dist loadscope --no-loadscope-reorder
 # Tests that have a target of their own.
-ELSEWHERE := --ignore tests/linux --ignore tests/soc --ignore tests/cluster --ignore tests/soft_errors
+ELSEWHERE := --ignore tests/linux --ignore tests/soc --ignore tests/cluster --ignore tests/soft_errors \
+	--ignore tests/fpga/image
 export PYTHON
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -31,7 +32,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 .PHONY: help verilog check test test-soc test-synth linux test-linux stress-linux linux-shell regress lint demo waves formal mutants mutants-random soft-errors bench bench-linux bench-synth soak revocation matrix \
-	fpga board-sim soc campaign coverage test-cluster test-netlist test-undefined test-flips \
+	fpga board-sim soc campaign coverage test-cluster test-netlist test-undefined test-flips test-board \
 	docs generate lock clean distclean
 
 help: ## this list
@@ -82,6 +83,10 @@ test: $(STAMP) ## unit tests and regression (SEED=n: of its random tests)
 	@sh scripts/check_tools.sh compiler libpython e2fsprogs tools
 	@echo "siommu: running the tests (ARGS=-n0 runs them one after the other)"
 	@$(PYTEST) $(PARALLEL) $(ELSEWHERE) -m "not synthesis" $(ARGS)
+
+test-board: $(STAMP) ## the image of an FPGA board, and a simulated one behind its UART (a minute)
+	@sh scripts/check_tools.sh compiler tools
+	@$(PYTEST) $(PARALLEL) tests/fpga/image $(ARGS)
 
 test-soc: $(STAMP) ## the core in what others build: FuseSoC, Amaranth, LiteX, beside a processor
 	@sh scripts/check_tools.sh compiler libpython tools

@@ -17,6 +17,8 @@ LONGEST = ("random_worlds-default+", "random_worlds-large",
            "tests/regression/bridge/test_bridge.py", "causes-default", "causes-edge",
            "random_worlds-small", "tests/hdl/test_core.py", "tests/hdl/generate/test_tools.py",
            "tests/hdl/walk/test_walker.py", "tests/hdl/miss/test_unit.py",
+           "tests/tools/test_whole_files.py", "tests/sim/qemu", "tests/sim/verilated",
+           "revocation-default", "riscv-default", "riscv-edge", "tests/fpga/image/test_host.py",
            "tests/soc/riscv/test_riscv.py")
 #: Files that are too slow for the short tour (`make check`).
 SLOW = ("tests/demo/test_demo.py", "tests/demo/test_driver.py", "tests/hdl/test_core.py",
@@ -26,7 +28,6 @@ SLOW = ("tests/demo/test_demo.py", "tests/demo/test_driver.py", "tests/hdl/test_
         "tests/hdl/walk/test_step.py", "tests/sim/time/test_cocotb_scheduler.py",
         "tests/sim/host/test_kernel.py", "tests/tools/test_whole_files.py",
         "tests/sim/verilated/test_core.py", "tests/sim/qemu/test_live_core.py",
-        "tests/fpga/image/test_host.py",
         "tests/regression/bridge/test_bridge.py", "tests/hdl/generate/test_installed.py")
 
 _outcome = Outcome()
