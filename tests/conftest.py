@@ -17,8 +17,9 @@ LONGEST = ("random_worlds-default+", "random_worlds-large",
            "tests/regression/bridge/test_bridge.py", "causes-default", "causes-edge",
            "random_worlds-small", "tests/hdl/test_core.py", "tests/hdl/generate/test_tools.py",
            "tests/hdl/walk/test_walker.py", "tests/hdl/miss/test_unit.py",
-           "tests/tools/test_whole_files.py", "tests/sim/qemu", "tests/sim/verilated",
-           "revocation-default", "riscv-default", "riscv-edge", "tests/fpga/image/test_host.py",
+           "tests/tools/test_whole_files.py", "tests/sim/qemu/test_live_core.py",
+           "tests/sim/verilated/test_library.py", "revocation-default", "riscv-default",
+           "riscv-edge", "tests/fpga/image/test_host.py",
            "tests/soc/riscv/test_riscv.py")
 #: Files that are too slow for the short tour (`make check`).
 SLOW = ("tests/demo/test_demo.py", "tests/demo/test_driver.py", "tests/hdl/test_core.py",
