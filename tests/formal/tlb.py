@@ -26,6 +26,7 @@ from siommu.tlb.entry import spanned
 from siommu.tlb.first_level import FirstLevelTlb
 
 from .temporal import delayed
+from .walk_cache import agrees
 
 __all__ = ["TlbPresenceProof", "TlbContentProof"]
 
@@ -42,15 +43,6 @@ def _contains(key, mask, rights, fixed):
     return Mux(rights.size == Size.BYPASS, device, space & Mux(
         rights.size == Size.PAGE_4K, same_line & in_mask,
         Mux(rights.size == Size.PAGE_2M, same_2m, same_1g)))
-
-
-def _matches(invalidation, key, fixed):
-    """Whether an invalidation, whose device, PASID, FT and first page are in ``key``, is one of the
-    page of ``fixed`` (§6): in all fields that are selected."""
-    pages = (key.canonical == fixed.canonical) & ((key.vpn ^ fixed.vpn) >> invalidation.n == 0)
-    return Cat(~invalidation[f"by_{name}"] | same for name, same in (
-        ("ft", key.ft == fixed.ft), ("device", key.device == fixed.device),
-        ("pasid", key.pasid == fixed.pasid), ("addr", pages))).all()
 
 
 class TlbPresenceProof(Component):
@@ -100,7 +92,10 @@ class TlbPresenceProof(Component):
         present, content = Signal(), Signal(Translation)
         with m.If(written):
             m.d.sync += [present.eq(1), content.eq(translation)]
-        dropped = delayed(m, self.drop & _matches(self.invalidation, self.key, fixed), 2)
+        # An invalidation is of one half of the address space.
+        covered = agrees(self.invalidation, self.key, fixed, "vpn", 0) & (
+            ~self.invalidation.by_addr | (self.key.canonical == fixed.canonical))
+        dropped = delayed(m, self.drop & covered, 2)
         with m.If(self.flush | dropped):
             m.d.sync += present.eq(0)
 

@@ -9,19 +9,16 @@ from amaranth.hdl import Array, Assert, Assume, Cat, Const, Cover, Module, Mux, 
 from amaranth.lib import data
 from amaranth.lib.wiring import Component, In
 
-from siommu.arch.config import Config
 from siommu.arch.formats import Cause
 from siommu.lib.structs import assign
 from siommu.pipeline.keys import WalkKey
-from siommu.pipeline.tables import reach
-from siommu.walk.decode import WordDecoder
 from siommu.walk.directory import out_of_range
-from siommu.walk.state import CLEARED_PER_ENTRY, EntryProgress, Table, WalkState, reserved_bits
-from siommu.walk.step import WordStep
+from siommu.walk.state import CLEARED_PER_ENTRY, EntryProgress, Table, WalkState
+
+from .walk_step import CONFIG, decision
 
 __all__ = ["UpperEntryProof"]
 
-CONFIG = Config()
 WORDS = 4           #: of the longest entry
 
 
@@ -108,18 +105,9 @@ class UpperEntryProof(Component):
             name: 0 if name in CLEARED_PER_ENTRY else self.before[name]
             for name, _ in self.before.shape()})
         for number in range(WORDS):
-            facts, step, word = WordDecoder(CONFIG), WordStep(CONFIG), self.words[number]
-            m.submodules[f"facts_{number}"], m.submodules[f"step_{number}"] = facts, step
-            m.d.comb += [
-                facts.key.eq(self.key), facts.state.eq(self.state), facts.word.eq(word),
-                facts.error.eq(self.errors[number]), facts.last.eq(self.last == number),
-                facts.check_ad.eq(self.check_ad), step.check_ad.eq(self.check_ad),
-                *assign(facts.reserved, reserved_bits(word, CONFIG)),
-                *assign(step.word, {
-                    "says": facts.says, "key": self.key, "state": self.state, "content": word,
-                    "progress": progress, "out_of_range": out_of_range(self.key, 0)}),
-                *assign(step.word.reach, reach(self.key, CONFIG)),
-            ]
+            step = decision(m, f"step_{number}", key=self.key, state=self.state,
+                            word=self.words[number], error=self.errors[number],
+                            check_ad=self.check_ad, last=self.last == number, progress=progress)
             m.d.sync += Assert(~((step.finish | step.read) & (self.last != number)))
             progress = step.progress
             said.append(step)

@@ -22,10 +22,26 @@ from siommu.walk.leaf import decode_leaf, leaf_page
 from siommu.walk.state import Table, WalkState, reserved_bits, words_minus_one
 from siommu.walk.step import WordStep
 
-__all__ = ["TableEntryProof"]
+__all__ = ["CONFIG", "TableEntryProof", "decision"]
 
 
 CONFIG = Config()
+
+
+def decision(m, name, *, key, state, word, error, check_ad, last=1, **known):
+    """The walker's own decision for a word (:class:`WordStep`), with all that it is told of it;
+    ``known``: further fields of its :class:`siommu.walk.state.WalkWord`."""
+    m.submodules[f"{name}_facts"], m.submodules[name] = facts, step = \
+        WordDecoder(CONFIG), WordStep(CONFIG)
+    m.d.comb += [
+        facts.key.eq(key), facts.state.eq(state), facts.word.eq(word), facts.error.eq(error),
+        facts.last.eq(last), facts.check_ad.eq(check_ad), step.check_ad.eq(check_ad),
+        *assign(facts.reserved, reserved_bits(word, CONFIG)),
+        *assign(step.word, {"says": facts.says, "key": key, "state": state, "content": word,
+                            "out_of_range": out_of_range(key, 0), **known}),
+        *assign(step.word.reach, reach(key, CONFIG)),
+    ]
+    return step
 
 
 class TableEntryProof(Component):
@@ -79,17 +95,10 @@ class TableEntryProof(Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.facts, m.submodules.step = facts, step = WordDecoder(CONFIG), WordStep(CONFIG)
         word, key, state = self.word, self.key, self.state
         ft, level, riscv = key.ft, state.level, state.entry_format
-        m.d.comb += [
-            facts.key.eq(key), facts.state.eq(state), facts.word.eq(word),
-            facts.error.eq(self.error), facts.last.eq(1), facts.check_ad.eq(self.check_ad),
-            *assign(facts.reserved, reserved_bits(word, CONFIG)), step.check_ad.eq(self.check_ad),
-            *assign(step.word, {"says": facts.says, "key": key, "state": state, "content": word,
-                                "out_of_range": out_of_range(key, 0)}),
-            *assign(step.word.reach, reach(key, CONFIG)),
-        ]
+        step = decision(m, "step", key=key, state=state, word=word, error=self.error,
+                        check_ad=self.check_ad)
         m.d.sync += [
             Assume(state.table == Table.PAGE_TABLE),
             Assume((level >= 1) & (level <= 5)),

@@ -11,7 +11,7 @@ from sim.model.golden import Access
 from siommu.arch.formats import Cause, Disposition, Mode, Size
 
 from .bench import Testbench
-from .queues import Queues, record_of
+from .queues import Queues, check_records, collect
 from .scene import Scene
 
 BASE = 0x1234_5678_9000     # every level's index differs
@@ -51,7 +51,7 @@ def bits(*ranges):
 async def run_case(tb, case, good):
     """Cold, again, warm, repaired. Every answer is checked against the golden model as well, and
     every fault's record, with its level and entry."""
-    wanted, queues = [], await _recorded(tb)
+    recorded = await _recorded(tb)
 
     async def ask(access, cause, level=None):
         tb.forget()
@@ -64,8 +64,6 @@ async def run_case(tb, case, good):
             ports = tb.drivers
         for transaction in [port.send(access) for port in ports]:
             await transaction.wait()
-            if answer.cause is not Cause.OK and not answer.quiet:
-                wanted.append(record_of(tb, transaction, tb.drivers.index(transaction.port)))
 
     await tb.invalidate()
     case.do()
@@ -77,18 +75,15 @@ async def run_case(tb, case, good):
         case.undo()
         await ask(case.access, Cause.OK)
         await ask(case.access, Cause.OK)
-    found = await queues.records_until(len(wanted))
-    for port in range(len(tb.drivers)):     # of one port they are in order
-        of_port = [[{**each, "cycles": 0} for each in records if each["port"] == port]
-                   for records in (found, wanted)]
-        assert of_port[0] == of_port[1], case.name
+    await check_records(*recorded)
 
 
 async def _recorded(tb):
-    """The queues of a simulation, whose faults are recorded from the first case on."""
+    """The queues of a simulation, whose faults are recorded from the first case on, and the records
+    that they must leave."""
     if not hasattr(tb, "recorded"):
-        tb.recorded = Queues(tb)
-        await tb.recorded.start(commands=False)
+        tb.recorded = Queues(tb), collect(tb)
+        await tb.recorded[0].start(commands=False)
     return tb.recorded
 
 

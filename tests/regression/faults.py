@@ -76,7 +76,7 @@ async def records_are_the_oracles(dut, seed):
         assert int(dut.irq_fault.value)
         records += await queues.take()
         seen = {Cause(entry["cause"]) for entry in records}
-        compare(tb, failed, records)
+        compare(failed, records)
         assert await queues.counter("faults") == len(records)
         assert await queues.counter("faults_lost") == 0
         assert await tb.regs.get(offset("FQ_STATUS")) == RECORD
@@ -106,7 +106,7 @@ async def overflow(dut):
             assert bool(int(dut.irq_fault.value)) == full
             assert await queues.counter("faults_lost") == max(0, sent - 7)
         records = await queues.take()
-        compare(tb, [failed[0][:7]], records)
+        compare([failed[0][:7]], records)
         await tb.regs.set(offset("FQ_STATUS"), OVERFLOW)
         await tb.drivers[0].request(space.access(1, 0, AREA + PAGE * 99))
         await tb.cycles(200)
@@ -144,7 +144,7 @@ async def a_storm_does_not_drown_others(dut):
         records += await queues.take()
         of_storm = [entry for entry in records if entry["port"] == 0]
         rest = [entry for entry in records if entry["port"]]
-        compare(tb, [[], *failed[1:]], rest)
+        compare([[], *failed[1:]], rest)
         assert limited and 0 < len(of_storm) < 600
         assert await queues.counter("faults_lost") == 600 - len(of_storm)
         assert await queues.counter("faults") == 600 + len(rest)
@@ -161,15 +161,15 @@ async def quotas(dut):
         failed = collect(tb)
         lost = 0
         for number in (3, 9, 5, 6):
-            for transactions in failed:
-                transactions.clear()
+            for listed in failed:
+                listed.clear()
             for port in tb.drivers:
                 for _ in range(number):
                     port.send(space.access(1, 0, AREA))
             await tb.drain()
             await tb.cycles(300)
             lost += max(0, number - 5) * len(tb.drivers)
-            compare(tb, [each[:5] for each in failed], await queues.take())
+            compare([each[:5] for each in failed], await queues.take())
             assert await queues.counter("faults_lost") == lost
             limited = await tb.regs.get(offset("FQ_STATUS")) & LIMITED
             assert bool(limited) == (number > 5)
@@ -184,14 +184,14 @@ async def a_new_owner_has_new_quotas(dut):
         scene, queues = await _start(tb, "a_new_owner_has_new_quotas", quota=3)
         space, failed = scene.space(), collect(tb)
         for _ in range(3):
-            for transactions in failed:
-                transactions.clear()
+            for listed in failed:
+                listed.clear()
             for port in tb.drivers:
                 for _ in range(5):
                     port.send(space.access(1, 0, AREA))
             await tb.drain()
             await tb.cycles(300)
-            compare(tb, [each[:3] for each in failed], await queues.take(free=False))
+            compare([each[:3] for each in failed], await queues.take(free=False))
             await tb.regs.set(offset("FQ_CTRL"), 0)
             await tb.regs.set(offset("FQ_CTRL"), 1)
             queues.head = 0
@@ -328,7 +328,7 @@ async def slow_writes_lose_nothing(dut):
                 "hits wait for another port's records"
         await tb.drain()
         await tb.cycles(3200)
-        compare(tb, failed, await queues.take())
+        compare(failed, await queues.take())
         assert len(failed[0]) == sent + 1
         assert await queues.counter("faults_lost") == 0
 

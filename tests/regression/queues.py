@@ -10,8 +10,8 @@ from siommu.arch.formats import Cause, CommandAddress, CommandWord0, FaultWord0,
 from siommu.arch.packing import pack, unpack
 from siommu.arch.register_map import register
 
-__all__ = ["Queues", "offset", "record_of", "collect", "compare", "inval_tlb", "inval_context",
-           "fence", "prefetch"]
+__all__ = ["Queues", "offset", "record_of", "collect", "compare", "check_records", "inval_tlb",
+           "inval_context", "fence", "prefetch"]
 
 
 def offset(name):
@@ -63,30 +63,41 @@ def record_of(tb, transaction, port):
 
 
 def collect(tb):
-    """Lists of the transactions whose faults are recorded, by port, in the order of their answers.
-    From now on every answer is checked and listed."""
+    """Lists of the records that faults must leave, by port, in the order of their answers. From
+    now on every answer is checked, and every fault that is recorded is listed, as the tables are
+    when it is answered."""
     failed = [[] for _ in tb.drivers]
 
     def expect(transaction):
         tb.check(transaction)
         answer = tb.answers(transaction.access)[-1]
         if not (answer.granted or answer.quiet or answer.cause is Cause.CORE_OFF):
-            failed[tb.drivers.index(transaction.port)].append(transaction)
+            port = tb.drivers.index(transaction.port)
+            failed[port].append(record_of(tb, transaction, port))
     tb.expect = expect
     return failed
 
 
-def compare(tb, failed, records):
+def compare(failed, records):
     """Every fault has its record, in its port's order, and no other is there."""
-    for port, transactions in enumerate(failed):
+    for port, wanted in enumerate(failed):
         mine = [entry for entry in records if entry["port"] == port]
-        assert len(mine) == len(transactions), f"port {port}"
+        assert len(mine) == len(wanted), f"port {port}"
         stamps = [entry.pop("cycles") for entry in mine]
         assert stamps == sorted(stamps)
-        for entry, transaction in zip(mine, transactions):
-            wanted = record_of(tb, transaction, port)
-            assert entry == wanted, f"{transaction.access}: {entry}, not {wanted}"
+        for entry, one in zip(mine, wanted):
+            assert entry == one, f"{entry}, not {one}"
     assert sum(map(len, failed)) == len(records)
+
+
+async def check_records(queues, failed):
+    """Compares the records of all faults since the last call, whose lists (:func:`collect`) are
+    empty then; the ports must be idle. Returns how many there were."""
+    records = await queues.records_until(sum(map(len, failed)))
+    compare(failed, records)
+    for listed in failed:
+        listed.clear()
+    return len(records)
 
 
 FAR = 0xF0 << 32     #: a page's address, below every limit, with four bits that tables do not have

@@ -12,7 +12,6 @@ import cocotb
 
 from sim.model.golden import Access, GoldenModel
 from sim.tables import PageTable, RiscvTable
-from sim.tables.page_tables import ADDR
 from siommu.arch.formats import Cause, Mode, RiscvEntry, Size, TableEntry
 from siommu.arch.packing import field_mask
 
@@ -79,6 +78,10 @@ class _Device:
         self.pasids = self.pasids or space.pasids
         self.pasids.set(pasid, mem=space.tables[0], sto=space.tables[1], mem_deny=1, sto_deny=2)
         scene.directory.set(self.number, devid=self.number, pasids=self.pasids)
+        # Where they are stays, though they may become invalid.
+        space.context = self.pasids.context_address(pasid)
+        space.directory = [self.pasids.entry_address(pasid, level)
+                           for level in range(1, self.pasids.levels + 1)]
         self.spaces.append(space)
         for ft in (0, 1):
             for place in range(2):
@@ -143,13 +146,6 @@ class _Device:
                 self.tb.memory.read_u64(base + 8 * (vaddr >> 9 * above + 3 & 511)))
         return base + 8 * (vaddr >> 9 * level + 3 & 511)
 
-    def _directory_entry(self, pasid, level):
-        """Address of an entry of the PASID directory, also below one that is not valid."""
-        base = self.pasids.base
-        if self.pasids.levels > level:
-            base = self.tb.memory.read_u64(base + 8 * (pasid >> 16)) & ADDR
-        return base + 8 * (pasid >> 16 if level == 2 else pasid >> 7 & 511)
-
     # -- changes -------------------------------------------------------------------------------
 
     async def provoke(self, space, ft, vaddr):
@@ -194,8 +190,7 @@ class _Device:
             where = vaddr & -(PAGE << n) & ALL
         elif kind < .92:                            # the context: another table, or none
             await self.provoke(space, ft, vaddr)
-            page = self.tb.memory.read_u64(self._directory_entry(space.pasid, 1)) & ADDR
-            addr = page + 32 * (space.pasid & 127) + 8 * ft
+            addr = space.context + 8 * ft
             word = memory.read_u64(addr)
             if rng.random() < .5:
                 space.tables[ft], space.others[ft] = space.others[ft], space.tables[ft]
@@ -208,7 +203,7 @@ class _Device:
         elif kind < .96:                            # an entry of the PASID directory
             await self.provoke(space, ft, vaddr)
             level = rng.randint(1, self.pasids.levels)
-            addr = self._directory_entry(space.pasid, level)
+            addr = space.directory[level - 1]
             # V, or a bit that must be 0; above, they are of every process of the device.
             self._store({addr: memory.read_u64(addr) ^ rng.choice((1, 2, 1 << 60))})
             return [inval_context(device=self.number,

@@ -5,21 +5,19 @@ import contextlib
 import os
 import shutil
 
-from sim.folders import digest, made
+from sim.folders import digest, once
 
 __all__ = ["shared_runtime"]
 
 
 @contextlib.contextmanager
-def shared_runtime(folder, kept, flags, *key):
+def shared_runtime(folder, flags, *key):
     """Around the compilation of a model in ``folder``: it is linked with the objects of Verilator's
-    library that an earlier one has left, or leaves its own.
+    library that an earlier one has left beside that folder, or leaves its own.
 
     Parameters
     ----------
     folder : Path
-    kept : Path
-        Where the objects of all keys are.
     flags : str
         What MAKEFLAGS is to be.
     key
@@ -30,13 +28,14 @@ def shared_runtime(folder, kept, flags, *key):
     WriteError
         The folder cannot be written.
     """
-    objects = kept / f"runtime-{digest(flags, os.environ.get('CXX'), *key)}"
-    ready = objects.exists()
-    if ready:       # make has none of its own to compile
-        flags += f" VM_GLOBAL_FAST= VM_GLOBAL_SLOW= LOADLIBES={objects}/*.o"
+    objects = folder.parent / f"runtime-{digest(flags, os.environ.get('CXX'), *key)}"
+    if objects.exists():        # make has none of its own to compile
+        flags += f" VM_GLOBAL_FAST= VM_GLOBAL_SLOW= LOADLIBES=../{objects.name}/*.o"
     os.environ["MAKEFLAGS"] = flags
     yield
-    if not ready:
-        with made(objects) as scratch:
-            for each in folder.glob("verilated*.o"):
-                shutil.copyfile(each, scratch / each.name)
+    once(objects, lambda scratch: _keep(folder, scratch))
+
+
+def _keep(folder, scratch):
+    for each in folder.glob("verilated*.o"):
+        shutil.copyfile(each, scratch / each.name)

@@ -7,7 +7,7 @@ __all__ = ["DEFAULT_SEEDS", "seeds"]
 DEFAULT_SEEDS = 3       #: of the random worlds, where nobody chooses any
 
 
-def seeds(count):
+def seeds(count=DEFAULT_SEEDS):
     """The seeds that ``SEED`` or ``SEEDS`` chose, for every random test; else 0 to ``count`` - 1.
 
     ``SIOMMU_SEEDS`` has them (:func:`.outcome.choose_seeds`).

@@ -252,8 +252,7 @@ def _compile(files, folder, args, versions, waves, top):
     log = BUILD / "sim" / f"{folder.name}.log"
     with _made(folder) as scratch:
         try:
-            with shared_runtime(scratch, BUILD / "sim", MAKEFLAGS, simulator(), args, waves,
-                                versions):
+            with shared_runtime(scratch, MAKEFLAGS, simulator(), args, waves, versions):
                 _runner().build(sources=files, hdl_toplevel=top, build_dir=scratch,
                                 build_args=args, timescale=("1ns", "1ps"), waves=bool(waves),
                                 log_file=log)

@@ -37,7 +37,7 @@ ALLOWED = {
     ("tests/cluster/one_node.py", "_run", "open"): "what a daemon says while it runs",
     ("tests/cluster/one_node.py", "start", "write_bytes"): "a key in a test's temporary folder",
     ("tests/cluster/one_node.py", "start", "write_text"): "settings in a test's temporary folder",
-    ("tests/regression/runtime.py", "shared_runtime", "copyfile"): "into a folder of `made`",
+    ("tests/regression/runtime.py", "_keep", "copyfile"): "into a folder of `once`",
     ("tests/support/program.py", "run", "write_text"): "a program in a test's temporary folder",
     ("tests/support/jobs.py", "jobs_in", "write_text"): "modules in a test's temporary folder",
 }

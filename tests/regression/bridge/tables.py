@@ -1,6 +1,5 @@
 """The bridge on a port of the core, with tables in memory: rights, causes, revocation (§4, §6)."""
 
-import os
 import random
 
 import cocotb
@@ -11,10 +10,10 @@ from siommu.arch.formats import Cause, Size
 from ..bench import Testbench
 from ..queues import Queues, inval_tlb
 from ..scene import Scene
+from ..seeds import seeds
 from .bench import Bench
 from .bursts import RandomBursts
 
-SEEDS = [int(seed) for seed in os.environ["SIOMMU_SEEDS"].split()]
 PAGE, WIDTH, IDS = 4096, 64, 4
 BASE = 0x7F12_3400_0
 PHASES, BURSTS, REVOCATIONS = 3, 50, 25
@@ -95,7 +94,7 @@ class World:
 
 
 @cocotb.test(timeout_time=50, timeout_unit="ms")
-@cocotb.parametrize(seed=SEEDS)
+@cocotb.parametrize(seed=seeds())
 async def real_tables(dut, seed):
     """Bursts are granted and refused as the tables say; memory sees what was granted."""
     world = World(dut, seed)
@@ -160,7 +159,7 @@ class _Revoked:
 
 
 @cocotb.test(timeout_time=50, timeout_unit="ms")
-@cocotb.parametrize(seed=SEEDS)
+@cocotb.parametrize(seed=seeds())
 async def revocation_under_traffic(dut, seed):
     """Behind INVAL and FENCE no burst of the page is granted any more, and none goes to memory
     once those have ended that were granted before; while the device goes on asking."""

@@ -8,12 +8,12 @@ from cocotb.clock import Clock
 from cocotb.triggers import First, RisingEdge, Timer
 from cocotbext.axi import AxiBus, AxiMaster, AxiResp
 
+from ..seeds import seeds
 from ..simulator import BRIDGES
 from .bench import Bench, CocotbMemory, DataMemory
 from .bursts import RandomBursts
 from .translator import Translator
 
-SEEDS = [int(seed) for seed in os.environ["SIOMMU_SEEDS"].split()]
 PAGE, PHASES, BURSTS = 4096, 4, 60
 
 
@@ -61,7 +61,7 @@ class World:
 
 
 @cocotb.test(timeout_time=50, timeout_unit="ms")
-@cocotb.parametrize(seed=SEEDS)
+@cocotb.parametrize(seed=seeds())
 async def random_bursts(dut, seed):
     """Every burst gets its answer, in the order of its id; memory sees what was granted."""
     world = World(dut, seed)
@@ -82,7 +82,7 @@ async def random_bursts(dut, seed):
 
 
 @cocotb.test(timeout_time=50, timeout_unit="ms")
-@cocotb.parametrize(seed=SEEDS)
+@cocotb.parametrize(seed=seeds())
 async def reset_under_traffic(dut, seed):
     """After a reset in the middle of everything, the bridge works as after the first one."""
     world = World(dut, seed + 1)
