@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from .regression.coverage import COVERS
-from .regression.outcome import Outcome, choose_seeds
+from .regression.outcome import Outcome
+from .regression.seeds import SeedError, choose_seeds
 
 #: Beginnings of the names of groups that take long, in the order in which they start: what is long
 #: must not begin last, and two that wait for the build of one model must not begin together.
@@ -72,7 +73,10 @@ def pytest_xdist_make_scheduler(config, log):
 
 def pytest_configure(config):
     """Chooses the seeds before other processes start, and so inherit them."""
-    choose_seeds()
+    try:
+        choose_seeds()
+    except SeedError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 def pytest_report_header(config):

@@ -4,48 +4,11 @@ The simulations of a run are spread over processes. Each says at its end which i
 that the user started adds them up, shows the figures, and fails the run when a cover stayed empty.
 """
 
-import os
-import random
 from pathlib import Path
 
-import pytest
-
 from .coverage import empty_covers
-from .seeds import DEFAULT_SEEDS
 
-__all__ = ["Outcome", "choose_seeds"]
-
-
-def _number(name, low):
-    """The number that a variable of the environment holds."""
-    text = os.environ[name]
-    if not (text.isdecimal() and int(text) >= low):
-        raise pytest.UsageError(f"{name}={text} is no number of {low} or more")
-    return int(text)
-
-
-def choose_seeds():
-    """Chooses the seeds of the random worlds, unless they are chosen; returns them as text.
-
-    ``SIOMMU_SEEDS`` hands them on: to the simulations, and to other processes of the same run,
-    which must collect the same tests.
-
-    Raises
-    ------
-    pytest.UsageError
-        The environment has something else than a number.
-    """
-    if os.environ.get("SIOMMU_SEEDS"):
-        return os.environ["SIOMMU_SEEDS"]
-    if os.environ.get("SEED"):
-        seeds = [_number("SEED", 0)]
-    elif os.environ.get("SEEDS"):
-        fresh = random.SystemRandom()
-        seeds = [0] + [fresh.randrange(1, 1 << 32) for _ in range(_number("SEEDS", 1) - 1)]
-    else:
-        seeds = list(range(DEFAULT_SEEDS))
-    os.environ["SIOMMU_SEEDS"] = " ".join(map(str, seeds))
-    return os.environ["SIOMMU_SEEDS"]
+__all__ = ["Outcome"]
 
 
 class Outcome:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from .coverage import COVERS
-from .outcome import Outcome, choose_seeds
+from .outcome import Outcome
+from .seeds import SeedError, choose_seeds
 
 TESTS = Path(__file__).resolve().parents[1]
 
@@ -85,7 +86,7 @@ def test_seeds_that_are_none(monkeypatch, name, text):
     for each in ("SEED", "SEEDS", "SIOMMU_SEEDS"):
         monkeypatch.delenv(each, raising=False)
     monkeypatch.setenv(name, text)
-    with pytest.raises(pytest.UsageError, match=f"{name}={text} is no number of"):
+    with pytest.raises(SeedError, match=f"{name}={text} is no number of"):
         choose_seeds()
 
 

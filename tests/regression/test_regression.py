@@ -14,7 +14,6 @@ from tests.bench import matrix
 
 from . import forms, simulator
 from .collected import Simulations, items
-from .outcome import choose_seeds
 
 #: Of all combinations of widths, caches, walks and ports, that which this run looks at; usually one
 #: with the widest bus, which no preset has.
@@ -41,7 +40,6 @@ if forms.form() != "exported":      # the others are looked at on the smallest t
     MODULES = dict.fromkeys(MODULES, (forms.CONFIG,))
 if simulator.measures():            # lines are those of one Verilog, which has every part
     MODULES = dict.fromkeys(MODULES, ("default",))
-choose_seeds()
 
 _simulations = Simulations(lambda module, config, names: simulator.run(module, names, config))
 

@@ -1,10 +1,15 @@
 """The GTKWave save file: every signal it shows exists, and every enum has its filter."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from siommu.arch.config import Config
 from tests.support.exported import exported
 
+from . import simulator
 from .waves import FILTERS, declared_signals, groups, save_file
 
 
@@ -41,3 +46,14 @@ def test_declared_signals():
         "module top(a);\n  input a;\n  wire a;\n  top_sub sub (\n    .b(a)\n  );\nendmodule\n"
         "module top_sub(b);\n  output [7:0] b;\n  reg [7:0] b = 8'h00;\n  wire b__low;\n"
         "endmodule\n") == {"top.a": 1, "top.sub.b": 8, "top.sub.b__low": 1}
+
+
+def test_finds_a_test_that_has_seeds():
+    """In a process of its own, in which nobody chose seeds before."""
+    environment = {name: value for name, value in os.environ.items()
+                   if name not in ("SEED", "SEEDS", "SIOMMU_SEEDS")}
+    found = subprocess.run(
+        [sys.executable, "-c", "from tests.regression.waves import _find\n"
+                               "print(*_find('records_are_the_oracles'))"],
+        cwd=simulator.ROOT, env=environment, capture_output=True, text=True, check=True)
+    assert found.stdout == "tests.regression.faults records_are_the_oracles/seed=0\n"

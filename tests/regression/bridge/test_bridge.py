@@ -8,10 +8,7 @@ import pytest
 
 from .. import simulator
 from ..collected import Simulations, items
-from ..outcome import choose_seeds
 from . import system
-
-choose_seeds()
 
 
 def sources(module, config):
