@@ -16,6 +16,7 @@ __all__ = ["equivalent"]
 SECONDS = 120       #: of the solver
 #: A mutant at the output of a register cuts it from the name by which the two are compared.
 _CUT = "No matching port in gate module"
+#: Cells alone are exposed: all wires would be, those between two gates as well.
 _SCRIPT = """\
 {prepare}
 copy {module} gold
@@ -24,7 +25,7 @@ copy {module} gate
 select -clear
 memory_map gold gate
 opt_clean gold gate
-expose -evert -evert-dff gold gate
+expose -evert -evert-dff gold/c:* gate/c:*
 miter -equiv -make_assert -flatten gold gate miter
 opt_clean miter
 tee -o verdict.txt sat -prove-asserts -timeout {seconds} miter

@@ -11,7 +11,7 @@ from tests.random_mutants.equivalence import equivalent
 from tests.random_mutants.model import mutated
 from tests.random_mutants.sample import Mutant, candidates, draw
 
-#: ``dead`` is 0, whatever comes.
+#: ``dead`` is 0, whatever comes; of ``wide`` one bit is used.
 VERILOG = """\
 module siommu(clk, rst, a, b, q, p);
   input clk;
@@ -48,7 +48,9 @@ module core (clk, a, b, q, p);
   wire p;
   wire dead;
   assign dead = (a == b) & (a != b);
-  assign p = q[0] ^ dead;
+  wire [3:0] wide;
+  assign wide = ~ a;
+  assign p = q[0] ^ dead ^ wide[0];
   always @(posedge clk)
     q <= a & b;
 endmodule
@@ -107,6 +109,10 @@ def test_mutants_that_change_nothing(listed):
     dead = next(each for each in listed if "dead" in VERILOG.splitlines()[each.line - 1]
                 and each.port == "Y" and each.mode == "const0")
     assert equivalent(VERILOG, dead)
+    unused = [each for each in listed if "~ a" in VERILOG.splitlines()[each.line - 1]
+              and each.port == "Y" and each.mode == "inv"]
+    assert {each.bit: equivalent(VERILOG, each) for each in unused} == \
+        {0: False, 1: True, 2: True, 3: True}
     alive = next(each for each in listed if "a & b" in VERILOG.splitlines()[each.line - 1]
                  and each.port == "Y" and each.mode == "inv")
     assert not equivalent(VERILOG, alive)
