@@ -121,6 +121,39 @@ async def ranges(dut):
                     break
 
 
+@cocotb.test(timeout_time=10, timeout_unit="ms")
+async def ranges_and_pages_far_away(dut):
+    """Every bit of an address: a range is legal with each set, and leaves a page that differs in
+    one of those above its gigabyte, if it is no larger than that."""
+    async with Testbench(dut) as tb:
+        scene, queues = await _start(tb, "ranges_and_pages_far_away")
+        tb.expect = _any
+        space = scene.space()
+        highest = (1 << 35) - 1             # page of the positive half of 48 bits
+        access = {page: space.access(1, 0, PAGE * page)
+                  for page in (highest, *(highest ^ (1 << bit) for bit in range(35)))}
+        for page in access:
+            space.map(1, PAGE * page)
+        for n in range(36):
+            others = [page for page in access if page != highest]
+            for page in others[18 + n % 17], others[max(n - 1, 0)]:     # far away, and inside
+                assert set(await _causes(tb, [access[highest], access[page]])) == {Cause.OK}
+                await tb.cycles(50)     # what is on its way into a cache would be stale
+                for each in highest, page:
+                    space.edit(1, PAGE * each, 1, p=0, w=0, u=0)
+                await queues.run(inval_tlb(device=5, pasid=3, ft=1, n=n,
+                                           addr=PAGE * (highest >> n << n)))
+                causes = await _causes(tb, [access[highest], access[page]])
+                assert causes[0] is Cause.NOT_PRESENT, (n, page, causes)
+                if page >> n == highest >> n:
+                    assert causes[1] is Cause.NOT_PRESENT, (n, page, causes)
+                elif n <= 18 and page >> 18 != highest >> 18:   # 2^18 pages are 1 GiB
+                    assert causes[1] is Cause.OK, (n, page, causes)
+                for each in highest, page:
+                    space.edit(1, PAGE * each, 1, p=1, w=1, u=1)
+                await queues.run(inval_tlb(device=5))
+
+
 @cocotb.test(timeout_time=5, timeout_unit="ms")
 async def fences(dut):
     """Stores in every lane, beside bytes that stay; the status bit and the interrupt."""
