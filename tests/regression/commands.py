@@ -1,5 +1,6 @@
 """Directed tests of the command queue (§6)."""
 
+from dataclasses import replace
 from itertools import product
 
 import cocotb
@@ -440,6 +441,65 @@ async def contexts_and_devices(dut):
                 if device in (None, each.device) and pasid in (None, each.pasid):
                     for ft in (0, 1):
                         await tb.drivers[0].request(each.access(ft, 0, AREA))
+
+
+@cocotb.test(timeout_time=10, timeout_unit="ms")
+@cocotb.parametrize(kind=["devices", "contexts"])
+async def every_cached_context(dut, kind):
+    """The caches of device entries and of contexts keep as many as they have entries; and then
+    what is taken away in memory counts for all of them, for each alone, and when the core is
+    turned off and on."""
+    async with Testbench(dut) as tb:
+        scene, queues = await _start(tb, f"every_cached_context {kind}")
+        tb.expect = _any
+        other = kind == "devices"       # with another process of each, whose context is not cached
+        if kind == "devices":
+            spaces = [scene.space(7 + 5 * each, 3) for each in range(tb.config.device_entries)]
+        else:
+            spaces = [scene.space(7, 3 + each) for each in range(tb.config.context_entries)]
+            for space in spaces:        # all of them in one directory
+                space.pasids = spaces[0].pasids
+
+        def keep():
+            for space in spaces:
+                for pasid in range(space.pasid, space.pasid + 1 + other):
+                    space.pasids.set(pasid, mem=space.tables[0], sto=space.tables[1])
+                scene.directory.set(space.device, devid=space.devid, pasids=space.pasids)
+
+        def take_away():
+            for space in spaces:
+                if kind == "devices":
+                    scene.directory.remove(space.device)
+                else:
+                    space.pasids.set(space.pasid)
+
+        accesses = [space.access(number & 1, 0, AREA) for number, space in enumerate(spaces)]
+        elsewhere = [replace(access, addr=2 * AREA, pasid=access.pasid + other)
+                     for access in accesses]
+        for space, access in zip(spaces, accesses):
+            space.map(access.ft, AREA)
+            space.map(access.ft, 2 * AREA)
+        for device, pasid in ((None, None), (7, None), (None, 3), ("off", None),
+                              *((space.device, space.pasid) for space in spaces)):
+            keep()
+            await queues.run(inval_context())
+            for access in accesses:     # one by one: of two fills at once one may be left out
+                assert await _causes(tb, [access]) == [Cause.OK]
+            await tb.cycles(50)         # what is on its way into a cache would be stale
+            reads = tb.axi.reads
+            assert set(await _causes(tb, elsewhere)) == {Cause.OK}
+            # All are still cached: a table of each level is read, two of the PASID directory for a
+            # context that is not cached, and nothing above.
+            assert tb.axi.reads - reads == (4 + 2 * other) * len(spaces), (device, pasid)
+            take_away()
+            if device == "off":
+                await tb.invalidate()
+                device = pasid = None
+            else:
+                await queues.run(inval_context(device, pasid))
+            for space, cause in zip(spaces, await _causes(tb, accesses)):
+                covered = device in (None, space.device) and pasid in (None, space.pasid)
+                assert cause != Cause.OK or not covered, (kind, device, pasid, space.device)
 
 
 @cocotb.test(timeout_time=10, timeout_unit="ms")
