@@ -2,6 +2,7 @@
 found by, and of revocation by MODE = ABORT (§7)."""
 
 import random
+from collections import Counter
 
 import cocotb
 
@@ -498,3 +499,35 @@ async def directory_size(dut):
             await tb.enable(base, log2)
             for device in (0, (1 << log2) - 1, 1 << log2, 1 << 15, 0xFFFF):
                 await ask(tb, space.access(0, 0, BASE, pasid=1, device=device & 0xFFFF))
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+async def joins_in_every_slot(dut):
+    """Who asks for a page that is being walked for waits for that walk, in whichever slot it is and
+    whatever its address: no line is read twice."""
+    async with Testbench(dut) as tb:
+        tb.name = "joins_in_every_slot"
+        scene = Scene(tb)
+        spaces = [scene.space(device, pasid) for device, pasid in ((5, 3), (0xA, 0x55), (0xA5, 0))]
+        await scene.enable()
+        for _ in range(24):
+            await tb.invalidate()
+            asked = {}
+            # As many walks are left for those who join none.
+            while len(asked) < max(1, tb.config.walks // 2):
+                space, ft, page = tb.rng.choice(spaces), tb.rng.randrange(2), tb.rng.getrandbits(35)
+                space.map(ft, PAGE * page, paddr=scene.fresh(1))
+                leaf = space.tables[ft].entry_address(PAGE * page, 1)
+                asked[leaf // 64] = space.access(ft, 0, PAGE * page)
+            tb.axi.log, tb.axi.hold = [], lambda addr: addr // 64 in asked
+            sent = [tb.port(0).send(access) for access in asked.values()]
+            await tb.until(lambda: {addr // 64 for _, addr, _ in tb.axi.log} >= {*asked},
+                           what="the lines' reads")
+            sent += [tb.port(1).send(access) for access in tb.rng.sample([*asked.values()],
+                                                                        len(asked))]
+            await tb.until(lambda: all(one.accepted for one in sent), what="acceptance")
+            await tb.cycles(50)
+            tb.axi.hold = None
+            await tb.drain()
+            reads = Counter(addr // 64 for _, addr, _ in tb.axi.log if addr // 64 in asked)
+            assert reads == dict.fromkeys(asked, 1), reads
