@@ -1,9 +1,9 @@
 """``make mutants-random``: faults that nobody chose, and which test notices each.
 
 Yosys changes single bits of the exported Verilog of ``default``: drawn by chance, over all modules
-by size. The regression runs on each until the first failure. What its quick part does not notice
-is compared with the design by a SAT solver: it may change nothing. What survives is explained in
-``explained.py``, or a test is missing. What was found is kept, so a broken run goes on.
+by size. Each is compared with the design by a SAT solver: it may change nothing. The regression
+runs on the others until the first failure. What survives is explained in ``explained.py``, or a
+test is missing. What was found is kept, so a broken run goes on.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from . import report
 from .equivalence import equivalent
 from .model import mutated
 from .sample import candidates, draw
-from .trial import QUICK, SLOW, first_failure, tests_of
+from .trial import first_failure, tests_of
 
 __all__ = ["main"]
 
@@ -69,11 +69,8 @@ class Run:
         if found is None:
             with tempfile.TemporaryDirectory(prefix="siommu-") as folder:
                 os.environ["SIOMMU_RUNS"], model = folder, self.model()
-                same, noticed = False, first_failure(model, number, QUICK)
-                if noticed is None:
-                    same = equivalent(self.text, mutant)
-                if noticed is None and not same:
-                    noticed = first_failure(model, number, SLOW)
+                same = equivalent(self.text, mutant)
+                noticed = None if same else first_failure(model, number)
                 found = self.kept.keep(mutant.command, self.sha256,
                                        {"noticed": noticed, "equivalent": same})
         return found

@@ -6,15 +6,14 @@ from ..regression import simulator
 from ..regression.collected import cocotb_tests
 from ..support.kept import REGRESSION, digest_of_tests
 
-__all__ = ["QUICK", "SLOW", "first_failure", "tests_of"]
+__all__ = ["first_failure", "tests_of"]
 
-#: The regression on `default`: what notices most in the least time, and the rest in that order.
-QUICK = ("figures", "runs", "commands")
-SLOW = ("faults", "registers", "riscv", "counting", "isolation", "speculation", "caching", "causes",
-        "fuzz", "revocation", "random_worlds")
+#: The regression on `default`: what notices most in the least time comes first.
+MODULES = ("figures", "runs", "commands", "faults", "registers", "riscv", "counting", "isolation",
+           "speculation", "caching", "causes", "fuzz", "revocation", "random_worlds")
 
 
-def first_failure(verilog, number, modules=(*QUICK, *SLOW)):
+def first_failure(verilog, number, modules=MODULES):
     """The first test that fails on the mutant ``number`` of the file ``verilog``: ``module.test``,
     or ``module`` alone if its simulation broke down twice; None if all pass. 0 is no mutant."""
     for name in modules:
