@@ -394,6 +394,10 @@ MUTATIONS = {
     "line-of-before-goes-on": Mutation(
         "a walk begins within the line that its slot read before a reset", "walk/read_tracker",
         "enter.en.eq(self.occupied | self.starting)", "enter.en.eq(self.occupied)"),
+    "failed-walk-stays": Mutation(
+        "a walk whose read ended early, or with a bus error, does not end", "walk/step",
+        "fault, ~cached | self.word.out_of_range, stops)",
+        "fault, (~cached | self.word.out_of_range) & ~failed, stops)"),
     "short-line-believed": Mutation(
         "the only beat of a line that ended at once is believed", "walk/word_stage",
         "malformed.eq(state.line & (beat.last != one_beat))", "malformed.eq(0)"),

@@ -19,6 +19,7 @@ from pathlib import Path
 from siommu.generate.files import command, write_whole
 
 from ..mutations import MUTATIONS, mutated_tree
+from .progress import ProgressProof
 from .strangers import StrangersProof
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -91,6 +92,8 @@ PROOFS = {
             ("Files", ("ft-unchecked", "tag-without-ft")),
             ("Device", ("tag-without-device",)),
             ("Process", ("context-without-key",)))},
+    "progress": Proof("progress", "ProgressProof", "bmc", 65, 0, ("failed-walk-stays",),
+                      NO_RESET, "abc bmc3", ProgressProof.REACHES),
     "neighbours": Proof("neighbours", "NeighboursProof", "prove", 5, 6, (
         "neighbour-error-ignored", "napot-neighbour-of-another-line")),
     "turns": Proof("turns", "TurnsProof", "prove", 4, 8, ("turns-not-taken", "turns-known-late")),

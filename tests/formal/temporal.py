@@ -16,10 +16,12 @@ def delayed(m, value, cycles):
 
 
 def assume_recorded(m, fault, recorded, most):
-    """The fault queue records each ``fault`` once, some time later; ``most`` wait for it."""
+    """The fault queue records each ``fault`` once, some time later; ``most`` wait for it. Returns
+    how many do."""
     unrecorded = Signal(range(most + 1), name="unrecorded")
     m.d.sync += unrecorded.eq(unrecorded + fault - recorded)
     m.d.sync += Assume(~recorded | unrecorded.any())
+    return unrecorded
 
 
 def _rules(m, stream, what):

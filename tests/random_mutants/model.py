@@ -2,7 +2,7 @@
 
 from fpga import tools
 
-from ..support.flattened import PREPARE
+from ..support.flattened import PREPARE, WRITE, behind_its_ports
 
 __all__ = ["mutated"]
 
@@ -16,7 +16,7 @@ def mutated(verilog, mutants):
     script = [PREPARE, "flatten", "opt_clean"]
     script += [mutant.command.replace("mutate ", f"mutate -ctrl {_SELECT} {bits} {number} ", 1)
                for number, mutant in enumerate(mutants, 1)]
-    script += ["opt_clean", "write_verilog -noattr mutants.v"]
+    script += [f"{WRITE} mutants.v"]
     made = tools.yosys("; ".join(script), {"siommu.v": verilog}, ["mutants.v"]) / "mutants.v"
     text = made.read_text()
     # An argument of the simulation instead of an input: the bench sees the ports of the core.
@@ -28,4 +28,4 @@ def mutated(verilog, mutants):
         if text.count(old) != 1:
             raise tools.FlowError(f"{made} has {old!r} {text.count(old)} times, and not once")
         text = text.replace(old, new)
-    return text
+    return behind_its_ports(text)

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from fpga import tools
 
-from ..support.flattened import PREPARE
+from ..support.flattened import PREPARE, WRITE, behind_its_ports
 
 __all__ = ["Memory", "with_flips"]
 
-_SCRIPT = f"{PREPARE}; flatten; opt_clean; write_verilog -noattr flat.v"
+_SCRIPT = f"{PREPARE}; flatten; {WRITE} flat.v"
 _MEMORY = re.compile(r"^  reg \[(\d+):0\] (\\\S+) +\[(\d+):0\];$", re.M)
 _EVENTS = """\
   reg [31:0] flipped_memory, flip_period, flip_count, flips;
@@ -86,7 +86,7 @@ def with_flips(verilog):
         memories.append(Memory(name[1:].removesuffix(".words"), last + 1, bits + 1))
         blocks.append(_flip(number, f"{name} ", bits, last + 1))    # an escaped name's end: a space
     body, end, rest = text.rpartition("endmodule")
-    return body + "".join(blocks) + end + rest, memories
+    return behind_its_ports(body + "".join(blocks) + end + rest), memories
 
 
 def _flip(number, name, bits, words):
