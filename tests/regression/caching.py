@@ -3,6 +3,7 @@ found by, and of revocation by MODE = ABORT (§7)."""
 
 import random
 from collections import Counter
+from dataclasses import replace
 
 import cocotb
 
@@ -79,6 +80,40 @@ async def every_bit_of_the_key(dut, ft):
         for access in near:
             await ask(tb, space.access(ft, 1, BASE), access, access)
         await ask_all(tb, near)
+
+
+@cocotb.test(timeout_time=40, timeout_unit="ms")
+async def every_entry_compares_every_bit(dut):
+    """The first level is full of one page each of other processes: all of them hit in it, and no
+    entry answers for a key that differs in a bit."""
+    async with Testbench(dut) as tb:
+        tb.name = "every_entry_compares_every_bit"
+        scene = Scene(tb, log2=16)
+        await scene.enable()
+
+        async def all_hit():
+            for access in accesses:
+                assert (await tb.port(0).request(access)).latency <= 5 + tb.held, access
+        for _ in range(4):
+            await tb.invalidate()
+            accesses = []
+            for device in tb.rng.sample(range(1 << 16), tb.config.tlb_entries):
+                space = scene.space(device, tb.rng.getrandbits(20), pdt_levels=2)
+                ft, page = tb.rng.randrange(2), tb.rng.getrandbits(35)
+                space.map(ft, PAGE * page)
+                accesses.append(space.access(ft, 0, PAGE * page))
+            for access in accesses:
+                await ask(tb, access)
+                await tb.cycles(20)     # its fill ends before the next one begins
+            await all_hit()
+            for access in accesses:
+                for field, low, high in (("ft", 0, 1), ("device", 0, 16), ("pasid", 0, 20),
+                                         ("addr", 12, 64)):
+                    for bit in range(low, high):
+                        near = replace(access, **{field: getattr(access, field) ^ 1 << bit})
+                        tb.port(tb.rng.randrange(9)).send(near)
+                await tb.drain()
+            await all_hit()             # what was refused has taken no place
 
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
