@@ -82,10 +82,45 @@ async def every_bit_of_the_key(dut, ft):
         await ask_all(tb, near)
 
 
+def anywhere(tb, device, scene):
+    """A space of ``device``, of any process, and a page of it in any part of 64 bits."""
+    levels = tb.rng.choice((4, 5))
+    space = scene.space(device, tb.rng.getrandbits(20), levels=levels, pdt_levels=2)
+    page = tb.rng.getrandbits(9 * levels - 1)
+    return space, page ^ tb.rng.choice((0, (1 << 52) - 1))
+
+
+@cocotb.test(timeout_time=40, timeout_unit="ms")
+async def the_second_level_is_full(dut):
+    """It has a line in each place, whatever device, process and address: nothing is read again."""
+    async with Testbench(dut) as tb:
+        tb.name = "the_second_level_is_full"
+        scene = Scene(tb, log2=16)
+        await scene.enable()
+        lines = tb.config.l2_entries // LINE_PAGES
+        for device in tb.rng.sample(range(1 << 16), 8):
+            await tb.invalidate()
+            space, page = anywhere(tb, device, scene)
+            ft, first = tb.rng.randrange(2), page // LINE_PAGES // lines * lines
+            # As many lines in a row fall on all sets alike.
+            pages = [PAGE * ((first + line) * LINE_PAGES + tb.rng.randrange(LINE_PAGES))
+                     for line in range(lines)]
+            for addr in pages:
+                space.map(ft, addr)
+            accesses = [space.access(ft, 0, addr) for addr in pages]
+            for access in accesses:     # one by one: a line's way is chosen when it is asked for
+                await ask(tb, access)
+                await tb.cycles(20)
+            reads = tb.axi.reads
+            await ask_all(tb, accesses)
+            assert tb.axi.reads == reads, (device, hex(page))
+
+
 @cocotb.test(timeout_time=40, timeout_unit="ms")
 async def every_entry_compares_every_bit(dut):
-    """The first level is full of one page each of other processes: all of them hit in it, and no
-    entry answers for a key that differs in a bit."""
+    """The first level is full of one page each of other processes, all of which the second level
+    has, too: all of them hit in the first, and none of both answers for a key that differs in a
+    bit."""
     async with Testbench(dut) as tb:
         tb.name = "every_entry_compares_every_bit"
         scene = Scene(tb, log2=16)
@@ -98,8 +133,7 @@ async def every_entry_compares_every_bit(dut):
             await tb.invalidate()
             accesses = []
             for device in tb.rng.sample(range(1 << 16), tb.config.tlb_entries):
-                space = scene.space(device, tb.rng.getrandbits(20), pdt_levels=2)
-                ft, page = tb.rng.randrange(2), tb.rng.getrandbits(35)
+                (space, page), ft = anywhere(tb, device, scene), tb.rng.randrange(2)
                 space.map(ft, PAGE * page)
                 accesses.append(space.access(ft, 0, PAGE * page))
             for access in accesses:
