@@ -1,5 +1,7 @@
 """Directed tests of §2.1 rules (d) and (e), PORT_ENABLE: no port stops another, nothing hangs."""
 
+import random
+
 import cocotb
 
 from siommu.arch.formats import Cause, Mode, Size
@@ -23,18 +25,22 @@ async def prepare(tb):
 
 
 def flood(tb, port, space, count):
-    """Requests of every kind: hits, misses, faults, many beats."""
-    rng = tb.rng
+    """Requests of every kind: hits, misses, faults, many beats. Returns them."""
+    rng, sent = tb.rng, []
+
+    def send(*access):
+        sent.append(port.send(space.access(*access)))
     for _ in range(count):
         kind = rng.random()
         if kind < .3:
-            port.send(space.access(1, 0, BASE + rng.randrange(96) * PAGE))
+            send(1, 0, BASE + rng.randrange(96) * PAGE)
         elif kind < .6:
-            port.send(space.access(0, 1, BASE + rng.randrange(60) * PAGE, rng.randint(1, 36)))
+            send(0, 1, BASE + rng.randrange(60) * PAGE, rng.randint(1, 36))
         elif kind < .9:                             # a page of its own, never mapped
-            port.send(space.access(0, 0, BASE + rng.getrandbits(34) * PAGE))
+            send(0, 0, BASE + rng.getrandbits(34) * PAGE)
         else:
-            port.send(space.access(1, 1, BASE + 16 * LARGE, 256))
+            send(1, 1, BASE + 16 * LARGE, 256)
+    return sent
 
 
 def others_of(tb, victim):
@@ -80,6 +86,32 @@ async def all_but_one_stuck(dut):
             for port in tb.drivers:
                 port.take_rate = 1.0
             await tb.drain()
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+@cocotb.parametrize(take_rate=[.3, .6, 1.0])
+async def ports_are_alike(dut, take_rate):
+    """The same requests of every kind, each time after a reset, take every port that is alone the
+    same cycles, one by one."""
+    async with Testbench(dut) as tb:
+        tb.name = f"ports_are_alike/take_rate={take_rate}"
+        space = await prepare(tb)
+        tb.axi.latency = 20, 20
+        seed, times = tb.rng.random(), []
+        for port in tb.drivers:
+            await tb.reset()
+            await space.scene.enable()
+            await tb.cycles(1000)       # the caches have been swept
+            tb.rng, port.rng, tb.axi.rng = (random.Random(seed) for _ in range(3))
+            port.take_rate = take_rate
+            sent = flood(tb, port, space, 500)
+            await tb.drain([port.name])
+            times.append([[cycle - sent[0].accepted for cycle in (one.accepted, *one.beat_cycles)]
+                          for one in sent])
+            port.take_rate = 1.0
+        for port, found in zip(tb.drivers, times):
+            for number, (each, first) in enumerate(zip(found, times[0])):
+                assert each == first, f"{port.name}, request {number}: {each} instead of {first}"
 
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
