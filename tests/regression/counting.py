@@ -161,6 +161,34 @@ async def random_traffic(dut, seed):
         tb.log(f"{seen['requests']} requests, {seen['faults']} faults, {stalls} stalls")
 
 
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+async def single_pages_count_once(dut):
+    """Each request of a page is a hit of either level or a miss, once, however often it comes back
+    from waiting: for pages of which several ports ask at once, and far more than the first level
+    holds."""
+    async with Testbench(dut) as tb:
+        scene, queues = await _start(tb, "single_pages_count_once")
+        space = scene.space()
+        pages = [AREA + PAGE * 5 * number for number in range(160)]
+        for page in pages:
+            space.map(1, page)
+        requests = 0
+        for latency in ((1, 3), (1, 90), (40, 40)):
+            await queues.run(inval_tlb())
+            tb.axi.latency = latency
+            for _ in range(400):
+                page = tb.rng.choice(pages)
+                for port in tb.drivers:
+                    port.send(space.access(1, 0, page if tb.rng.random() < .7
+                                           else tb.rng.choice(pages)))
+                    requests += 1
+            await tb.drain()
+        await tb.cycles(100)
+        counts = await _all(queues)
+        found = [counts[name] for name in ("l1_hits", "l2_hits", "misses")]
+        assert counts["requests"] == requests == sum(found), (requests, found)
+
+
 @cocotb.test(timeout_time=10, timeout_unit="ms")
 async def words_of_a_counter(dut):
     """``cycles`` counts cycles; the high word is the one that belonged to the low word."""
