@@ -14,6 +14,7 @@ from siommu.pipeline.sizes import LINE_PAGES
 from siommu.tlb.second_level import line_sets
 
 from .bench import STATUS, Testbench
+from .queues import Queues, inval_context, inval_tlb
 from .scene import Scene
 from .seeds import seeds
 
@@ -92,13 +93,16 @@ def anywhere(tb, device, scene):
 
 @cocotb.test(timeout_time=40, timeout_unit="ms")
 async def the_second_level_is_full(dut):
-    """It has a line in each place, whatever device, process and address: nothing is read again."""
+    """It has a line in each place, whatever device, process and address: nothing is read again. And
+    whatever an invalidation goes by, none of them is left."""
     async with Testbench(dut) as tb:
         tb.name = "the_second_level_is_full"
         scene = Scene(tb, log2=16)
         await scene.enable()
+        queues = Queues(tb)
+        await queues.start()
         lines = tb.config.l2_entries // LINE_PAGES
-        for device in tb.rng.sample(range(1 << 16), 8):
+        for round_, device in enumerate(tb.rng.sample(range(1 << 16), 8)):
             await tb.invalidate()
             space, page = anywhere(tb, device, scene)
             ft, first = tb.rng.randrange(2), page // LINE_PAGES // lines * lines
@@ -114,6 +118,15 @@ async def the_second_level_is_full(dut):
             reads = tb.axi.reads
             await ask_all(tb, accesses)
             assert tb.axi.reads == reads, (device, hex(page))
+            for addr in pages:
+                space.edit(ft, addr, 1, p=0, w=0, u=0)
+            await queues.run([
+                inval_tlb(), inval_tlb(device), inval_tlb(device, space.pasid), inval_tlb(ft=ft),
+                inval_tlb(device, space.pasid, ft), inval_tlb(pasid=space.pasid, ft=ft),
+                inval_tlb(device, space.pasid, ft, PAGE * LINE_PAGES * first,
+                          n=tb.config.l2_entries.bit_length() - 1),
+                inval_context(device)][round_])
+            await ask_all(tb, accesses, rounds=1)
 
 
 @cocotb.test(timeout_time=40, timeout_unit="ms")
