@@ -15,7 +15,7 @@ from siommu.tlb.second_level import line_sets
 
 from .bench import STATUS, Testbench
 from .queues import Queues, inval_context, inval_tlb
-from .scene import Scene
+from .scene import Scene, anywhere
 from .seeds import seeds
 
 PAGE, LARGE, HUGE = 4096, 1 << 21, 1 << 30
@@ -81,14 +81,6 @@ async def every_bit_of_the_key(dut, ft):
         for access in near:
             await ask(tb, space.access(ft, 1, BASE), access, access)
         await ask_all(tb, near)
-
-
-def anywhere(tb, device, scene):
-    """A space of ``device``, of any process, and a page of it in any part of 64 bits."""
-    levels = tb.rng.choice((4, 5))
-    space = scene.space(device, tb.rng.getrandbits(20), levels=levels, pdt_levels=2)
-    page = tb.rng.getrandbits(9 * levels - 1)
-    return space, page ^ tb.rng.choice((0, (1 << 52) - 1))
 
 
 @cocotb.test(timeout_time=40, timeout_unit="ms")

@@ -4,7 +4,7 @@ from sim.model.golden import Access
 from sim.tables import DeviceDirectory, PageTable, PasidDirectory, RiscvTable
 from siommu.arch.formats import Disposition, Mode, Size
 
-__all__ = ["Scene", "Space"]
+__all__ = ["Scene", "Space", "anywhere"]
 
 
 
@@ -13,7 +13,7 @@ class Space:
 
     Attributes
     ----------
-    device, pasid, devid : int
+    device, pasid, devid, levels : int
     pasids : PasidDirectory
     tables : list of PageTable
         By FT: memory, storage.
@@ -21,7 +21,7 @@ class Space:
 
     def __init__(self, scene, device, pasid, devid, levels, pdt_levels, deny, riscv):
         self.scene = scene
-        self.device, self.pasid, self.devid = device, pasid, devid
+        self.device, self.pasid, self.devid, self.levels = device, pasid, devid, levels
         memory = scene.tb.memory
         self.pasids = PasidDirectory(memory, pdt_levels)
         self.tables = [RiscvTable(memory, riscv), PageTable(memory, 4)] if riscv else \
@@ -86,3 +86,11 @@ class Scene:
     async def enable(self, mode=Mode.TRANSLATE, check_ad=0):
         """Lets the core use this directory."""
         await self.tb.enable(self.directory.base, self.directory.log2, mode, check_ad)
+
+
+def anywhere(tb, device, scene):
+    """A space of ``device``, of any process, and a page of it in any part of 64 bits."""
+    levels = tb.rng.choice((4, 5))
+    space = scene.space(device, tb.rng.getrandbits(20), levels=levels, pdt_levels=2)
+    page = tb.rng.getrandbits(9 * levels - 1)
+    return space, page ^ tb.rng.choice((0, (1 << 52) - 1))

@@ -7,7 +7,7 @@ from siommu.arch.formats import Cause
 
 from .bench import Testbench
 from .queues import Queues, inval_context, offset, prefetch
-from .scene import Scene
+from .scene import Scene, anywhere
 
 PAGE, AREA = 4096, 1 << 39
 
@@ -87,3 +87,28 @@ async def look_aheads_deny_no_request(dut, latency):
             await tb.drain()
             for each in sent:
                 assert {beat.cause for beat in each.beats} == {Cause.OK.value}
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+async def look_aheads_of_any_key(dut):
+    """A long request reads as much, and takes as long, whatever device, process and address it is
+    of: the walks ahead of it are for its own next lines."""
+    async with Testbench(dut) as tb:
+        tb.name = "look_aheads_of_any_key"
+        scene = Scene(tb, log2=16)
+        await scene.enable()
+        tb.axi.latency, found = (40, 40), []
+        for _ in range(10):
+            await tb.invalidate()
+            await tb.cycles(1000)                   # the caches have been swept
+            space, page = anywhere(tb, tb.rng.getrandbits(16), scene)
+            ft, first = tb.rng.randrange(2), page // 512 * 512
+            for number in range(256):               # no two of them merge
+                space.map(ft, PAGE * (first + number))
+            reads = tb.axi.reads
+            done = await tb.drivers[0].request(space.access(ft, 0, PAGE * first, 256))
+            found.append((tb.axi.reads - reads - space.levels, done.latency))
+            await tb.cycles(500)                    # walks ahead of it end
+        tb.log(f"reads and cycles: {found}")
+        reads, cycles = zip(*found)
+        assert len({*reads}) == 1 and max(cycles) - min(cycles) < 60, found     # a level more
