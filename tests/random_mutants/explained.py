@@ -2,6 +2,9 @@
 
 __all__ = ["EXPLAINED"]
 
+_RESTS = "It is part of \"a credit is left\" for a port where nothing rests. What is left counts in " \
+    "the next cycle, for an operation that waited in this one, and so rests."
+
 #: Name of a mutant to why it is right as well. The names are those of one text of Verilog.
 EXPLAINED = {
     "control.core.miss.slots.slot_10: cnot1 at line 46941, A[0]":
@@ -10,4 +13,16 @@ EXPLAINED = {
     "control.registers.reads: cnot1 at line 87020, D[20]":
         "Only while bit 30 of FQ_HEAD is 1. It is stored modulo the ring's size, so it has 15 bits "
         "at most.",
+    "control.commands.fetch: const0 at line 3897, Q[59]":
+        "The address of a command has 53 bits; the others of its register are always 0.",
+    "control.core: const0 at line 6629, A[1]":
+        "A scan of the second level is taken to be over when the walk cache's is. Both take the "
+        "same steps; the rows of the second level may have to wait for one write of a tag, which "
+        "is over before those of the next step are known.",
+    "control.core.cpu_egress.credits: const0 at line 12882, B[0]": _RESTS,
+    "control.core.dev1_egress.credits: const0 at line 20578, Y[0]": _RESTS,
+    "control.core.dev1_egress.credits: const0 at line 20629, Y[0]": _RESTS,
+    "control.core.miss.look_ahead: const0 at line 36750, Q[0]":
+        "Whether the operation that look-aheads follow is speculative is kept with it, and nobody "
+        "asks.",
 }
