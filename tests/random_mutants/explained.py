@@ -2,8 +2,8 @@
 
 __all__ = ["EXPLAINED"]
 
-_RESTS = "It is part of whether a credit is left, of a port where nothing rests. That counts in the " \
-    "next cycle, for an operation that waits in this one, and so rests."
+_RESTS = "It is part of whether a credit is left, of a port where nothing rests. That counts in " \
+    "the next cycle, for an operation that waits in this one, and so rests."
 
 #: Name of a mutant to why it is right as well. The names are those of one text of Verilog.
 EXPLAINED = {
