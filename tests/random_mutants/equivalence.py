@@ -13,7 +13,8 @@ from ..support.flattened import PREPARE
 
 __all__ = ["equivalent"]
 
-SECONDS = 120       #: of the solver
+SECONDS = 60        #: of the solver
+LIMIT = 90          #: seconds in all: a large memory is a problem that takes hours to write down
 #: A mutant at the output of a register cuts it from the name by which the two are compared.
 _CUT = "No matching port in gate module"
 #: Cells alone are exposed: all wires would be, those between two gates as well.
@@ -44,7 +45,9 @@ def equivalent(verilog, mutant):
                             seconds=SECONDS)
     try:
         folder = tools.yosys(script.strip().replace("\n", "; "), {"siommu.v": verilog},
-                             ["verdict.txt"])
+                             ["verdict.txt"], LIMIT)
+    except tools.TooLong:
+        return False
     except tools.FlowError as error:
         if _CUT not in str(error):
             raise

@@ -6,7 +6,8 @@ import subprocess
 
 import pytest
 
-from tests.random_mutants import report, trial
+from fpga import tools
+from tests.random_mutants import equivalence, report, trial
 from tests.random_mutants.equivalence import equivalent
 from tests.random_mutants.model import mutated
 from tests.random_mutants.sample import Mutant, candidates, draw
@@ -103,6 +104,14 @@ def test_what_yosys_lists(listed):
     assert {each.place for each in listed} == {"core"}
     lines = VERILOG.splitlines()
     assert {lines[each.line - 1].split()[0] for each in listed} == {"assign", "always", "q"}
+
+
+def test_a_solver_that_takes_too_long_shows_nothing(listed, monkeypatch, tmp_path):
+    monkeypatch.setattr(equivalence, "LIMIT", .01)
+    monkeypatch.setattr(tools, "BUILD", tmp_path)
+    dead = next(each for each in listed if "dead" in VERILOG.splitlines()[each.line - 1]
+                and each.port == "Y" and each.mode == "const0")
+    assert not equivalent(VERILOG, dead)
 
 
 def test_mutants_that_change_nothing(listed):
