@@ -74,12 +74,13 @@ def run(name, arguments, files, outputs, packages, limit=None):
     for key, content in files.items():
         if not isinstance(content, Path):
             write_whole(scratch / key, content)
-    with whole(scratch / "output") as log, log.open("w") as output:
-        try:
+    try:
+        with whole(scratch / "output") as log, log.open("w") as output:
             done = subprocess.run([_tool(name), *arguments], cwd=scratch, stdout=output,
                                   stderr=subprocess.STDOUT, check=False, timeout=limit)
-        except subprocess.TimeoutExpired:
-            raise TooLong(f"{name} took longer than {limit} s; it ran in {scratch}") from None
+    except subprocess.TimeoutExpired:
+        shutil.rmtree(scratch)
+        raise TooLong(f"{name} took longer than {limit} s") from None
     cut = [each for each in outputs if not is_complete(scratch / each)]
     if done.returncode or cut:
         tail = "\n".join((scratch / "output").read_text().splitlines()[-5:])

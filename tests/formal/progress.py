@@ -1,7 +1,7 @@
 """Requests are answered, and soon (§2.1, §8): the smallest whole core."""
 
 from amaranth import Array, Signal
-from amaranth.hdl import Assert, Assume, Cat
+from amaranth.hdl import Assume, Cat
 
 from siommu.arch.formats import Cause, Size
 
@@ -14,8 +14,6 @@ class ProgressProof(SmallestCore):
     """A request, and a memory that waits at most a cycle before each beat. It answers with
     anything, bus errors included, in as many beats as were asked for, or less. The request is
     answered within :attr:`LIMIT` cycles.
-
-    ``reach``, one of ``REACHES``: shall be reached, so that a counterexample shows that it can be.
     """
 
     #: Cycles from a request to its answer; that memory waits before a beat.
@@ -23,8 +21,7 @@ class ProgressProof(SmallestCore):
     REACHES = ("page granted",)
 
     def __init__(self, reach=None):
-        self._reach = reach
-        super().__init__(1)
+        super().__init__(1, reach)
 
     def watch(self, m, core):
         m.d.sync += Assume(self.recorded | ~self.unrecorded.any())
@@ -35,11 +32,11 @@ class ProgressProof(SmallestCore):
             m.d.sync += answered.eq(1)
         with m.Elif((self.sent == 1) & ~answered & (waits != self.LIMIT)):
             m.d.sync += waits.eq(waits + 1)
-        m.d.sync += Assert({
+        return {
             None: waits != self.LIMIT,
             "page granted": ~(response.valid & (answer.cause == Cause.OK)
                               & (answer.size == Size.PAGE_4K)),
-        }[self._reach])
+        }
 
     def _memory(self, m, core):
         """Each read has its beats, and in time."""

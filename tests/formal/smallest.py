@@ -1,7 +1,7 @@
 """The smallest whole core, with a port and a memory that a proof holds to as little as it can."""
 
 from amaranth import Module, Signal
-from amaranth.hdl import Assume, Fragment
+from amaranth.hdl import Assert, Assume, Fragment
 from amaranth.lib.wiring import Component, In
 
 from siommu.arch.formats import Mode, Request
@@ -52,7 +52,7 @@ class ReadsOfSlot(Component):
 
 class SmallestCore(Component):
     """Requests of a page each, of anybody for anything, at any time, and a memory that says at any
-    time what it likes. Beats, reads and faults are taken at once.
+    time what it likes. Beats and reads are taken at once, a fault is recorded some time later.
 
     ``valid``, ``request``: a request, if there was not the last one yet; ``r_valid``, ``r``: the
     memory's answer; ``recorded``: a fault is in the fault queue.
@@ -60,6 +60,9 @@ class SmallestCore(Component):
     Parameters
     ----------
     requests : int
+    reach : str or None
+        One of ``REACHES``, what shall be reached, so that a counterexample shows that it can be;
+        None for the proof itself.
     """
 
     valid: In(1)
@@ -68,8 +71,8 @@ class SmallestCore(Component):
     r_valid: In(1)
     r: In(ReadData(TINY.axi_id_width, TINY.axi_data_width))
 
-    def __init__(self, requests):
-        self._requests = requests
+    def __init__(self, requests, reach):
+        self._requests, self._reach = requests, reach
         super().__init__()
         self.sent, self.unrecorded = Signal(range(requests + 1)), None
 
@@ -90,11 +93,12 @@ class SmallestCore(Component):
         m.d.sync += self.sent.eq(self.sent + (port.valid & port.ready))
         self.unrecorded = assume_recorded(m, core.faults.fault.valid, self.recorded,
                                           TINY.port_depth)
-        self.watch(m, core)
+        m.d.sync += Assert(self.watch(m, core)[self._reach])
         return m
 
     def watch(self, m, core):
-        """Adds what is stated of the ``core``."""
+        """Looks at the ``core``. Returns what is stated, by what is to be reached: that it never
+        is, or, by None, what is proven."""
         raise NotImplementedError
 
     def reads(self, m, core, what):

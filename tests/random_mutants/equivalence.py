@@ -13,8 +13,7 @@ from ..support.flattened import PREPARE
 
 __all__ = ["equivalent"]
 
-SECONDS = 60        #: of the solver
-LIMIT = 90          #: seconds in all: a large memory is a problem that takes hours to write down
+LIMIT = 90          #: seconds: a large memory is a problem that takes hours to write down alone
 #: A mutant at the output of a register cuts it from the name by which the two are compared.
 _CUT = "No matching port in gate module"
 #: Cells alone are exposed: all wires would be, those between two gates as well.
@@ -29,7 +28,7 @@ opt_clean gold gate
 expose -evert -evert-dff gold/c:* gate/c:*
 miter -equiv -make_assert -flatten gold gate miter
 opt_clean miter
-tee -o verdict.txt sat -prove-asserts -timeout {seconds} miter
+tee -o verdict.txt sat -prove-asserts miter
 """
 
 
@@ -41,8 +40,7 @@ def equivalent(verilog, mutant):
         f"-portbit {mutant.bit}"
     if mutant.mode.startswith("cnot"):
         command += f" -ctrlbit {mutant.control}"
-    script = _SCRIPT.format(prepare=PREPARE.replace("; ", "\n"), module=module, command=command,
-                            seconds=SECONDS)
+    script = _SCRIPT.format(prepare=PREPARE.replace("; ", "\n"), module=module, command=command)
     try:
         folder = tools.yosys(script.strip().replace("\n", "; "), {"siommu.v": verilog},
                              ["verdict.txt"], LIMIT)

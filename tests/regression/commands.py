@@ -131,12 +131,11 @@ async def ranges_and_pages_far_away(dut):
         tb.expect = _any
         space = scene.space()
         highest = (1 << 35) - 1             # page of the positive half of 48 bits
-        access = {page: space.access(1, 0, PAGE * page)
-                  for page in (highest, *(highest ^ (1 << bit) for bit in range(35)))}
+        others = [highest ^ (1 << bit) for bit in range(35)]
+        access = {page: space.access(1, 0, PAGE * page) for page in (highest, *others)}
         for page in access:
             space.map(1, PAGE * page)
         for n in range(36):
-            others = [page for page in access if page != highest]
             for page in others[18 + n % 17], others[max(n - 1, 0)]:     # far away, and inside
                 assert set(await _causes(tb, [access[highest], access[page]])) == {Cause.OK}
                 await tb.cycles(50)     # what is on its way into a cache would be stale

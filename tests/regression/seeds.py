@@ -3,12 +3,14 @@
 import os
 import random
 
+from siommu.arch.config import ConfigError
+
 __all__ = ["DEFAULT_SEEDS", "SeedError", "choose_seeds", "seeds"]
 
 DEFAULT_SEEDS = 3       #: of the random worlds, where nobody chooses any
 
 
-class SeedError(ValueError):
+class SeedError(ConfigError):
     """``SEED`` or ``SEEDS`` is no number that it can be."""
 
 

@@ -106,25 +106,24 @@ def test_what_yosys_lists(listed):
     assert {lines[each.line - 1].split()[0] for each in listed} == {"assign", "always", "q"}
 
 
+def outputs(listed, text, mode):
+    """Mutants of a mode at the outputs of what a line with ``text`` says."""
+    return [each for each in listed if text in VERILOG.splitlines()[each.line - 1]
+            and each.port == "Y" and each.mode == mode]
+
+
 def test_a_solver_that_takes_too_long_shows_nothing(listed, monkeypatch, tmp_path):
     monkeypatch.setattr(equivalence, "LIMIT", .01)
     monkeypatch.setattr(tools, "BUILD", tmp_path)
-    dead = next(each for each in listed if "dead" in VERILOG.splitlines()[each.line - 1]
-                and each.port == "Y" and each.mode == "const0")
-    assert not equivalent(VERILOG, dead)
+    assert not equivalent(VERILOG, outputs(listed, "dead", "const0")[0])
+    assert not [*tmp_path.iterdir()]
 
 
 def test_mutants_that_change_nothing(listed):
-    dead = next(each for each in listed if "dead" in VERILOG.splitlines()[each.line - 1]
-                and each.port == "Y" and each.mode == "const0")
-    assert equivalent(VERILOG, dead)
-    unused = [each for each in listed if "~ a" in VERILOG.splitlines()[each.line - 1]
-              and each.port == "Y" and each.mode == "inv"]
-    assert {each.bit: equivalent(VERILOG, each) for each in unused} == \
+    assert equivalent(VERILOG, outputs(listed, "dead", "const0")[0])
+    assert {each.bit: equivalent(VERILOG, each) for each in outputs(listed, "~ a", "inv")} == \
         {0: False, 1: True, 2: True, 3: True}
-    alive = next(each for each in listed if "a & b" in VERILOG.splitlines()[each.line - 1]
-                 and each.port == "Y" and each.mode == "inv")
-    assert not equivalent(VERILOG, alive)
+    assert not equivalent(VERILOG, outputs(listed, "a & b", "inv")[0])
     stuck = next((each for each in listed if each.port == "Q"), None)
     assert stuck is None or not equivalent(VERILOG, stuck)
 
