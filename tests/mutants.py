@@ -35,8 +35,9 @@ MEASURED = ROOT / "docs" / "verification" / "mutants.json"
 #: A row of the table: a fault, and the tests that notice it.
 _ROW = re.compile(r"^\| ([\w-]+) \|.*\| ([^|]+) \| ([^|]+) \|$", re.M)
 
-MODULES = ("causes", "riscv", "runs", "caching", "isolation", "random_worlds", "registers",
-              "figures", "commands", "faults", "counting", "revocation", "speculation")
+MODULES = ("causes", "riscv", "runs", "caching", "capacity", "isolation", "random_worlds",
+              "registers", "figures", "commands", "faults", "counting", "revocation",
+              "speculation")
 
 
 def _known():

@@ -5,6 +5,13 @@ __all__ = ["EXPLAINED"]
 _RESTS = "It is part of whether a credit is left, of a port where nothing rests. That counts in " \
     "the next cycle, for an operation that waits in this one, and so rests."
 
+_OLD_ROW = "A row that is read while it is written does not count. Here the memory gives the row " \
+    "as it was before, which is right as well; in a device it may give anything. The memory " \
+    "of the proof `sets` does, which fails without this (`collision-ignored`)."
+
+_PARITY = "A part of the parity is not looked at, and here no bit flips. The module's unit test " \
+    "flips each bit of a row (`test_damaged_rows_are_no_match`; twin: `parity-ignored`)."
+
 #: Name of a mutant to why it is right as well. The names are those of one text of Verilog.
 EXPLAINED = {
     "control.core.miss.slots.slot_10: cnot1 at line 46941, A[0]":
@@ -25,4 +32,7 @@ EXPLAINED = {
     "control.core.miss.look_ahead: const0 at line 36750, Q[0]":
         "Whether the operation that look-aheads follow is speculative is kept with it, and nobody "
         "asks.",
+    "control.core.second_level.tags.way_0: const0 at line 56304, Y[0]": _OLD_ROW,
+    "control.core.second_level.tags.way_3: const0 at line 57511, A[0]": _OLD_ROW,
+    "control.core.walk_cache.store.way_1: const0 at line 68721, A[6]": _PARITY,
 }

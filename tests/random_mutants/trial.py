@@ -9,8 +9,9 @@ from ..support.kept import REGRESSION, digest_of_tests
 __all__ = ["first_failure", "tests_of"]
 
 #: The regression on `default`: what notices most in the least time comes first.
-MODULES = ("figures", "runs", "commands", "counting", "speculation", "caching", "isolation",
-           "registers", "faults", "fuzz", "random_worlds", "revocation", "riscv", "causes")
+MODULES = ("figures", "runs", "commands", "counting", "speculation", "caching", "capacity",
+           "isolation", "registers", "faults", "fuzz", "random_worlds", "revocation", "riscv",
+           "causes")
 
 
 def first_failure(verilog, number, modules=MODULES):

@@ -2,8 +2,6 @@
 found by, and of revocation by MODE = ABORT (§7)."""
 
 import random
-from collections import Counter
-from dataclasses import replace
 
 import cocotb
 
@@ -14,30 +12,11 @@ from siommu.pipeline.sizes import LINE_PAGES
 from siommu.tlb.second_level import line_sets
 
 from .bench import STATUS, Testbench
-from .queues import Queues, inval_context, inval_tlb
-from .scene import Scene, anywhere
+from .scene import Scene, ask, ask_all
 from .seeds import seeds
 
 PAGE, LARGE, HUGE = 4096, 1 << 21, 1 << 30
 BASE = 0x1234_5678_9000
-
-
-async def ask(tb, *accesses):
-    """Sends the accesses one after the other; returns the first beat of each."""
-    beats = []
-    for access in accesses:
-        done = await tb.port(tb.rng.randrange(9)).request(access)
-        beats.append(done.beats[0])
-    return beats
-
-
-async def ask_all(tb, accesses, rounds=3):
-    """Sends the accesses in random orders on random ports."""
-    for _ in range(rounds):
-        accesses = tb.rng.sample(accesses, len(accesses))
-        for access in accesses:
-            tb.port(tb.rng.randrange(9)).send(access)
-        await tb.drain()
 
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
@@ -81,81 +60,6 @@ async def every_bit_of_the_key(dut, ft):
         for access in near:
             await ask(tb, space.access(ft, 1, BASE), access, access)
         await ask_all(tb, near)
-
-
-@cocotb.test(timeout_time=40, timeout_unit="ms")
-async def the_second_level_is_full(dut):
-    """It has a line in each place, whatever device, process and address: nothing is read again. And
-    whatever an invalidation goes by, none of them is left."""
-    async with Testbench(dut) as tb:
-        tb.name = "the_second_level_is_full"
-        if not tb.config.l2_entries:
-            tb.log("there is no second level")
-            return
-        scene = Scene(tb, log2=16)
-        await scene.enable()
-        queues = Queues(tb)
-        await queues.start()
-        lines = tb.config.l2_entries // LINE_PAGES
-        for round_, device in enumerate(tb.rng.sample(range(1 << 16), 8)):
-            await tb.invalidate()
-            space, page = anywhere(tb, device, scene)
-            ft, first = tb.rng.randrange(2), page // LINE_PAGES // lines * lines
-            # As many lines in a row fall on all sets alike.
-            pages = [PAGE * ((first + line) * LINE_PAGES + tb.rng.randrange(LINE_PAGES))
-                     for line in range(lines)]
-            for addr in pages:
-                space.map(ft, addr)
-            accesses = [space.access(ft, 0, addr) for addr in pages]
-            for access in accesses:     # one by one: a line's way is chosen when it is asked for
-                await ask(tb, access)
-                await tb.cycles(20)
-            reads = tb.axi.reads
-            await ask_all(tb, accesses)
-            assert tb.axi.reads == reads, (device, hex(page))
-            for addr in pages:
-                space.edit(ft, addr, 1, p=0, w=0, u=0)
-            await queues.run([
-                inval_tlb(), inval_tlb(device), inval_tlb(device, space.pasid), inval_tlb(ft=ft),
-                inval_tlb(device, space.pasid, ft), inval_tlb(pasid=space.pasid, ft=ft),
-                inval_tlb(device, space.pasid, ft, PAGE * LINE_PAGES * first,
-                          n=tb.config.l2_entries.bit_length() - 1),
-                inval_context(device)][round_])
-            await ask_all(tb, accesses, rounds=1)
-
-
-@cocotb.test(timeout_time=40, timeout_unit="ms")
-async def every_entry_compares_every_bit(dut):
-    """The first level is full of one page each of other processes, all of which the second level
-    has, too: all of them hit in the first, and none of both answers for a key that differs in a
-    bit."""
-    async with Testbench(dut) as tb:
-        tb.name = "every_entry_compares_every_bit"
-        scene = Scene(tb, log2=16)
-        await scene.enable()
-
-        async def all_hit():
-            for access in accesses:
-                assert (await tb.port(0).request(access)).latency <= 5 + tb.held, access
-        for _ in range(4):
-            await tb.invalidate()
-            accesses = []
-            for device in tb.rng.sample(range(1 << 16), tb.config.tlb_entries):
-                (space, page), ft = anywhere(tb, device, scene), tb.rng.randrange(2)
-                space.map(ft, PAGE * page)
-                accesses.append(space.access(ft, 0, PAGE * page))
-            for access in accesses:
-                await ask(tb, access)
-                await tb.cycles(20)     # its fill ends before the next one begins
-            await all_hit()
-            for access in accesses:
-                for field, low, high in (("ft", 0, 1), ("device", 0, 16), ("pasid", 0, 20),
-                                         ("addr", 12, 64)):
-                    for bit in range(low, high):
-                        near = replace(access, **{field: getattr(access, field) ^ 1 << bit})
-                        tb.port(tb.rng.randrange(9)).send(near)
-                await tb.drain()
-            await all_hit()             # what was refused has taken no place
 
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
@@ -576,35 +480,3 @@ async def directory_size(dut):
             await tb.enable(base, log2)
             for device in (0, (1 << log2) - 1, 1 << log2, 1 << 15, 0xFFFF):
                 await ask(tb, space.access(0, 0, BASE, pasid=1, device=device & 0xFFFF))
-
-
-@cocotb.test(timeout_time=20, timeout_unit="ms")
-async def joins_in_every_slot(dut):
-    """Who asks for a page that is being walked for waits for that walk, in whichever slot it is and
-    whatever its address: no line is read twice."""
-    async with Testbench(dut) as tb:
-        tb.name = "joins_in_every_slot"
-        scene = Scene(tb)
-        spaces = [scene.space(device, pasid) for device, pasid in ((5, 3), (0xA, 0x55), (0xA5, 0))]
-        await scene.enable()
-        for _ in range(24):
-            await tb.invalidate()
-            asked = {}
-            # As many walks are left for those who join none.
-            while len(asked) < max(1, tb.config.walks // 2):
-                space, ft, page = tb.rng.choice(spaces), tb.rng.randrange(2), tb.rng.getrandbits(35)
-                space.map(ft, PAGE * page, paddr=scene.fresh(1))
-                leaf = space.tables[ft].entry_address(PAGE * page, 1)
-                asked[leaf // 64] = space.access(ft, 0, PAGE * page)
-            tb.axi.log, tb.axi.hold = [], lambda addr: addr // 64 in asked
-            sent = [tb.port(0).send(access) for access in asked.values()]
-            await tb.until(lambda: {addr // 64 for _, addr, _ in tb.axi.log} >= {*asked},
-                           what="the lines' reads")
-            sent += [tb.port(1).send(access) for access in tb.rng.sample([*asked.values()],
-                                                                        len(asked))]
-            await tb.until(lambda: all(one.accepted for one in sent), what="acceptance")
-            await tb.cycles(50)
-            tb.axi.hold = None
-            await tb.drain()
-            reads = Counter(addr // 64 for _, addr, _ in tb.axi.log if addr // 64 in asked)
-            assert reads == dict.fromkeys(asked, 1), reads

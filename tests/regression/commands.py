@@ -8,20 +8,12 @@ import cocotb
 from siommu.arch.formats import Cause, Opcode, Size
 
 from .bench import OKAY, PORT_ENABLE, SLVERR, STATUS, Testbench
-from .queues import Queues, fence, inval_context, inval_tlb, offset, prefetch
+from .queues import Queues, fence, inval_context, inval_tlb, offset, prefetch, start
 from .scene import Scene
 
 PAGE, AREA = 4096, 1 << 39
 ILLEGAL, ERROR, FENCE = 1, 2, 4
 SELECTORS = ("device", "pasid", "ft", "addr")
-
-
-async def _start(tb, name, **options):
-    tb.name = name
-    scene, queues = Scene(tb), Queues(tb, **options)
-    await scene.enable()
-    await queues.start()
-    return scene, queues
 
 
 def _any(transaction):
@@ -39,7 +31,7 @@ async def _causes(tb, accesses):
 async def every_selector(dut):
     """Each combination of selectors drops what it covers, and leaves others of it."""
     async with Testbench(dut) as tb:
-        scene, queues = await _start(tb, "every_selector")
+        scene, queues = await start(tb, "every_selector")
         tb.expect = _any
         spaces, where = [], {}
         for device, pasid in product((5, 6), (1, 2)):
@@ -88,7 +80,7 @@ def key_for(keys, chosen):
 async def ranges(dut):
     """Ranges of 2^n pages: nothing inside is left in either level, and all outside of the 1 GiB."""
     async with Testbench(dut) as tb:
-        scene, queues = await _start(tb, "ranges")
+        scene, queues = await start(tb, "ranges")
         tb.expect = _any
         space = scene.space()
         span = 1 << 13
@@ -127,7 +119,7 @@ async def ranges_and_pages_far_away(dut):
     """Every bit of an address: a range is legal with each set, and leaves a page that differs in
     one of those above its gigabyte, if it is no larger than that."""
     async with Testbench(dut) as tb:
-        scene, queues = await _start(tb, "ranges_and_pages_far_away")
+        scene, queues = await start(tb, "ranges_and_pages_far_away")
         tb.expect = _any
         space = scene.space()
         highest = (1 << 35) - 1             # page of the positive half of 48 bits
@@ -158,7 +150,7 @@ async def ranges_and_pages_far_away(dut):
 async def fences(dut):
     """Stores in every lane, beside bytes that stay; the status bit and the interrupt."""
     async with Testbench(dut) as tb:
-        scene, queues = await _start(tb, "fences")
+        scene, queues = await start(tb, "fences")
         await tb.regs.set(offset("IRQ_ENABLE"), FENCE)
         guard = bytes(range(1, 255)) * 2
         for lane in range(0, 128, 4):
@@ -187,7 +179,7 @@ async def fences(dut):
 async def illegal_commands(dut):
     """Each stops the queue at its place; corrected, it is fetched again and carried out."""
     async with Testbench(dut) as tb:
-        scene, queues = await _start(tb, "illegal_commands")
+        scene, queues = await start(tb, "illegal_commands")
         await tb.regs.set(offset("IRQ_ENABLE"), ILLEGAL)
         bad = [(opcode, 0) for opcode in (0, 5, 6, 0x81, 0xFF)]
         bad += [inval_tlb(addr=1 << bit, n=n)
@@ -226,7 +218,7 @@ async def illegal_commands(dut):
 async def bus_errors(dut):
     """A command that cannot be read and a store that fails stop the queue, which then resumes."""
     async with Testbench(dut) as tb:
-        scene, queues = await _start(tb, "bus_errors")
+        scene, queues = await start(tb, "bus_errors")
         for number, (command, place, size) in enumerate((
                 (inval_tlb(), queues.commands, 8), (inval_tlb(), queues.commands + 8, 8),
                 (fence(queues.flag + 64, 99), queues.flag + 64, 4))):
@@ -252,7 +244,7 @@ async def prefetches(dut):
     """What was prefetched needs no memory; holes and unreadable pages do not end it; no fault is
     recorded or counted."""
     async with Testbench(dut) as tb:
-        scene, queues = await _start(tb, "prefetches")
+        scene, queues = await start(tb, "prefetches")
         space = scene.space()
         space.map(1, AREA, 8, write=1)
         space.map(1, AREA + (1 << 21), size=Size.PAGE_2M)
@@ -294,7 +286,7 @@ async def a_prefetch_is_cheap(dut, absent):
     """At most 2^n/8 + 16 reads, no entry twice, as many at a time as there are walks (§6), whatever
     is absent, cold and warm."""
     async with Testbench(dut) as tb:
-        scene, queues = await _start(tb, f"a_prefetch_is_cheap/{absent}")
+        scene, queues = await start(tb, f"a_prefetch_is_cheap/{absent}")
         space = scene.space()
         space.map(1, AREA + (511 << 12))                # the level-1 table exists
         if absent in ("nothing", "every other page"):
@@ -323,7 +315,7 @@ async def a_prefetch_ends_under_a_flood(dut):
     """All ports miss without end, at absent pages too: a prefetch gets its share of the walks, and
     its pages are cached."""
     async with Testbench(dut) as tb:
-        scene, queues = await _start(tb, "a_prefetch_ends_under_a_flood")
+        scene, queues = await start(tb, "a_prefetch_ends_under_a_flood")
         space = scene.space()
         space.map(1, AREA, 256)
         rng, stop = tb.rng, False
@@ -391,7 +383,7 @@ async def rings(dut):
 async def a_stuck_port_holds_a_fence(dut):
     """A fence waits for old beats that a port does not take, until the port is disabled."""
     async with Testbench(dut) as tb:
-        scene, queues = await _start(tb, "a_stuck_port_holds_a_fence")
+        scene, queues = await start(tb, "a_stuck_port_holds_a_fence")
         space = scene.space()
         space.map(1, AREA, 4)
         await tb.drivers[0].request(space.access(1, 0, AREA))
@@ -422,7 +414,7 @@ async def a_stuck_port_holds_a_fence(dut):
 async def contexts_and_devices(dut):
     """A changed context and a changed device entry count after INVAL_CONTEXT."""
     async with Testbench(dut) as tb:
-        scene, queues = await _start(tb, "contexts_and_devices")
+        scene, queues = await start(tb, "contexts_and_devices")
         space, other = scene.space(), scene.space(6, 4)
         for each in (space, other):
             for ft in (0, 1):
@@ -449,7 +441,7 @@ async def every_cached_context(dut, kind):
     what is taken away in memory counts for all of them, for each alone, and when the core is
     turned off and on."""
     async with Testbench(dut) as tb:
-        scene, queues = await _start(tb, f"every_cached_context {kind}")
+        scene, queues = await start(tb, f"every_cached_context {kind}")
         tb.expect = _any
         other = kind == "devices"       # with another process of each, whose context is not cached
         if kind == "devices":
@@ -505,7 +497,7 @@ async def every_cached_context(dut, kind):
 async def invalidation_takes_bounded_time(dut):
     """How long an invalidation takes, and that hits go on meanwhile."""
     async with Testbench(dut) as tb:
-        scene, queues = await _start(tb, "invalidation_takes_bounded_time")
+        scene, queues = await start(tb, "invalidation_takes_bounded_time")
         space, other = scene.space(), scene.space(6, 4)
         space.map(1, AREA, 8)
         other.map(1, AREA, 8)

@@ -7,19 +7,10 @@ import cocotb
 from siommu.arch.register_map import COUNTERS
 
 from .bench import PORT_ENABLE, STATUS, Testbench
-from .queues import Queues, inval_context, inval_tlb, offset, prefetch
-from .scene import Scene
+from .queues import inval_context, inval_tlb, offset, prefetch, start
 from .seeds import seeds
 
 PAGE, AREA = 4096, 1 << 39
-
-
-async def _start(tb, name):
-    tb.name = name
-    scene, queues = Scene(tb), Queues(tb)
-    await scene.enable()
-    await queues.start()
-    return scene, queues
 
 
 async def _all(queues):
@@ -30,7 +21,7 @@ async def _all(queues):
 async def known_events(dut):
     """A script whose every event is known beforehand."""
     async with Testbench(dut) as tb:
-        scene, queues = await _start(tb, "known_events")
+        scene, queues = await start(tb, "known_events")
         space = scene.space()
         space.map(1, AREA, 8)
         reads = tb.axi.reads
@@ -70,7 +61,7 @@ async def known_events(dut):
 async def miss_cycles_are_latencies(dut):
     """Of a single miss, its latency less what every request takes; of several, their sum."""
     async with Testbench(dut) as tb:
-        scene, queues = await _start(tb, "miss_cycles_are_latencies")
+        scene, queues = await start(tb, "miss_cycles_are_latencies")
         space = scene.space()
         extra = set()
         for number, latency in enumerate((1, 20, 100)):
@@ -99,7 +90,7 @@ async def miss_cycles_are_latencies(dut):
 async def random_traffic(dut, seed):
     """Everything that can be seen from outside, under random traffic; frozen, and cleared."""
     async with Testbench(dut, seed) as tb:
-        scene, queues = await _start(tb, "random_traffic")
+        scene, queues = await start(tb, "random_traffic")
         rng = random.Random(seed)
         space = scene.space()
         space.map(1, AREA, 100)
@@ -167,7 +158,7 @@ async def single_pages_count_once(dut):
     from waiting: for pages of which several ports ask at once, and far more than the first level
     holds."""
     async with Testbench(dut) as tb:
-        scene, queues = await _start(tb, "single_pages_count_once")
+        scene, queues = await start(tb, "single_pages_count_once")
         space = scene.space()
         pages = [AREA + PAGE * 5 * number for number in range(160)]
         for page in pages:
@@ -193,7 +184,7 @@ async def single_pages_count_once(dut):
 async def words_of_a_counter(dut):
     """``cycles`` counts cycles; the high word is the one that belonged to the low word."""
     async with Testbench(dut) as tb:
-        scene, queues = await _start(tb, "words_of_a_counter")
+        scene, queues = await start(tb, "words_of_a_counter")
         first, at = await queues.counter("cycles"), tb.cycle
         await tb.cycles(1000)
         second, then = await queues.counter("cycles"), tb.cycle

@@ -97,12 +97,8 @@ async def ports_are_alike(dut, take_rate):
         tb.name = f"ports_are_alike/take_rate={take_rate}"
         space = await prepare(tb)
         tb.axi.latency = 20, 20
-        seed, times = tb.rng.random(), []
-        for port in tb.drivers:
-            await tb.reset()
-            await space.scene.enable()
-            await tb.cycles(1000)       # the caches have been swept
-            tb.rng, port.rng, tb.axi.rng = (random.Random(seed) for _ in range(3))
+
+        async def ask(port):
             sent = []
             for pages, count in ((1, 100), (7, 40), ("any", 400), (1, 100)):
                 port.take_rate = take_rate
@@ -112,12 +108,50 @@ async def ports_are_alike(dut, take_rate):
                     await tb.cycles(400)
                     port.take_rate = 1.0
                 await tb.drain([port.name])
-            times.append([[cycle - sent[0].accepted for cycle in (one.accepted, *one.beat_cycles)]
-                          for one in sent])
             port.take_rate = 1.0
-        for port, found in zip(tb.drivers, times):
-            for number, (each, first) in enumerate(zip(found, times[0])):
-                assert each == first, f"{port.name}, request {number}: {each} instead of {first}"
+            return sent
+        await same_cycles(tb, space, tb.drivers, ask)
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+@cocotb.parametrize(beside=[0, -1])
+async def ports_are_alike_beside_another(dut, beside):
+    """The same beside a port that asks as much: of pages of which none merges with the next, and of
+    absent ones, so that operations wait for all that there is to wait for."""
+    async with Testbench(dut) as tb:
+        tb.name = f"ports_are_alike_beside_another/beside={beside}"
+        space, busy = await prepare(tb), tb.drivers[beside]
+        tb.axi.latency = 1, 1
+
+        async def ask(port):
+            sent = []
+            for _ in range(200):
+                for each in (port, busy):
+                    long = tb.rng.randint(1, 24)
+                    sent += [each.send(space.access(1, 0, BASE, long)),
+                             each.send(space.access(1, 0, BASE + tb.rng.getrandbits(38)))]
+            await tb.drain()
+            return sent
+        await same_cycles(tb, space, others_of(tb, busy), ask)
+
+
+async def same_cycles(tb, space, ports, ask):
+    """What ``ask`` sends, each time after a reset, takes all ``ports`` the same cycles, one by one.
+    """
+    seed, times = tb.rng.random(), []
+    for port in ports:
+        await tb.reset()
+        await space.scene.enable()
+        await tb.cycles(1000)       # the caches have been swept
+        tb.rng, tb.axi.rng = random.Random(seed), random.Random(seed)
+        for each in tb.drivers:
+            each.rng = random.Random(seed)
+        sent = await ask(port)
+        times.append([[cycle - sent[0].accepted for cycle in (one.accepted, *one.beat_cycles)]
+                      for one in sent])
+    for port, found in zip(ports, times):
+        for number, (each, first) in enumerate(zip(found, times[0])):
+            assert each == first, f"{port.name}, request {number}: {each} instead of {first}"
 
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")

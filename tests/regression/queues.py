@@ -10,8 +10,10 @@ from siommu.arch.formats import Cause, CommandAddress, CommandWord0, FaultWord0,
 from siommu.arch.packing import pack, unpack
 from siommu.arch.register_map import register
 
+from .scene import Scene
+
 __all__ = ["Queues", "offset", "record_of", "collect", "compare", "check_records", "inval_tlb",
-           "inval_context", "fence", "prefetch"]
+           "inval_context", "fence", "prefetch", "start"]
 
 
 def offset(name):
@@ -155,6 +157,7 @@ class Queues:
     async def run(self, *commands):
         """Has the core execute ``commands`` and a fence behind them; returns the cycle in which the
         fence's store was in memory."""
+        assert len(commands) + 1 < 1 << self.cq_log2, "the ring holds fewer commands"
         self.sequence = (self.sequence + 1) & 0xFFFFFFFF
         sequence = self.sequence
         self.put(*commands, fence(self.flag, sequence))
@@ -202,3 +205,12 @@ class Queues:
         regs = self.tb.regs
         low = await regs.get(offset(f"{name.upper()}_LOW"))
         return low | await regs.get(offset(f"{name.upper()}_HIGH")) << 32
+
+
+async def start(tb, name, **options):
+    """A test's name, its scene, and both queues, turned on. ``options``: of ``Queues``."""
+    tb.name = name
+    scene, queues = Scene(tb), Queues(tb, **options)
+    await scene.enable()
+    await queues.start()
+    return scene, queues

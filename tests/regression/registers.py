@@ -11,7 +11,7 @@ from siommu.arch.formats import Cause, Mode, Opcode, Size
 from siommu.arch.register_map import COUNTERS, REGISTERS, existing, register, reset_value
 
 from .bench import CTRL, OKAY, PORT_ENABLE, SLVERR, STATUS, Testbench
-from .queues import Queues, fence, offset
+from .queues import Queues, fence, offset, start
 from .scene import Scene
 
 PAGE, AREA, ALL = 4096, 1 << 39, 0xFFFF_FFFF
@@ -351,19 +351,11 @@ async def debugs(tb, *accesses):
     return found
 
 
-async def _start(tb, name):
-    tb.name = name
-    scene, queues = Scene(tb), Queues(tb)
-    await scene.enable()
-    await queues.start()
-    return scene, queues
-
-
 @cocotb.test(timeout_time=10, timeout_unit="ms")
 async def debug_grants(dut):
     """Grants of every size, for reads and writes, memory and blocks; untranslated ones."""
     async with Testbench(dut) as tb:
-        scene, queues = await _start(tb, "debug_grants")
+        scene, queues = await start(tb, "debug_grants")
         space = scene.space()
         places = {Size.PAGE_4K: AREA, Size.PAGE_2M: 2 * AREA, Size.PAGE_1G: 3 * AREA}
         for ft in (0, 1):
@@ -380,6 +372,12 @@ async def debug_grants(dut):
             (result,) = await debugs(tb, space.access(ft, 0, AREA + (1 << 30)))
             assert (result["read"], result["write"]) == (1, 0)
         assert sizes == {0, 1, 2}
+        for ft, addr in enumerate((0xFEDC_BA98_7654_3210, 0x123_4567_89AB_CDEF)):
+            bypassed = scene.space(device=6 + ft)
+            scene.directory.set(6 + ft, devid=bypassed.devid, pasids=bypassed.pasids,
+                                mem_bypass=not ft, sto_bypass=bool(ft))
+            (result,) = await debugs(tb, bypassed.access(ft, 1, addr))
+            assert (result["size"], result["phys"]) == (3, addr)
         await tb.set_mode(Mode.ABORT)
         (result,) = await debugs(tb, space.access(1, 0, AREA))
         assert result["cause"] == Cause.CORE_OFF.value
@@ -393,7 +391,7 @@ async def debug_faults(dut):
     """Faults tell cause and disposition; they leave no record, and debug translations are counted
     neither as requests nor as faults."""
     async with Testbench(dut) as tb:
-        scene, queues = await _start(tb, "debug_faults")
+        scene, queues = await start(tb, "debug_faults")
         space = scene.space()
         space.map(1, AREA, write=False)
         space.map(0, AREA + PAGE, user=False)
@@ -426,7 +424,7 @@ async def debug_uses_the_caches(dut):
     """A second one reads no table, nor does a device's request after it, nor one after a
     device's."""
     async with Testbench(dut) as tb:
-        scene, queues = await _start(tb, "debug_uses_the_caches")
+        scene, queues = await start(tb, "debug_uses_the_caches")
         space = scene.space()
         space.map(1, AREA)
         space.map(1, 2 * AREA)
@@ -447,7 +445,7 @@ async def debug_uses_the_caches(dut):
 async def debug_joins_a_walk(dut):
     """A debug translation of a page for which a port's walk is under way waits for that walk."""
     async with Testbench(dut) as tb:
-        scene, queues = await _start(tb, "debug_joins_a_walk")
+        scene, queues = await start(tb, "debug_joins_a_walk")
         space = scene.space()
         space.map(1, AREA)
         tb.axi.hold = lambda addr: True
@@ -466,7 +464,7 @@ async def debug_while_busy(dut):
     """GO reads 1 until the answer is there; asking once more meanwhile asks for nothing. Under
     traffic, and with every port disabled, it is answered all the same."""
     async with Testbench(dut) as tb:
-        scene, queues = await _start(tb, "debug_while_busy")
+        scene, queues = await start(tb, "debug_while_busy")
         space = scene.space()
         space.map(1, AREA, 64)
         tb.axi.latency = (400, 400)

@@ -1,11 +1,30 @@
 """A small world for directed tests: devices with PASIDs, each with a memory and a storage table."""
 
+from sim.memory import Memory
 from sim.model.golden import Access
 from sim.tables import DeviceDirectory, PageTable, PasidDirectory, RiscvTable
 from siommu.arch.formats import Disposition, Mode, Size
 
-__all__ = ["Scene", "Space", "anywhere"]
+__all__ = ["FarMemory", "Scene", "Space", "anywhere", "ask", "ask_all"]
 
+
+class FarMemory(Memory):
+    """A main memory that hands out pages anywhere in 2^52 bytes.
+
+    Parameters
+    ----------
+    rng : random.Random
+    """
+
+    def __init__(self, rng):
+        super().__init__(0, 1 << 52)
+        self._where = rng
+
+    def alloc_pages(self, n=1, contiguous=True, *, align=1):
+        """As in ``Memory``."""
+        if contiguous:
+            self._next = self._where.randrange(self.size // 4096 // align - n) * align * 4096
+        return super().alloc_pages(n, contiguous, align=align)
 
 
 class Space:
@@ -94,3 +113,21 @@ def anywhere(tb, device, scene):
     space = scene.space(device, tb.rng.getrandbits(20), levels=levels, pdt_levels=2)
     page = tb.rng.getrandbits(9 * levels - 1)
     return space, page ^ tb.rng.choice((0, (1 << 52) - 1))
+
+
+async def ask(tb, *accesses):
+    """Sends the accesses one after the other; returns the first beat of each."""
+    beats = []
+    for access in accesses:
+        done = await tb.port(tb.rng.randrange(9)).request(access)
+        beats.append(done.beats[0])
+    return beats
+
+
+async def ask_all(tb, accesses, rounds=3):
+    """Sends the accesses in random orders on random ports."""
+    for _ in range(rounds):
+        accesses = tb.rng.sample(accesses, len(accesses))
+        for access in accesses:
+            tb.port(tb.rng.randrange(9)).send(access)
+        await tb.drain()

@@ -26,6 +26,7 @@ MODULES = {
     "riscv": ("default", "edge"),
     "runs": ("default",),
     "caching": ("default", "edge"),
+    "capacity": ("default", "edge"),
     "isolation": ("default", "large"),
     "figures": ("default", "large"),
     "commands": ("default", "edge"),

@@ -1,0 +1,294 @@
+"""Directed tests of what only a full, a far or a busy world reaches: every place of every cache,
+every walk slot, every bit of an address, what waits for its turn (§2.1, §4, §6)."""
+
+import random
+from collections import Counter
+from dataclasses import replace
+from itertools import cycle
+
+import cocotb
+
+from siommu.arch.formats import Mode
+from siommu.pipeline.sizes import LINE_PAGES
+
+from .bench import Testbench
+from .queues import Queues, inval_context, inval_tlb, prefetch, start
+from .scene import FarMemory, Scene, anywhere, ask, ask_all
+
+PAGE, LARGE, AREA = 4096, 1 << 21, 1 << 39
+
+
+def invalidations(space, ft, addr, pages):
+    """Commands that each drop what is cached of so many ``pages`` of a space from ``addr`` on."""
+    device, pasid = space.device, space.pasid
+    return [inval_tlb(), inval_tlb(device), inval_tlb(device, pasid), inval_tlb(ft=ft),
+            inval_tlb(device, pasid, ft), inval_tlb(pasid=pasid, ft=ft),
+            inval_tlb(device, pasid, ft, addr, n=pages.bit_length() - 1), inval_context(device)]
+
+
+@cocotb.test(timeout_time=40, timeout_unit="ms")
+async def the_second_level_is_full(dut):
+    """It has a line in each place, whatever device, process and addresses: nothing is read again.
+    And whatever an invalidation goes by, none of them is left."""
+    async with Testbench(dut) as tb:
+        tb.name = "the_second_level_is_full"
+        if not tb.config.l2_entries:
+            tb.log("there is no second level")
+            return
+        scene = Scene(tb, log2=16)
+        await scene.enable()
+        queues = Queues(tb)
+        await queues.start()
+        lines = tb.config.l2_entries // LINE_PAGES
+        for round_, device in enumerate(tb.rng.sample(range(1 << 16), 8)):
+            await tb.invalidate()
+            space, page = anywhere(tb, device, scene)
+            ft, first = tb.rng.randrange(2), page // LINE_PAGES // lines * lines
+            # As many lines in a row fall on all sets alike.
+            pages = [PAGE * ((first + line) * LINE_PAGES + tb.rng.randrange(LINE_PAGES))
+                     for line in range(lines)]
+            for addr in pages:
+                behind = LINE_PAGES - addr // PAGE % LINE_PAGES
+                space.map(ft, addr, behind, paddr=PAGE * tb.rng.randrange((1 << 40) - LINE_PAGES))
+            accesses = [space.access(ft, 0, addr) for addr in pages]
+            for access in accesses:     # one by one: a line's way is chosen when it is asked for
+                await ask(tb, access)
+                await tb.cycles(20)
+            reads = tb.axi.reads
+            await ask_all(tb, accesses)
+            assert tb.axi.reads == reads, (device, hex(page))
+            for addr in pages:
+                space.edit(ft, addr, 1, p=0, w=0, u=0)
+            await queues.run(invalidations(space, ft, PAGE * LINE_PAGES * first,
+                                           tb.config.l2_entries)[round_])
+            await ask_all(tb, accesses, rounds=1)
+
+
+@cocotb.test(timeout_time=40, timeout_unit="ms")
+async def the_walk_cache_is_full(dut):
+    """It has a table in each place, whatever device, process and address: no table above is read
+    again. And whatever an invalidation goes by, none of them is left; nor by a change of MODE."""
+    async with Testbench(dut) as tb:
+        tb.name = "the_walk_cache_is_full"
+        scene = Scene(tb, log2=16)
+        await scene.enable()
+        queues = Queues(tb)
+        await queues.start()
+        rows = tb.config.walk_entries
+        for round_, device in enumerate(tb.rng.sample(range(1 << 16), 9)):
+            await tb.invalidate()
+            await tb.cycles(rows)           # it has been swept
+            space, page = anywhere(tb, device, scene)
+            ft, first = tb.rng.randrange(2), page >> 9 & -rows
+            # As many tables in a row fall on all sets alike.
+            tables = [LARGE * (first + row) for row in range(rows)]
+            asked = [[addr + PAGE * place for addr in tables] for place in (100, 300, 500)]
+            for addr in sum(asked, []):
+                space.map(ft, addr)
+            for addr in asked[0]:       # one by one: a table's way is chosen when it is asked for
+                await ask(tb, space.access(ft, 0, addr))
+            reads = tb.axi.reads
+            await ask_all(tb, [space.access(ft, 0, addr) for addr in asked[1]], rounds=1)
+            assert tb.axi.reads == reads + rows, (device, hex(page))
+            for addr in tables:
+                space.edit(ft, addr, 2, p=0, w=0, u=0)
+            if round_ < 8:
+                await queues.run(invalidations(space, ft, LARGE * first, 512 * rows)[round_])
+            else:
+                await tb.invalidate()
+            await ask_all(tb, [space.access(ft, 0, addr) for addr in asked[2]], rounds=1)
+
+
+@cocotb.test(timeout_time=40, timeout_unit="ms")
+async def every_entry_compares_every_bit(dut):
+    """The first level is full of one page each of other processes, all of which the second level
+    has, too: all of them hit in the first, and none of both answers for a key that differs in a
+    bit."""
+    async with Testbench(dut) as tb:
+        tb.name = "every_entry_compares_every_bit"
+        scene = Scene(tb, log2=16)
+        await scene.enable()
+
+        async def all_hit():
+            for access in accesses:
+                assert (await tb.port(0).request(access)).latency <= 5 + tb.held, access
+        for _ in range(4):
+            await tb.invalidate()
+            accesses = []
+            for device in tb.rng.sample(range(1 << 16), tb.config.tlb_entries):
+                (space, page), ft = anywhere(tb, device, scene), tb.rng.randrange(2)
+                space.map(ft, PAGE * page)
+                accesses.append(space.access(ft, 0, PAGE * page))
+            for access in accesses:
+                await ask(tb, access)
+                await tb.cycles(20)     # its fill ends before the next one begins
+            await all_hit()
+            for access in accesses:
+                for field, low, high in (("ft", 0, 1), ("device", 0, 16), ("pasid", 0, 20),
+                                         ("addr", 12, 64)):
+                    for bit in range(low, high):
+                        near = replace(access, **{field: getattr(access, field) ^ 1 << bit})
+                        tb.port(tb.rng.randrange(9)).send(near)
+                await tb.drain()
+            await all_hit()             # what was refused has taken no place
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+async def tables_anywhere(dut):
+    """Every table is at an address of 52 bits of its own, and so is every page: read from the root
+    on, from what the caches know of it, and by look-aheads. Nothing else is read."""
+    async with Testbench(dut, memory=FarMemory(random.Random(7))) as tb:
+        tb.name = "tables_anywhere"
+        for _ in range(8):
+            scene = Scene(tb, log2=16)
+            await scene.enable()
+            accesses = []
+            for device in tb.rng.sample(range(1 << 16), 4):
+                space, page = anywhere(tb, device, scene)
+                for ft in (0, 1):
+                    for near in {page ^ tb.rng.getrandbits(bits) for bits in (0, 3, 6, 9)}:
+                        space.map(ft, PAGE * near, paddr=PAGE * tb.rng.getrandbits(40))
+                        accesses += [space.access(ft, 0, PAGE * near),
+                                     space.access(ft, 1, PAGE * near, 24)]
+            tb.axi.log = []
+            await ask(tb, *tb.rng.sample(accesses, len(accesses)))
+            await ask_all(tb, accesses, rounds=1)
+            assert {addr // PAGE * PAGE for _, addr, _ in tb.axi.log} <= {*tb.memory.pages()}
+            await tb.set_mode(Mode.ABORT)
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+async def joins_in_every_slot(dut):
+    """Who asks for a page that is being walked for waits for that walk, in whichever slot it is and
+    whatever its address: no line is read twice."""
+    async with Testbench(dut) as tb:
+        tb.name = "joins_in_every_slot"
+        scene = Scene(tb)
+        spaces = [scene.space(device, pasid) for device, pasid in ((5, 3), (0xA, 0x55), (0xA5, 0))]
+        await scene.enable()
+        for _ in range(24):
+            await tb.invalidate()
+            asked = {}
+            # As many walks are left for those who join none.
+            while len(asked) < max(1, tb.config.walks // 2):
+                space, ft, page = tb.rng.choice(spaces), tb.rng.randrange(2), tb.rng.getrandbits(35)
+                space.map(ft, PAGE * page, paddr=scene.fresh(1))
+                leaf = space.tables[ft].entry_address(PAGE * page, 1)
+                asked[leaf // 64] = space.access(ft, 0, PAGE * page)
+            tb.axi.log, tb.axi.hold = [], lambda addr: addr // 64 in asked
+            sent = [tb.port(0).send(access) for access in asked.values()]
+            await tb.until(lambda: {addr // 64 for _, addr, _ in tb.axi.log} >= {*asked},
+                           what="the lines' reads")
+            sent += [tb.port(1).send(access) for access in tb.rng.sample([*asked.values()],
+                                                                        len(asked))]
+            await tb.until(lambda: all(one.accepted for one in sent), what="acceptance")
+            await tb.cycles(50)
+            tb.axi.hold = None
+            await tb.drain()
+            reads = Counter(addr // 64 for _, addr, _ in tb.axi.log if addr // 64 in asked)
+            assert reads == dict.fromkeys(asked, 1), reads
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+@cocotb.parametrize(gap=[0, 1])
+async def faults_in_every_slot(dut, gap):
+    """Who asks for an absent page right behind another who does, or behind one request between
+    them, gets the fault of that walk, in whichever slot it is and whatever its address: no line is
+    read twice."""
+    async with Testbench(dut) as tb:
+        tb.name = f"faults_in_every_slot/gap={gap}"
+        scene = Scene(tb, log2=16)
+        await scene.enable()
+
+        def absent():
+            space, page = next(places)
+            ft, page = tb.rng.randrange(2), page ^ tb.rng.getrandbits(34)
+            space.map(ft, PAGE * (page ^ 1))
+            lines.append(space.tables[ft].entry_address(PAGE * page, 1) // 64)
+            return space.access(ft, 0, PAGE * page)
+        for turn in range(48):
+            if turn % 4 == 0:           # nothing that a walk needs is shared
+                spaces = [anywhere(tb, device, scene)
+                          for device in tb.rng.sample(range(1 << 16), tb.config.walk_slots)]
+            # A walk that began at a cached entry denies only when it is repeated.
+            await tb.invalidate()
+            places = iter(spaces)
+            tb.axi.log, tb.axi.hold, lines = [], lambda addr: True, []
+            for port in tb.drivers:
+                if port is not tb.port(turn):
+                    port.send(absent())
+            await tb.cycles(100)
+            # Few slots are not given away one right behind the other: a port gets its last later.
+            asked = [absent() for _ in range(max(1, tb.config.slots_of_a_port - 1))]
+            for first in range(0, len(asked), gap + 1):
+                for access in 2 * asked[first:first + gap + 1]:
+                    tb.port(turn).send(access)
+            await tb.cycles(100)
+            tb.axi.hold = None
+            await tb.drain()
+            reads = Counter(addr // 64 for _, addr, _ in tb.axi.log if addr // 64 in lines)
+            assert reads == dict.fromkeys(lines, 1), reads
+
+
+@cocotb.test(timeout_time=30, timeout_unit="ms")
+async def fills_delay_an_invalidation(dut):
+    """What an invalidation drops from the walk cache has to wait while walks write there, a cycle
+    each, as many as there can be: nothing of it is lost."""
+    async with Testbench(dut) as tb:
+        scene, queues = await start(tb, "fills_delay_an_invalidation")
+        space, other, walks = scene.space(device=5), scene.space(device=6), tb.config.walks
+        places = [AREA + LARGE * index for index in range(512)]
+        for addr in places:
+            other.map(1, addr)
+        kept, unknown = places[:64], cycle(places)
+        for addr in kept:
+            space.map(1, addr)
+        table = other.tables[1].entry_address(AREA, 2) // PAGE
+
+        async def fills():
+            while going:
+                tb.axi.hold = lambda addr: addr // PAGE == table
+                for _ in range(walks):
+                    tb.drivers[-1].send(other.access(1, 0, next(unknown)))
+                await tb.cycles(tb.rng.randint(60, 71))     # they wait for entries above the leaves
+                tb.axi.hold = lambda addr: addr // PAGE not in (table, queues.commands // PAGE)
+                await tb.cycles(walks + 2)                  # and have them one after the other
+                tb.axi.hold = None
+                await tb.drain(tb.drivers[-1:])
+        for _ in range(8):
+            for addr in kept:
+                tb.drivers[0].send(space.access(1, 0, addr))
+            await tb.drain()
+            going, filled = True, cocotb.start_soon(fills())
+            for addr in kept:
+                space.edit(1, addr, 2, p=0)
+            await queues.run(inval_tlb(5))
+            going = False
+            await filled
+            for addr in kept:
+                tb.drivers[0].send(space.access(1, 0, addr))
+            await tb.drain()
+            for addr in kept:
+                space.edit(1, addr, 2, p=1)
+
+
+@cocotb.test(timeout_time=30, timeout_unit="ms")
+async def prefetches_beside_long_requests(dut):
+    """Beside ports whose requests wait again and again, since none of their pages merges with the
+    next and others are absent, software's look-ups have their turns in the replay queue."""
+    async with Testbench(dut) as tb:
+        scene, queues = await start(tb, "prefetches_beside_long_requests")
+        space, pages = scene.space(), 24
+        for page in range(pages):
+            space.map(1, AREA + page * PAGE)
+        tb.axi.latency = 1, 1
+        for turn in range(20):
+            for port in tb.drivers:
+                for _ in range(30):
+                    first = tb.rng.randrange(pages)
+                    port.send(space.access(1, 0, AREA + first * PAGE, pages - first))
+                    port.send(space.access(1, 0, AREA + tb.rng.getrandbits(38)))
+            await queues.run(*[prefetch(5, 3, 1, AREA + (50 * turn + line + 3) * 8 * PAGE, 3)
+                               for line in range(50)])
+        await tb.drain()
+        assert await queues.counter("prefetches") == 1000
