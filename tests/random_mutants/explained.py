@@ -12,6 +12,8 @@ _OLD_ROW = "A row that is read while it is written does not count. Here the memo
 _PARITY = "A part of the parity is not looked at, and here no bit flips. The module's unit test " \
     "flips each bit of a row (`test_damaged_rows_are_no_match`; twin: `parity-ignored`)."
 
+_NO_SUCH_BIT = "The register has no such bit: it is always 0."
+
 #: Name of a mutant to why it is right as well. The names are those of one text of Verilog.
 EXPLAINED = {
     "control.core.miss.slots.slot_10: cnot1 at line 46941, A[0]":
@@ -35,4 +37,6 @@ EXPLAINED = {
     "control.core.second_level.tags.way_0: const0 at line 56304, Y[0]": _OLD_ROW,
     "control.core.second_level.tags.way_3: const0 at line 57511, A[0]": _OLD_ROW,
     "control.core.walk_cache.store.way_1: const0 at line 68721, A[6]": _PARITY,
+    "control.registers.reads: const0 at line 86867, B[9]": _NO_SUCH_BIT,
+    "control.registers.writes: const0 at line 89067, Y[6]": _NO_SUCH_BIT,
 }

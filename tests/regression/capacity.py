@@ -12,7 +12,7 @@ from siommu.arch.formats import Mode
 from siommu.pipeline.sizes import LINE_PAGES
 
 from .bench import Testbench
-from .queues import Queues, inval_context, inval_tlb, prefetch, start
+from .queues import Queues, inval_context, inval_tlb, offset, prefetch, start
 from .scene import FarMemory, Scene, anywhere, ask, ask_all
 
 PAGE, LARGE, AREA = 4096, 1 << 21, 1 << 39
@@ -292,3 +292,24 @@ async def prefetches_beside_long_requests(dut):
                                for line in range(50)])
         await tb.drain()
         assert await queues.counter("prefetches") == 1000
+
+
+@cocotb.test(timeout_time=40, timeout_unit="ms")
+async def large_quotas(dut):
+    """Quotas of thousands are as exact as small ones, for every port."""
+    async with Testbench(dut) as tb:
+        tb.name = "large_quotas"
+        scene, queues = Scene(tb), Queues(tb, fq_log2=14)
+        await scene.enable()
+        space = scene.space()
+        for quota in (0x555, 0xAAA):
+            await queues.start(quota=quota)
+            for port in tb.drivers:
+                for _ in range(quota + 20):
+                    port.send(space.access(1, 0, AREA, device=0xFFFF))      # there is none
+            await tb.drain()
+            await tb.cycles(100)
+            found = Counter(record["port"] for record in await queues.take())
+            assert found == {port: quota for port in range(len(tb.drivers))}, (quota, found)
+            await tb.regs.set(offset("FQ_CTRL"), 0)
+            await tb.regs.set(offset("CQ_CTRL"), 0)
