@@ -37,7 +37,7 @@ _ROW = re.compile(r"^\| ([\w-]+) \|.*\| ([^|]+) \| ([^|]+) \|$", re.M)
 
 MODULES = ("causes", "riscv", "runs", "caching", "capacity", "isolation", "random_worlds",
               "registers", "figures", "commands", "faults", "counting", "revocation",
-              "speculation")
+              "speculation", "pace")
 
 
 def _known():

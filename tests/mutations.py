@@ -428,6 +428,14 @@ MUTATIONS = {
     "drop-in-another-set": Mutation(
         "a scan empties rows of the set that is read behind it", "store/set_scan",
         "drop.set.eq(set_)", "drop.set.eq(self.set)"),
+    "drop-does-not-wait": Mutation(
+        "rows that a scan drops stay if something else is written in that cycle", "store/set_scan",
+        "        with m.If(drop.taken | self.sweeping):\n"
+        "            m.d.sync += drop.rows.eq(0)\n",
+        "        m.d.sync += drop.rows.eq(0)\n"),
+    "sweep-of-one-way": Mutation(
+        "a flush empties the rows of the first way alone", "store/set_write",
+        "rows.ways[number].eq(sweeping | (", "rows.ways[number].eq((sweeping & (number == 0)) | ("),
     "flush-keeps-look-ups": Mutation(
         "a look-up of a store that began before a flush matches", "store/set_store",
         "answered.eq(calm_1 & calm & ~scanner.second)",

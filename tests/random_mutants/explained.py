@@ -37,6 +37,15 @@ EXPLAINED = {
     "control.core.second_level.tags.way_0: const0 at line 56304, Y[0]": _OLD_ROW,
     "control.core.second_level.tags.way_3: const0 at line 57511, A[0]": _OLD_ROW,
     "control.core.walk_cache.store.way_1: const0 at line 68721, A[6]": _PARITY,
+    "control.core.arbiter: const1 at line 10114, B[15]":
+        "Whether an operation is in time for a fault of the slot that it claims is set with the "
+        "claim; it is asked of no other one.",
+    "control.core.dev1_egress.queue.ring: const1 at line 22235, A[0]":
+        "Where the next place is not read, one is shown already.",
+    "control.core.miss.act: const1 at line 33038, A[0]":
+        "A cycle without an operation has one of zeros, which claims no slot.",
+    "control.core.miss.exit: const1 at line 35427, Y[0]":
+        "All that the second level answers is a granted page of 4 KiB.",
     "control.registers.reads: const0 at line 86867, B[9]": _NO_SUCH_BIT,
     "control.registers.writes: const0 at line 89067, Y[6]": _NO_SUCH_BIT,
 }

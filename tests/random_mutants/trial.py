@@ -8,10 +8,11 @@ from ..support.kept import REGRESSION, digest_of_tests
 
 __all__ = ["first_failure", "tests_of"]
 
-#: The regression on `default`: what notices most in the least time comes first.
+#: The regression on `default`: what notices most in the least time comes first; last, what notices
+#: that anything is different at all.
 MODULES = ("figures", "runs", "commands", "counting", "speculation", "caching", "capacity",
            "isolation", "registers", "faults", "fuzz", "random_worlds", "revocation", "riscv",
-           "causes")
+           "causes", "pace")
 
 
 def first_failure(verilog, number, modules=MODULES):

@@ -313,3 +313,57 @@ async def large_quotas(dut):
             assert found == {port: quota for port in range(len(tb.drivers))}, (quota, found)
             await tb.regs.set(offset("FQ_CTRL"), 0)
             await tb.regs.set(offset("CQ_CTRL"), 0)
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+async def contexts_read_twice(dut):
+    """Two walks that read the same context at a time leave it in one place: all others that the
+    cache has places for stay there."""
+    async with Testbench(dut) as tb:
+        scene, queues = await start(tb, "contexts_read_twice")
+        # In different tables: a walk that begins at one that is cached needs no context.
+        space, places = scene.space(pasid=0), [AREA + LARGE * index for index in range(3)]
+        for addr in places:
+            space.map(0, addr)
+        pasids = range(1, 1 + tb.config.context_entries)
+        for pasid in pasids:
+            space.pasids.set(pasid, mem=space.tables[0])
+        table = space.pasids.context_address(1) // PAGE
+        for _ in pasids:
+            await queues.run(inval_context())
+            await tb.port(0).request(space.access(0, 0, AREA))      # the device is known
+            for pasid in pasids:        # the last one takes another place each time
+                tb.axi.hold = lambda addr: addr // PAGE == table
+                for number in range(1 + (pasid == pasids[-1])):
+                    tb.port(number).send(space.access(0, 0, places[number], pasid=pasid))
+                await tb.cycles(60)
+                tb.axi.hold = None
+                await tb.drain()
+                await tb.cycles(20)
+            tb.axi.log = []
+            await ask(tb, *(space.access(0, 0, places[2], pasid=pasid) for pasid in pasids))
+            assert table not in {addr // PAGE for _, addr, _ in tb.axi.log}
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+async def a_miss_beside_misses(dut):
+    """While there are walks for all, a miss takes as many cycles beside others as alone, from any
+    port, in any slot."""
+    async with Testbench(dut) as tb:
+        tb.name = "a_miss_beside_misses"
+        scene = Scene(tb)
+        space, pages = scene.space(), [AREA + 9 * PAGE * index for index in range(48)]
+        for addr in pages:
+            space.map(1, addr)
+        await scene.enable()
+        tb.axi.latency = 300, 300
+        await ask(tb, space.access(1, 0, pages[0]))     # the tables above are known
+        alone = (await tb.port(0).request(space.access(1, 0, pages[1]))).latency
+        left = pages[2:]
+        while len(left) >= tb.config.walks:
+            sent = []
+            for _ in range(tb.config.walks):
+                sent.append(tb.port(tb.rng.randrange(9)).send(space.access(1, 0, left.pop())))
+                await tb.cycles(tb.rng.randint(15, 35))     # more than a line has beats
+            await tb.drain()
+            assert {one.latency for one in sent} == {alone}, [one.latency for one in sent]

@@ -27,6 +27,7 @@ MODULES = {
     "runs": ("default",),
     "caching": ("default", "edge"),
     "capacity": ("default", "edge"),
+    "pace": ("default", "edge", "small"),
     "isolation": ("default", "large"),
     "figures": ("default", "large"),
     "commands": ("default", "edge"),
