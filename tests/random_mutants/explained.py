@@ -46,6 +46,9 @@ EXPLAINED = {
         "A cycle without an operation has one of zeros, which claims no slot.",
     "control.core.miss.exit: const1 at line 35427, Y[0]":
         "All that the second level answers is a granted page of 4 KiB.",
+    "control.core.walk_cache.store.way_1: const1 at line 68701, Y[0]":
+        "Keys that differ in these two bits alone are in different sets: each of them is added to "
+        "another bit of the set's number.",
     "control.registers.reads: const0 at line 86867, B[9]": _NO_SUCH_BIT,
     "control.registers.writes: const0 at line 89067, Y[6]": _NO_SUCH_BIT,
 }

@@ -8,7 +8,7 @@ from itertools import cycle
 
 import cocotb
 
-from siommu.arch.formats import Mode
+from siommu.arch.formats import Cause, Mode, Size
 from siommu.pipeline.sizes import LINE_PAGES
 
 from .bench import Testbench
@@ -190,11 +190,11 @@ async def joins_in_every_slot(dut):
 
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
-@cocotb.parametrize(gap=[0, 1])
+@cocotb.parametrize(gap=[0, 1, 100])
 async def faults_in_every_slot(dut, gap):
-    """Who asks for an absent page right behind another who does, or behind one request between
-    them, gets the fault of that walk, in whichever slot it is and whatever its address: no line is
-    read twice."""
+    """Who asks for an absent page behind another who does, at once, with one request between them,
+    or before that walk begins, gets the fault of that walk, in whichever slot it is and whatever
+    its address: no line is read twice."""
     async with Testbench(dut) as tb:
         tb.name = f"faults_in_every_slot/gap={gap}"
         scene = Scene(tb, log2=16)
@@ -214,15 +214,23 @@ async def faults_in_every_slot(dut, gap):
             await tb.invalidate()
             places = iter(spaces)
             tb.axi.log, tb.axi.hold, lines = [], lambda addr: True, []
-            for port in tb.drivers:
-                if port is not tb.port(turn):
-                    port.send(absent())
-            await tb.cycles(100)
             # Few slots are not given away one right behind the other: a port gets its last later.
-            asked = [absent() for _ in range(max(1, tb.config.slots_of_a_port - 1))]
-            for first in range(0, len(asked), gap + 1):
-                for access in 2 * asked[first:first + gap + 1]:
+            # So another one has it.
+            others = [port for port in tb.drivers if port is not tb.port(turn)]
+            for port in others[:1] + others:
+                port.send(absent())
+            await tb.cycles(100)
+            asked = [absent() for _ in range(tb.config.slots_of_a_port - 1)]
+            if gap < 100:
+                for first in range(0, len(asked), gap + 1):
+                    for access in 2 * asked[first:first + gap + 1]:
+                        tb.port(turn).send(access)
+            else:
+                for access in asked:
                     tb.port(turn).send(access)
+                await tb.cycles(100)
+                for access in asked[tb.config.walks - len(lines):]:     # the last ones: they wait
+                    tb.port(tb.rng.randrange(9)).send(access)
             await tb.cycles(100)
             tb.axi.hold = None
             await tb.drain()
@@ -367,3 +375,155 @@ async def a_miss_beside_misses(dut):
                 await tb.cycles(tb.rng.randint(15, 35))     # more than a line has beats
             await tb.drain()
             assert {one.latency for one in sent} == {alone}, [one.latency for one in sent]
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+async def tables_read_twice(dut):
+    """Two walks read an entry that points to a table, which software changes in between: what is
+    kept of it is one of both, and no mixture. Nothing but tables is read."""
+    async with Testbench(dut, memory=FarMemory(random.Random(8))) as tb:
+        tb.name = "tables_read_twice"
+        tb.expect = lambda transaction: None        # what was before answers as well
+        scene = Scene(tb)
+        space, memory = scene.space(), tb.memory
+        await scene.enable()
+        full = [LARGE * index for index in range(2 * tb.config.walk_entries)]
+        for addr in full:               # a way is chosen before what another walk finds is there
+            space.map(1, addr)
+        await ask_all(tb, [space.access(1, 0, addr) for addr in full], rounds=1)
+        tb.axi.log = []
+        for region in tb.rng.sample(range(1 << 25, 1 << 26), 60):
+            places = [LARGE * region + 9 * PAGE * index for index in range(3)]
+            found = [space.map(1, addr) for addr in places]
+            entry, table = space.tables[1].entry_address(places[0], 2), memory.alloc_pages()
+            for addr in places:
+                leaf = space.tables[1].entry_address(addr, 1)
+                memory.write_u64(table + leaf % PAGE, memory.read_u64(leaf) ^ 1 << 40)
+            tb.axi.hold = lambda addr, page=entry // PAGE: addr // PAGE == page
+            for number in range(2):
+                tb.port(number).send(space.access(1, 0, places[number]))
+                await tb.cycles(tb.rng.randint(60, 63))
+                memory.write_u64(entry, memory.read_u64(entry) & ~(-PAGE % (1 << 52)) | table)
+            tb.axi.hold = None
+            await tb.drain()
+            (beat,) = await ask(tb, space.access(1, 0, places[2]))
+            assert beat.addr in (found[2], found[2] ^ 1 << 40), hex(beat.addr)
+        assert {addr // PAGE * PAGE for _, addr, _ in tb.axi.log} <= {*memory.pages()}
+
+
+@cocotb.test(timeout_time=40, timeout_unit="ms")
+@cocotb.parametrize(what=["lines", "tables"])
+async def invalidations_leave_the_rest(dut, what):
+    """What an invalidation does not select stays, though more might go: what differs in a bit of
+    the device, of the PASID, in FT, or by two bits more than the range has. Its line is found
+    without memory, its table with one read of a leaf's line."""
+    async with Testbench(dut) as tb:
+        tb.name = f"invalidations_leave_the_rest/what={what}"
+        if tb.config.l2_entries < 1024:
+            tb.log("the second level is too small: nothing to measure")
+            return
+        scene, queues = Scene(tb, log2=16), Queues(tb)
+        await scene.enable()
+        await queues.start()
+        device, pasid, tables = 0x5A5A, 0x5A5A5, what == "tables"
+        space, page = scene.space(device, pasid, levels=5, pdt_levels=2), tb.rng.getrandbits(44)
+        near = {
+            "ft": [(space, pasid, 0, page)],
+            "device": [(scene.space(device ^ 1 << bit, pasid, pdt_levels=2, levels=5),
+                        pasid, 1, page) for bit in range(16)],
+            "pasid": [(space, pasid ^ 1 << bit, 1, page) for bit in range(20)],
+            "addr": [(space, pasid, 1, page ^ 1 << bit) for bit in range(44)]}
+        for _, neighbour, _, _ in near["pasid"]:
+            space.pasids.set(neighbour, sto=space.tables[1])
+        wanted = {(owner, ft, at ^ line << 3) for owner, _, ft, at in sum(near.values(), [])
+                  for line in (range(64) if tables else [0])}
+        for owner, ft, at in wanted:
+            owner.map(ft, PAGE * at)
+        lines = iter(range(1, 64) if tables else [0] * 1000)
+        others = scene.space(device ^ 0xFFFF)
+        large = [others.access(1, 0, LARGE * index) for index in range(tb.config.tlb_entries)]
+        for access in large:
+            others.map(1, access.addr, size=Size.PAGE_2M)
+
+        async def known(group):
+            """Of these, those that need no more than they should. Then all are known."""
+            await ask(tb, *large)       # the first level is full of what the second does not keep
+            line, found = next(lines), []
+            for each in group:
+                owner, process, ft, at = each
+                reads = tb.axi.reads
+                await ask(tb, owner.access(ft, 0, PAGE * (at ^ line << 3), pasid=process))
+                found += [each] * (tb.axi.reads - reads <= tables)
+                await tb.cycles(20)
+            return found
+
+        async def leaves(group, *selectors, n=0):
+            """An invalidation leaves these."""
+            await known(group)
+            before = await known(group)
+            assert len(before) > len(group) / 2
+            await queues.run(inval_tlb(*selectors, n=n))
+            after = await known(before)
+            assert before == after, (selectors, n, {*before} - {*after})
+        for first in range(0, 20, 5):       # of more, too many are in the same set
+            await leaves(near["device"][first:first + 5] + near["ft"], device, None, 1)
+            await leaves(near["pasid"][first:first + 5] + near["ft"], None, pasid, 1)
+        for bits in range(0, 42, 4 if tables else 1):       # pairs of bits are compared
+            await leaves(near["addr"][max(bits + 2, 9 if tables else 3):][:4] + near["addr"][-1:],
+                         device, pasid, 1, PAGE * (page >> bits << bits), n=bits)
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+async def errors_behind_an_error(dut):
+    """Of records whose writes fail one behind the other software sees one error, and clears it:
+    those behind the first are lost, and recording goes on."""
+    async with Testbench(dut) as tb:
+        scene, queues = await start(tb, "errors_behind_an_error")
+        fault, error = scene.space().access(1, 0, AREA, device=0xFFFF), 2
+
+        async def status():
+            return await tb.regs.get(offset("FQ_STATUS"))
+        tb.memory.poison(queues.records, 64)
+        tb.axi.latency = 600, 600
+        for _ in range(2):
+            tb.port(0).send(fault)
+            await tb.cycles(200)
+        while not await status() & error:
+            pass
+        await tb.regs.set(offset("FQ_STATUS"), error)
+        await tb.cycles(400)
+        assert not await status() & error
+        assert await queues.counter("faults_lost") == 2
+        tb.memory.cure()
+        await tb.port(0).request(fault)
+        await tb.cycles(800)
+        (record,) = await queues.take()
+        assert record["cause"] == Cause.DEVICE_INVALID.value
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+@cocotb.parametrize(levels=[0, 3, 4, 5])
+async def neighbours_of_every_kind(dut, levels):
+    """A line is read for one of its pages; what is beside that grants what it may itself, and no
+    more, whichever of its bits is wrong. ``levels``: of a RISC-V table; 0: ours."""
+    async with Testbench(dut) as tb:
+        tb.name = f"neighbours_of_every_kind/levels={levels}"
+        if levels and not tb.config.riscv_tables:
+            tb.log("there are no RISC-V tables: nothing to test")
+            return
+        scene = Scene(tb)
+        space = scene.space(riscv=levels)
+        for check_ad in (0, 1):
+            await tb.set_mode(Mode.ABORT)
+            await scene.enable(check_ad=check_ad)
+            for line in range(check_ad, 160, 2):
+                pages = [LARGE * 16 + PAGE * (8 * line + place) for place in range(8)]
+                for addr in pages:
+                    space.map(0, addr)
+                    entry = space.tables[0].entry_address(addr, 1)
+                    word = tb.memory.read_u64(entry)
+                    bit = tb.rng.choice((*range(10), *range(52, 64)))
+                    tb.memory.write_u64(entry, word ^ (tb.rng.random() < .6) << bit)
+                tb.forget()
+                for addr in tb.rng.sample(pages, 8):
+                    await ask(tb, space.access(0, tb.rng.randrange(2), addr))
