@@ -7,8 +7,10 @@ from dataclasses import replace
 from itertools import cycle
 
 import cocotb
+from cocotb.triggers import FallingEdge
 
 from siommu.arch.formats import Cause, Mode, Size
+from siommu.arch.register_map import REGISTERS
 from siommu.pipeline.sizes import LINE_PAGES
 
 from .bench import Testbench
@@ -527,3 +529,35 @@ async def neighbours_of_every_kind(dut, levels):
                 tb.forget()
                 for addr in tb.rng.sample(pages, 8):
                     await ask(tb, space.access(0, tb.rng.randrange(2), addr))
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+async def noise_beside_the_beats(dut):
+    """What software's channels say while they are not valid counts for nothing."""
+    async with Testbench(dut) as tb:
+        scene, queues = await start(tb, "noise_beside_the_beats")
+        space, offsets = scene.space(), [entry.offset for entry in REGISTERS]
+        space.map(1, AREA, 32)
+        values = {name: await tb.regs.get(offset(name)) for name in (
+            "ID", "VERSION", "CAPS0", "CAPS1", "DDT_BASE_LOW", "DDT_LOG2", "CQ_BASE_LOW", "CQ_LOG2",
+            "FQ_BASE_LOW", "FQ_LOG2")}
+
+        async def noise():
+            while True:
+                await FallingEdge(dut.clk)
+                for valid, addr in ((dut.s_axil_arvalid, dut.s_axil_araddr),
+                                    (dut.s_axil_awvalid, dut.s_axil_awaddr)):
+                    if not valid.value:
+                        addr.value = tb.rng.choice(offsets)
+                if not dut.s_axil_wvalid.value:
+                    dut.s_axil_wdata.value = tb.rng.getrandbits(32)
+                    dut.s_axil_wstrb.value = tb.rng.getrandbits(4)
+        noisy = cocotb.start_soon(noise())
+        for turn in range(800):
+            for name in tb.rng.sample([*values], 2):
+                assert await tb.regs.get(offset(name)) == values[name], name
+            if turn % 8 == 0:
+                tb.port(turn).send(space.access(1, 0, AREA + PAGE * tb.rng.getrandbits(6)))
+                await queues.run(inval_tlb())
+        await tb.drain()
+        noisy.cancel()
