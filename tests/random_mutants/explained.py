@@ -46,6 +46,8 @@ EXPLAINED = {
         "A cycle without an operation has one of zeros, which claims no slot.",
     "control.core.miss.exit: const1 at line 35427, Y[0]":
         "All that the second level answers is a granted page of 4 KiB.",
+    "control.core.second_level.rows.ram: const1 at line 54681, RD_DATA[115]":
+        "Nobody reads this: the export names a word of the memory besides.",
     "control.core.walk_cache.store.way_1: const1 at line 68701, Y[0]":
         "Keys that differ in these two bits alone are in different sets: each of them is added to "
         "another bit of the set's number.",

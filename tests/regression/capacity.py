@@ -564,3 +564,24 @@ async def noise_beside_the_beats(dut):
                 await queues.run(inval_tlb())
         await tb.drain()
         noisy.cancel()
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+async def every_bit_of_devid(dut):
+    """A file's page of another device is refused, whichever bit of DEVID differs, and one's own is
+    not: on the way from the device entry, and from what each cache knows."""
+    async with Testbench(dut) as tb:
+        scene, queues = await start(tb, "every_bit_of_devid")
+        for device, devid in enumerate((0x155, 0x2AA, 0, 0x3FF), 20):
+            space = scene.space(device=device, devid=devid)
+            for pasid in (4, 5):
+                space.pasids.set(pasid, sto=space.tables[1])
+            accesses = []
+            for bit in range(-1, 10):
+                for place in range(4):          # two in one table, and each in a line of its own
+                    addr = AREA + LARGE * (4 * bit + place // 2) + 9 * PAGE * place
+                    space.map(1, addr, devid=devid ^ (bit >= 0) << max(bit, 0))
+                    accesses += [space.access(1, 0, addr, pasid=pasid) for pasid in (3, 4, 5)]
+            await ask(tb, *tb.rng.sample(accesses, len(accesses)))
+            await queues.run(inval_tlb())
+            await ask_all(tb, accesses, rounds=1)
