@@ -14,6 +14,8 @@ _PARITY = "A part of the parity is not looked at, and here no bit flips. The mod
 
 _NO_SUCH_BIT = "The register has no such bit: it is always 0."
 
+_NO_READER = "Nobody reads this: the export names a word of the memory besides."
+
 #: Name of a mutant to why it is right as well. The names are those of one text of Verilog.
 EXPLAINED = {
     "control.core.miss.slots.slot_10: cnot1 at line 46941, A[0]":
@@ -46,8 +48,9 @@ EXPLAINED = {
         "A cycle without an operation has one of zeros, which claims no slot.",
     "control.core.miss.exit: const1 at line 35427, Y[0]":
         "All that the second level answers is a granted page of 4 KiB.",
-    "control.core.second_level.rows.ram: const1 at line 54681, RD_DATA[115]":
-        "Nobody reads this: the export names a word of the memory besides.",
+    "control.core.second_level.rows.ram: const1 at line 54681, RD_DATA[115]": _NO_READER,
+    "control.core.walk_cache.store.way_1.ram: const1 at line 68857, RD_DATA[210]": _NO_READER,
+    "control.fault_queue.waiting.ram: const1 at line 84978, RD_DATA[246]": _NO_READER,
     "control.core.walk_cache.store.way_1: const1 at line 68701, Y[0]":
         "Keys that differ in these two bits alone are in different sets: each of them is added to "
         "another bit of the set's number.",

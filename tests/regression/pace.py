@@ -97,6 +97,7 @@ async def commands_beside_them(dut):
         for turn in range(40):
             for port in tb.drivers:
                 sent += [port.send(some_access(tb.rng, spaces)) for _ in range(12)]
+                sent += [port.send(spaces[0].access(1, 0, AREA)) for _ in range(40)]
             await tb.cycles(tb.rng.getrandbits(6))
             await queues.run(prefetch(5, 3, turn & 1, AREA, 5), inval_tlb(ft=turn >> 1 & 1),
                              prefetch(6, 77, 1, AREA + LARGE * 8, 3), inval_tlb(5 + (turn & 1)))
