@@ -507,6 +507,27 @@ async def errors_behind_an_error(dut):
 
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
+async def an_error_of_the_last_record(dut):
+    """A failed write of a record that no other follows stops recording, too, in any cycle."""
+    async with Testbench(dut) as tb:
+        scene, queues = await start(tb, "an_error_of_the_last_record")
+        fault, error = scene.space().access(1, 0, AREA, device=0xFFFF), 2
+        for turn in range(8):
+            tb.memory.poison(queues.records, 32 << queues.fq_log2)
+            await tb.port(turn).request(fault)
+            await tb.cycles(60 + turn)
+            tb.memory.cure()
+            await tb.port(turn).request(fault)
+            await tb.cycles(60)
+            assert await queues.counter("faults_lost") == 2 * turn + 2
+            assert await tb.regs.get(offset("FQ_STATUS")) & error
+            await tb.regs.set(offset("FQ_STATUS"), error)
+            await tb.port(turn).request(fault)
+            await tb.cycles(60)
+            assert len(await queues.take()) == 1
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
 @cocotb.parametrize(levels=[0, 3, 4, 5])
 async def neighbours_of_every_kind(dut, levels):
     """A line is read for one of its pages; what is beside that grants what it may itself, and no

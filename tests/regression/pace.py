@@ -15,7 +15,7 @@ from siommu.arch.register_map import COUNTERS
 from siommu.generate.files import write_whole
 
 from .bench import Testbench
-from .queues import inval_tlb, prefetch, start
+from .queues import inval_tlb, offset, prefetch, start
 
 PAGE, LARGE, AREA = 4096, 1 << 21, 1 << 39
 RECORDED = Path(__file__).with_suffix(".json")
@@ -102,4 +102,24 @@ async def commands_beside_them(dut):
             await queues.run(prefetch(5, 3, turn & 1, AREA, 5), inval_tlb(ft=turn >> 1 & 1),
                              prefetch(6, 77, 1, AREA + LARGE * 8, 3), inval_tlb(5 + (turn & 1)))
         await tb.drain()
+        compare(tb, await counts(tb, queues, sent))
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+async def faults_and_errors(dut):
+    """Ports fault as fast as they can, while records fail and software mends the queue."""
+    async with Testbench(dut) as tb:
+        scene, queues = await start(tb, "faults_and_errors")
+        fault, sent = scene.space().access(1, 0, AREA, device=0xFFFF), []
+        for turn in range(20):
+            broken = (queues.head + tb.rng.getrandbits(5)) % (1 << queues.fq_log2)
+            tb.memory.poison(queues.records + 32 * broken, 32)
+            for port in tb.drivers:
+                sent += [port.send(fault) for _ in range(80)]
+            await tb.cycles(400 + turn)
+            tb.memory.cure()
+            await tb.regs.set(offset("FQ_STATUS"), 2)       # FQ_ERROR
+            await tb.drain()
+            await tb.cycles(100)
+            await queues.take()
         compare(tb, await counts(tb, queues, sent))
