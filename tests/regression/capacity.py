@@ -9,7 +9,7 @@ from itertools import cycle
 import cocotb
 from cocotb.triggers import FallingEdge
 
-from siommu.arch.formats import Cause, Mode, Size
+from siommu.arch.formats import Mode, Size
 from siommu.arch.register_map import REGISTERS
 from siommu.pipeline.sizes import LINE_PAGES
 
@@ -18,6 +18,17 @@ from .queues import Queues, inval_context, inval_tlb, offset, prefetch, start
 from .scene import FarMemory, Scene, anywhere, ask, ask_all
 
 PAGE, LARGE, AREA = 4096, 1 << 21, 1 << 39
+
+
+def assert_read_once(tb, lines):
+    """Each of the ``lines``, numbers, was read once since the log began."""
+    reads = Counter(addr // 64 for _, addr, _ in tb.axi.log if addr // 64 in lines)
+    assert reads == dict.fromkeys(lines, 1), reads
+
+
+def assert_reads_tables_alone(tb):
+    """Nothing was read since the log began that nobody wrote."""
+    assert {addr // PAGE * PAGE for _, addr, _ in tb.axi.log} <= {*tb.memory.pages()}
 
 
 def invalidations(space, ft, addr, pages):
@@ -37,10 +48,7 @@ async def the_second_level_is_full(dut):
         if not tb.config.l2_entries:
             tb.log("there is no second level")
             return
-        scene = Scene(tb, log2=16)
-        await scene.enable()
-        queues = Queues(tb)
-        await queues.start()
+        scene, queues = await start(tb, "the_second_level_is_full", log2=16)
         lines = tb.config.l2_entries // LINE_PAGES
         for round_, device in enumerate(tb.rng.sample(range(1 << 16), 8)):
             await tb.invalidate()
@@ -71,11 +79,7 @@ async def the_walk_cache_is_full(dut):
     """It has a table in each place, whatever device, process and address: no table above is read
     again. And whatever an invalidation goes by, none of them is left; nor by a change of MODE."""
     async with Testbench(dut) as tb:
-        tb.name = "the_walk_cache_is_full"
-        scene = Scene(tb, log2=16)
-        await scene.enable()
-        queues = Queues(tb)
-        await queues.start()
+        scene, queues = await start(tb, "the_walk_cache_is_full", log2=16)
         rows = tb.config.walk_entries
         for round_, device in enumerate(tb.rng.sample(range(1 << 16), 9)):
             await tb.invalidate()
@@ -155,7 +159,7 @@ async def tables_anywhere(dut):
             tb.axi.log = []
             await ask(tb, *tb.rng.sample(accesses, len(accesses)))
             await ask_all(tb, accesses, rounds=1)
-            assert {addr // PAGE * PAGE for _, addr, _ in tb.axi.log} <= {*tb.memory.pages()}
+            assert_reads_tables_alone(tb)
             await tb.set_mode(Mode.ABORT)
 
 
@@ -187,8 +191,7 @@ async def joins_in_every_slot(dut):
             await tb.cycles(50)
             tb.axi.hold = None
             await tb.drain()
-            reads = Counter(addr // 64 for _, addr, _ in tb.axi.log if addr // 64 in asked)
-            assert reads == dict.fromkeys(asked, 1), reads
+            assert_read_once(tb, asked)
 
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
@@ -239,8 +242,7 @@ async def faults_in_every_slot(dut, gap):
             await tb.cycles(100)
             tb.axi.hold = None
             await tb.drain()
-            reads = Counter(addr // 64 for _, addr, _ in tb.axi.log if addr // 64 in lines)
-            assert reads == dict.fromkeys(lines, 1), reads
+            assert_read_once(tb, lines)
 
 
 @cocotb.test(timeout_time=30, timeout_unit="ms")
@@ -256,6 +258,7 @@ async def fills_delay_an_invalidation(dut):
         kept, unknown = places[:64], cycle(places)
         for addr in kept:
             space.map(1, addr)
+        asked = [space.access(1, 0, addr) for addr in kept]
         table = other.tables[1].entry_address(AREA, 2) // PAGE
 
         async def fills():
@@ -269,18 +272,14 @@ async def fills_delay_an_invalidation(dut):
                 tb.axi.hold = None
                 await tb.drain(tb.drivers[-1:])
         for _ in range(8):
-            for addr in kept:
-                tb.drivers[0].send(space.access(1, 0, addr))
-            await tb.drain()
+            await ask_all(tb, asked, rounds=1)
             going, filled = True, cocotb.start_soon(fills())
             for addr in kept:
                 space.edit(1, addr, 2, p=0)
             await queues.run(inval_tlb(5))
             going = False
             await filled
-            for addr in kept:
-                tb.drivers[0].send(space.access(1, 0, addr))
-            await tb.drain()
+            await ask_all(tb, asked, rounds=1)
             for addr in kept:
                 space.edit(1, addr, 2, p=1)
 
@@ -413,7 +412,7 @@ async def tables_read_twice(dut):
             await tb.drain()
             (beat,) = await ask(tb, space.access(1, 0, places[2]))
             assert beat.addr in (found[2], found[2] ^ 1 << 40), hex(beat.addr)
-        assert {addr // PAGE * PAGE for _, addr, _ in tb.axi.log} <= {*memory.pages()}
+        assert_reads_tables_alone(tb)
 
 
 @cocotb.test(timeout_time=40, timeout_unit="ms")
@@ -427,9 +426,7 @@ async def invalidations_leave_the_rest(dut, what):
         if tb.config.l2_entries < 1024:
             tb.log("the second level is too small: nothing to measure")
             return
-        scene, queues = Scene(tb, log2=16), Queues(tb)
-        await scene.enable()
-        await queues.start()
+        scene, queues = await start(tb, tb.name, log2=16)
         device, pasid, tables = 0x5A5A, 0x5A5A5, what == "tables"
         space, page = scene.space(device, pasid, levels=5, pdt_levels=2), tb.rng.getrandbits(44)
         near = {
@@ -476,55 +473,6 @@ async def invalidations_leave_the_rest(dut, what):
         for bits in range(0, 42, 4 if tables else 1):       # pairs of bits are compared
             await leaves(near["addr"][max(bits + 2, 9 if tables else 3):][:4] + near["addr"][-1:],
                          device, pasid, 1, PAGE * (page >> bits << bits), n=bits)
-
-
-@cocotb.test(timeout_time=20, timeout_unit="ms")
-async def errors_behind_an_error(dut):
-    """Of records whose writes fail one behind the other software sees one error, and clears it:
-    those behind the first are lost, and recording goes on."""
-    async with Testbench(dut) as tb:
-        scene, queues = await start(tb, "errors_behind_an_error")
-        fault, error = scene.space().access(1, 0, AREA, device=0xFFFF), 2
-
-        async def status():
-            return await tb.regs.get(offset("FQ_STATUS"))
-        tb.memory.poison(queues.records, 64)
-        tb.axi.latency = 600, 600
-        for _ in range(2):
-            tb.port(0).send(fault)
-            await tb.cycles(200)
-        while not await status() & error:
-            pass
-        await tb.regs.set(offset("FQ_STATUS"), error)
-        await tb.cycles(400)
-        assert not await status() & error
-        assert await queues.counter("faults_lost") == 2
-        tb.memory.cure()
-        await tb.port(0).request(fault)
-        await tb.cycles(800)
-        (record,) = await queues.take()
-        assert record["cause"] == Cause.DEVICE_INVALID.value
-
-
-@cocotb.test(timeout_time=20, timeout_unit="ms")
-async def an_error_of_the_last_record(dut):
-    """A failed write of a record that no other follows stops recording, too, in any cycle."""
-    async with Testbench(dut) as tb:
-        scene, queues = await start(tb, "an_error_of_the_last_record")
-        fault, error = scene.space().access(1, 0, AREA, device=0xFFFF), 2
-        for turn in range(8):
-            tb.memory.poison(queues.records, 32 << queues.fq_log2)
-            await tb.port(turn).request(fault)
-            await tb.cycles(60 + turn)
-            tb.memory.cure()
-            await tb.port(turn).request(fault)
-            await tb.cycles(60)
-            assert await queues.counter("faults_lost") == 2 * turn + 2
-            assert await tb.regs.get(offset("FQ_STATUS")) & error
-            await tb.regs.set(offset("FQ_STATUS"), error)
-            await tb.port(turn).request(fault)
-            await tb.cycles(60)
-            assert len(await queues.take()) == 1
 
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")

@@ -232,6 +232,55 @@ async def write_errors(dut):
         assert await queues.counter("faults_lost") == 13
 
 
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+async def errors_behind_an_error(dut):
+    """Of records whose writes fail one behind the other software sees one error, and clears it:
+    those behind the first are lost, and recording goes on."""
+    async with Testbench(dut) as tb:
+        scene, queues = await _start(tb, "errors_behind_an_error")
+        fault = scene.space().access(1, 0, AREA, device=0xFFFF)
+
+        async def status():
+            return await tb.regs.get(offset("FQ_STATUS"))
+        tb.memory.poison(queues.records, 64)
+        tb.axi.latency = 600, 600
+        for _ in range(2):
+            tb.port(0).send(fault)
+            await tb.cycles(200)
+        while not await status() & ERROR:
+            pass
+        await tb.regs.set(offset("FQ_STATUS"), ERROR)
+        await tb.cycles(400)
+        assert not await status() & ERROR
+        assert await queues.counter("faults_lost") == 2
+        tb.memory.cure()
+        await tb.port(0).request(fault)
+        await tb.cycles(800)
+        (record,) = await queues.take()
+        assert record["cause"] == Cause.DEVICE_INVALID.value
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+async def an_error_of_the_last_record(dut):
+    """A failed write of a record that no other follows stops recording, too, in any cycle."""
+    async with Testbench(dut) as tb:
+        scene, queues = await _start(tb, "an_error_of_the_last_record")
+        fault = scene.space().access(1, 0, AREA, device=0xFFFF)
+        for turn in range(8):
+            tb.memory.poison(queues.records, 32 << queues.fq_log2)
+            await tb.port(turn).request(fault)
+            await tb.cycles(60 + turn)
+            tb.memory.cure()
+            await tb.port(turn).request(fault)
+            await tb.cycles(60)
+            assert await queues.counter("faults_lost") == 2 * turn + 2
+            assert await tb.regs.get(offset("FQ_STATUS")) & ERROR
+            await tb.regs.set(offset("FQ_STATUS"), ERROR)
+            await tb.port(turn).request(fault)
+            await tb.cycles(60)
+            assert len(await queues.take()) == 1
+
+
 @cocotb.test(timeout_time=5, timeout_unit="ms")
 async def off_with_a_record_on_its_way(dut):
     """Off, and on again before memory has acknowledged a record: the new ring begins without it."""

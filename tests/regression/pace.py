@@ -1,4 +1,4 @@
-"""What mixed traffic costs, to the cycle and to the count: what it took before is in ``pace.json``.
+"""What mixed traffic costs, to the cycle and to the count: what it took before is in ``recorded/``.
 
 The figures have bars with room. A change that costs a cycle here and there, or takes a turn from
 somebody, passes all of them, and answers everybody rightly; here it does not pass unseen. Where it
@@ -18,24 +18,12 @@ from .bench import Testbench
 from .queues import inval_tlb, offset, prefetch, start
 
 PAGE, LARGE, AREA = 4096, 1 << 21, 1 << 39
-RECORDED = Path(__file__).with_suffix(".json")
+RECORDED = Path(__file__).with_name("recorded")
 
 
-def compare(tb, found):
-    """Compares numbers, by name, with those on record for the configuration; or records them."""
-    name, recorded = os.environ["SIOMMU_CONFIG"], json.loads(RECORDED.read_text())
-    kept = recorded.setdefault(name, {}).setdefault(tb.name, {})
-    if os.environ.get("PACE") == "record":
-        recorded[name][tb.name] = found
-        write_whole(RECORDED, json.dumps(recorded, indent=1, sort_keys=True) + "\n")
-        return
-    other = [f"{key}: {found[key]} instead of {kept.get(key)}"
-             for key in found if found[key] != kept.get(key)]
-    assert not other, f"{'; '.join(other)}. If that is meant, see {__file__}"
-
-
-async def counts(tb, queues, sent):
-    """What a run has cost: cycles, latencies by port, counters."""
+async def compare(tb, queues, sent):
+    """Compares what the run has cost, by name, with what is on record for the configuration; or
+    records it. Compared are cycles, latencies and beats by port, and counters."""
     found = {"cycles": tb.cycle}
     for port in tb.drivers:
         ended = [one for one in sent if one.port is port]
@@ -44,7 +32,17 @@ async def counts(tb, queues, sent):
     for name in COUNTERS:
         if name != "cycles":            # they go on until they are read
             found[name] = await queues.counter(name)
-    return found
+    # A file for each configuration: simulations of two of them may record at a time.
+    path = RECORDED / f"{os.environ['SIOMMU_CONFIG']}.json"
+    recorded = json.loads(path.read_text()) if path.exists() else {}
+    if os.environ.get("PACE") == "record":
+        recorded[tb.name] = found
+        write_whole(path, json.dumps(recorded, indent=1, sort_keys=True) + "\n")
+        return
+    kept = recorded.get(tb.name, {})
+    other = [f"{key}: {found[key]} instead of {kept.get(key)}"
+             for key in found if found[key] != kept.get(key)]
+    assert not other, f"{'; '.join(other)}. If that is meant, see {__file__}"
 
 
 def world(scene):
@@ -84,7 +82,7 @@ async def ports_at_once(dut, longest):
             port.take_rate = 1 - index / 4
             sent += [port.send(some_access(tb.rng, spaces)) for _ in range(500)]
         await tb.drain()
-        compare(tb, await counts(tb, queues, sent))
+        await compare(tb, queues, sent)
 
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
@@ -102,7 +100,7 @@ async def commands_beside_them(dut):
             await queues.run(prefetch(5, 3, turn & 1, AREA, 5), inval_tlb(ft=turn >> 1 & 1),
                              prefetch(6, 77, 1, AREA + LARGE * 8, 3), inval_tlb(5 + (turn & 1)))
         await tb.drain()
-        compare(tb, await counts(tb, queues, sent))
+        await compare(tb, queues, sent)
 
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
@@ -122,4 +120,4 @@ async def faults_and_errors(dut):
             await tb.drain()
             await tb.cycles(100)
             await queues.take()
-        compare(tb, await counts(tb, queues, sent))
+        await compare(tb, queues, sent)

@@ -207,10 +207,11 @@ class Queues:
         return low | await regs.get(offset(f"{name.upper()}_HIGH")) << 32
 
 
-async def start(tb, name, **options):
-    """A test's name, its scene, and both queues, turned on. ``options``: of ``Queues``."""
+async def start(tb, name, *, log2=8, **options):
+    """A test's name, its scene, and both queues, turned on. ``log2``: of ``Scene``; ``options``: of
+    ``Queues``."""
     tb.name = name
-    scene, queues = Scene(tb), Queues(tb, **options)
+    scene, queues = Scene(tb, log2), Queues(tb, **options)
     await scene.enable()
     await queues.start()
     return scene, queues
