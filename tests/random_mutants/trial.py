@@ -10,7 +10,7 @@ __all__ = ["first_failure", "tests_of"]
 
 #: The regression on `default`: what notices most in the least time comes first; last, what notices
 #: that anything is different at all.
-MODULES = ("figures", "runs", "commands", "counting", "speculation", "caching", "capacity",
+MODULES = ("figures", "runs", "commands", "counting", "speculation", "capacity", "caching",
            "isolation", "registers", "faults", "fuzz", "random_worlds", "revocation", "riscv",
            "causes", "pace")
 
