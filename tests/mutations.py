@@ -501,6 +501,9 @@ MUTATIONS = {
     "context-bits": Mutation(
         "the storage root's V and L5 are taken from the memory root", "walk/step",
         "with m.Elif(progress.word[0] == key.ft):", "with m.Elif(progress.word[0] == 0):"),
+    "kept-without-levels": Mutation(
+        "what is kept of a context does not say how many levels its table has", "walk/step",
+        "\"paging\": progress.paging,", "\"paging\": Signal(Paging(self._config)),"),
     "walks-survive-invalidation": Mutation(
         "a walk in flight ignores an invalidation: it fills the caches, and no fence "
         "waits for it", "core",

@@ -53,11 +53,12 @@ class Job:
 
 @functools.cache
 def sources_digest():
-    """A digest of all that a result depends on: sources, tests, models, and the pinned tools."""
+    """A digest of what a result depends on: sources, tests, records, models, and the pinned
+    tools. Tools of the machine, a compiler and ABC, are not looked at."""
     files = [ROOT / "requirements.lock"]
     for folder in ("hdl", "sim", "tests", "fpga", "scripts"):
         files += sorted(path for path in (ROOT / folder).rglob("*")
-                        if path.suffix in (".py", ".rdl", ".cpp", ".c", ".h"))
+                        if path.is_file() and path.suffix != ".pyc")
     return digest(*(path.read_bytes() for path in files))
 
 
@@ -86,8 +87,9 @@ def mutants(options):
 
 
 def random_mutants(options):
-    """Mutants that nobody chose; afterwards ``make mutants-random`` has the table at once."""
-    for number in range(1, options.count + 1):
+    """Mutants that nobody chose; afterwards ``make mutants-random`` has the table at once. The
+    first job tries the model without any: it must pass all tests."""
+    for number in range(options.count + 1):
         yield Job("random-mutants", f"mutant {number} of {options.count}",
                   ("tests.random_mutants", "--count", str(options.count), "--seed",
                    str(options.seed), "--only", str(number)))

@@ -80,7 +80,7 @@ PROOFS = {
         "riscv-rights-of-above", "run-behind-a-larger-leaf", "cached-fault", "absent-by-entry")),
     "walk-entries": Proof("walk_entries", "UpperEntryProof", "bmc", 2, 2, (
         "format-of-the-storage-root", "cached-fault", "absent-of-files", "canonical-of-4-levels",
-        "context-bits")),
+        "context-bits", "kept-without-levels")),
     "egress": Proof("streams", "EgressProof", "bmc", 16, 12, (
         "offer-withdrawn", "offer-replaced", "last-credit-twice")),
     "registers": Proof("streams", "RegisterStreamsProof", "prove", 6, 10, ("response-changes",)),

@@ -54,8 +54,9 @@ class SmallestCore(Component):
     """Requests of a page each, of anybody for anything, at any time, and a memory that says at any
     time what it likes. Beats and reads are taken at once, a fault is recorded some time later.
 
-    ``valid``, ``request``: a request, if there was not the last one yet; ``r_valid``, ``r``: the
-    memory's answer; ``recorded``: a fault is in the fault queue.
+    ``valid``, ``request``: a request, if there was not the last one yet; ``check_ad``: CHECK_AD,
+    which may change at any time; ``r_valid``, ``r``: the memory's answer; ``recorded``: a fault is
+    in the fault queue.
 
     Parameters
     ----------
@@ -67,6 +68,7 @@ class SmallestCore(Component):
 
     valid: In(1)
     request: In(Request)
+    check_ad: In(1)
     recorded: In(1)
     r_valid: In(1)
     r: In(ReadData(TINY.axi_id_width, TINY.axi_data_width))
@@ -84,7 +86,8 @@ class SmallestCore(Component):
         port = core.requests[0]
         m.d.comb += [
             core.ar.ready.eq(1), core.settings.mode.eq(Mode.TRANSLATE),
-            core.settings.ddt_log2.eq(16), core.settings.port_enable.eq(1),
+            core.settings.check_ad.eq(self.check_ad), core.settings.ddt_log2.eq(16),
+            core.settings.port_enable.eq(1),
             core.responses[0].ready.eq(1), core.faults.recorded.eq(self.recorded),
             core.r.valid.eq(self.r_valid), core.r.payload.eq(self.r),
             port.valid.eq(self.valid & (self.sent != self._requests)),

@@ -218,6 +218,8 @@ class UpperEntryProof(Component):
                 Assert(table == Table.CONTEXT), Assert(~failed),
                 Assert((cause == 0) | (cause == Cause.NON_CANONICAL.value)),
                 Assert(kept.root == Mux(ft, second, first)[12:52]),
+                Assert(kept.paging.l5 == Mux(ft, second, first)[1]),
+                Assert(kept.paging.fmt == Mux(ft, 0, first[2:4])),
                 Assert(kept.deny == Mux(ft, other[2:4], other[0:2])),
                 Assert(kept.devid == self.state.devid),
             ]

@@ -25,6 +25,7 @@ from ..regression.seeds import DEFAULT_SEEDS
 from ..support.kept import Kept
 from . import report
 from .equivalence import equivalent
+from .explained import EXPLAINED
 from .model import mutated
 from .sample import candidates, draw
 from .trial import first_failure, tests_of
@@ -33,6 +34,8 @@ __all__ = ["main"]
 
 FOLDER = simulator.BUILD / "random_mutants"
 DOCUMENT = simulator.ROOT / "docs" / "verification.md"
+#: By what it is kept that the model passes without any mutant.
+NONE = "no mutant"
 #: The data behind the document's table.
 MEASURED = simulator.ROOT / "docs" / "verification" / "random_mutants.json"
 
@@ -87,13 +90,17 @@ class Run:
         return number, self.result(number)
 
     def sound(self):
-        """Whether the model without any mutant passes all tests."""
+        """Whether the model without any mutant passes all tests. That it does is kept."""
+        if self.kept.result(NONE, self.sha256):
+            return True
         with tempfile.TemporaryDirectory(prefix="siommu-") as folder:
             os.environ["SIOMMU_RUNS"] = folder
             noticed = first_failure(self.model(), 0)
         if noticed:
             print(f"siommu: {noticed} fails without any mutant", file=sys.stderr)
-        return noticed is None
+            return False
+        self.kept.keep(NONE, self.sha256, {"noticed": None, "equivalent": False})
+        return True
 
 
 def _parser():
@@ -130,11 +137,11 @@ def main(arguments=None):
         if options.only > len(run.mutants):
             print(f"siommu: there are {len(run.mutants)} mutants", file=sys.stderr)
             return 2
-        found = run.try_one(options.only)
-        _say(options.only, run.mutants[options.only - 1], found, began)
-        return int(found["noticed"] is None and not found["equivalent"])
-    left = [number for number in range(1, len(run.mutants) + 1) if run.result(number) is None]
-    if left and not run.sound():        # else any of them would be noticed; and the model is built
+        mutant, found = run.mutants[options.only - 1], run.try_one(options.only)
+        _say(options.only, mutant, found, began)
+        alive = not found["noticed"] and not found["equivalent"]
+        return int(alive and str(mutant) not in EXPLAINED)
+    if not run.sound():         # else any of them would be noticed; and the model is built
         return 1
     results = {}
     with ThreadPoolExecutor(options.jobs) as pool:

@@ -11,14 +11,18 @@ __all__ = ["REGRESSION", "Kept", "digest_of_tests"]
 ROOT = Path(__file__).resolve().parents[2]
 #: What a run of the whole regression rests on: its tests, the golden model and the emulations.
 REGRESSION = ("tests/regression", "sim")
+#: What a file of tests compares with, besides what it says itself.
+RECORDED = {"tests/regression/pace.py": "tests/regression/recorded"}
 
 
 def digest_of_tests(paths):
-    """A digest of these files, and of the sources in these folders."""
-    found = []
+    """A digest of these files, with their records, and of the sources and records in these
+    folders."""
+    found, paths = [], list(paths)
+    paths += [RECORDED[each] for each in paths if each in RECORDED]
     for path in (ROOT / each for each in paths):
-        found += [each for each in sorted(path.rglob("*")) if each.suffix in (".py", ".cpp")] \
-            if path.is_dir() else [path]
+        found += [each for each in sorted(path.rglob("*"))
+                  if each.suffix in (".py", ".cpp", ".json")] if path.is_dir() else [path]
     return digest(*(path.read_bytes() for path in found))
 
 

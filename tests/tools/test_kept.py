@@ -1,5 +1,6 @@
 """Results of long runs: for how long they hold."""
 
+from tests.support import kept
 from tests.support.kept import Kept, digest_of_tests
 
 
@@ -29,3 +30,18 @@ def test_digests_of_tests():
     one, folder = (digest_of_tests([path]) for path in ("tests/tools/test_kept.py", "tests/tools"))
     assert one != digest_of_tests(["tests/tools/test_forms.py"]) and one != folder
     assert folder != digest_of_tests(["tests/tools", "sim"])
+
+
+def test_records_count_for_the_tests_that_compare_with_them(tmp_path, monkeypatch):
+    def digests():
+        return [digest_of_tests([each]) for each in ("regression", "regression/pace.py",
+                                                     "regression/runs.py")]
+
+    (tmp_path / "regression" / "recorded").mkdir(parents=True)
+    for name in ("pace.py", "runs.py", "recorded/small.json"):
+        (tmp_path / "regression" / name).write_text("1")
+    monkeypatch.setattr(kept, "ROOT", tmp_path)
+    monkeypatch.setattr(kept, "RECORDED", {"regression/pace.py": "regression/recorded"})
+    before = digests()
+    (tmp_path / "regression" / "recorded" / "small.json").write_text("2")
+    assert [one == other for one, other in zip(before, digests())] == [False, False, True]

@@ -7,10 +7,13 @@ import subprocess
 import pytest
 
 from fpga import tools
+from tests.random_mutants import __main__ as command
 from tests.random_mutants import equivalence, report, trial
+from tests.random_mutants.__main__ import Run
 from tests.random_mutants.equivalence import equivalent
 from tests.random_mutants.model import mutated
 from tests.random_mutants.sample import Mutant, candidates, draw
+from tests.support.kept import Kept
 
 #: ``dead`` is 0, whatever comes; of ``wide`` one bit is used.
 VERILOG = """\
@@ -143,6 +146,20 @@ def test_what_a_result_rests_on(monkeypatch):
         ("figures.single_misses", False), ("runs", False), (None, False), (None, True))] == \
         [["tests/regression/figures.py"], ["tests/regression/runs.py"],
          ["tests/regression", "sim"], ""]
+
+
+def test_that_the_model_passes_without_mutants_is_kept(monkeypatch, tmp_path, capsys):
+    def run():
+        made = Run.__new__(Run)
+        made.kept = Kept(tmp_path, {}, trial.tests_of)
+        made.sha256, made.model = "a", lambda: "model"
+        return made
+
+    monkeypatch.setenv("SIOMMU_RUNS", "")
+    said = ["figures.hits", None]
+    monkeypatch.setattr(command, "first_failure", lambda model, number: said.pop(0))
+    assert not run().sound() and "figures.hits fails without" in capsys.readouterr().err
+    assert run().sound() and run().sound() and not said
 
 
 def data(noticed, equivalent, alive):
