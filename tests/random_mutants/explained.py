@@ -26,10 +26,6 @@ EXPLAINED = {
         "at most.",
     "control.commands.fetch: const0 at line 3897, Q[59]":
         "The address of a command has 53 bits; the others of its register are always 0.",
-    "control.core: const0 at line 6629, A[1]":
-        "A scan of the second level is taken to be over when the walk cache's is. Both take the "
-        "same steps; the rows of the second level may have to wait for one write of a tag, which "
-        "is over before those of the next step are known.",
     "control.core.cpu_egress.credits: const0 at line 12882, B[0]": _RESTS,
     "control.core.dev1_egress.credits: const0 at line 20578, Y[0]": _RESTS,
     "control.core.dev1_egress.credits: const0 at line 20629, Y[0]": _RESTS,

@@ -183,3 +183,9 @@ def test_the_summary_wants_a_rate_and_a_reason_for_each_survivor(monkeypatch):
     assert good and "100.0 %" in lines[0] and lines[-1].endswith("| It is right. |")
     monkeypatch.setattr(report, "RATE", 1.1)
     assert not report.summary(data(96, 3, 1))[1]
+
+
+def test_an_explanation_of_what_a_test_notices_is_wrong(monkeypatch):
+    monkeypatch.setattr(report, "EXPLAINED", {"n7": "Nobody can see it."})
+    lines, good = report.summary(data(96, 3, 0))
+    assert not good and any("n7 is explained" in each for each in lines)
