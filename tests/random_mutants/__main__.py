@@ -141,7 +141,7 @@ def main(arguments=None):
         _say(options.only, mutant, found, began)
         alive = not found["noticed"] and not found["equivalent"]
         return int(alive and str(mutant) not in EXPLAINED)
-    if not run.sound():         # else any of them would be noticed; and the model is built
+    if not run.sound():         # else any of them would be noticed
         return 1
     results = {}
     with ThreadPoolExecutor(options.jobs) as pool:
